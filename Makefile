@@ -1,0 +1,47 @@
+# make study | test | lint | lab | bench | setup | notebooks | clean
+# Variables: PROFILE (quick, mini, report), SOURCE (sample, a directory, hub), SEEDS (e.g. 0,1,2), OUT.
+PYTHON ?= python3
+PROFILE ?= quick
+SOURCE ?=
+SEEDS ?=
+OUT ?=
+BIN := .venv/bin
+READY := .venv/.ready
+# A notebook cell may wait for a kernel that imports torch on a busy machine.
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 --nbval-kernel-startup-timeout=180
+
+.PHONY: setup study test lint lab bench notebooks clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with PYTHON=python3.x")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+study: $(READY)
+	$(BIN)/python -m simcse_core.study --profile '$(PROFILE)' --source '$(SOURCE)' --seeds '$(SEEDS)' --out '$(OUT)'
+
+test: lint
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(NBVAL) notebooks
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks
+
+# Runs the committed notebooks on their defaults, in place.
+notebooks: $(READY)
+	$(BIN)/python tools/execute_notebooks.py
+
+bench: $(READY)
+	$(BIN)/python tools/benchmark.py
+
+clean:
+	rm -rf .venv runs

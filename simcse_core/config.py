@@ -1,0 +1,163 @@
+"""Settings of the study: frozen dataclasses and tables whose every default names its source."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+
+ASSETS = Path(__file__).parent / "assets"
+PROJECT_ROOT = Path(__file__).parent.parent
+
+
+class Pooling(StrEnum):
+    """How the token vectors of a sentence become one sentence vector.
+
+    ``cls``: last layer's [CLS] vector, without the pooler's dense layer (the report's untrained
+    numbers are these). ``pooler``: [CLS] through the pooler's dense layer and tanh. ``mean``:
+    average of the last layer over real tokens. ``first-last-mean``: that average taken over the
+    mean of the first transformer layer's output (``hidden_states[1]``) and the last layer's.
+    """
+
+    CLS = "cls"
+    POOLER = "pooler"
+    MEAN = "mean"
+    FIRST_LAST_MEAN = "first-last-mean"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Pooling:
+        known = ", ".join(member.value for member in cls)
+        raise ValueError(f"pooling: unknown value {value!r}; use one of: {known}")
+
+
+def _check(name: str, value: object, accepts: Callable[[float], bool], wanted: str) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not accepts(value):  # type: ignore[arg-type]
+        raise ValueError(f"{name}: must be {wanted}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a SimCSE training run, besides the encoder and the sentences.
+
+    Defaults are the settings of the report being reproduced (BERT-wwm-ext on Chinese STS-B): batch
+    16, learning rate 1e-5, temperature 0.05, dropout 0.3. Gao et al. (2021, Tables D.1 and D.2) use
+    temperature 0.05, dropout 0.1 and batch 64 for English BERT-base.
+
+    Raises:
+        ValueError: a value outside its range; the message names the field.
+    """
+
+    batch_size: int = 16
+    learning_rate: float = 1e-5
+    num_epochs: int = 1
+    temperature: float = 0.05
+    dropout: float = 0.3
+    seed: int = 0
+    # torch.optim.AdamW's own default, which the report's family of scripts leaves as it is.
+    weight_decay: float = 0.01
+    # "constant" as in that family of scripts; "linear" decays to zero over the whole run, as the
+    # transformers Trainer used by Gao et al. (2021) does.
+    schedule: str = "constant"
+    # Rows are split by length into this many forwards, with one loss over all of them: the same
+    # mathematics with less padding.
+    length_groups: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "num_epochs", "length_groups"):
+            _check(name, getattr(self, name), lambda v: v >= 1 and v == int(v), "an integer >= 1")
+        _check("seed", self.seed, lambda v: v >= 0 and v == int(v), "an integer >= 0")
+        _check("learning_rate", self.learning_rate, lambda v: v > 0, "> 0")
+        _check("temperature", self.temperature, lambda v: v > 0, "> 0")
+        _check("dropout", self.dropout, lambda v: 0 <= v < 1, "in [0, 1)")
+        _check("weight_decay", self.weight_decay, lambda v: v >= 0, ">= 0")
+        if self.schedule not in ("constant", "linear"):
+            raise ValueError(f"schedule: must be 'constant' or 'linear', got {self.schedule!r}")
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, object]) -> TrainConfig:
+        """Builds a config from a mapping; a misspelt key is a ValueError that lists all keys."""
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(set(settings) - set(known)):
+            raise ValueError(f"unknown training setting {unknown[0]!r}; known: {', '.join(known)}")
+        return cls(**settings)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """What is set per encoder: its pooling, its training settings, and why."""
+
+    pooling: Pooling
+    train: TrainConfig
+    reason: str
+
+
+# A hub id, a local directory or an unknown name gets the report's settings.
+REPORT_SETTINGS = EncoderSettings(
+    Pooling.CLS,
+    TrainConfig(),
+    "the report's settings: [CLS], batch 16, learning rate 1e-5, dropout 0.3, temperature 0.05",
+)
+
+MINI_SETTINGS = EncoderSettings(
+    Pooling.FIRST_LAST_MEAN,
+    TrainConfig(batch_size=64, learning_rate=3e-4, dropout=0.1),
+    "a 4-layer encoder pretrained for minutes needs a far larger learning rate than BERT-base, and "
+    "its [CLS] was hardly trained, so token averages carry its meaning (tools/PRETRAINING.md)",
+)
+
+BUNDLED_ENCODERS: dict[str, EncoderSettings] = {
+    "mini-bert": MINI_SETTINGS,
+    "mini-bert-wwm": MINI_SETTINGS,
+    "mini-bert-wwm-ext": MINI_SETTINGS,
+}
+
+
+def encoder_settings(name: str) -> EncoderSettings:
+    """Settings for an encoder name: its own if bundled, the report's otherwise."""
+    return BUNDLED_ENCODERS.get(name, REPORT_SETTINGS)
+
+
+@dataclass(frozen=True)
+class HubData:
+    """Which Hugging Face data sets stand behind ``source="hub"``, and at which revision.
+
+    ``C-MTEB/STSB`` is Chinese STS-B in parquet (sentence1, sentence2, score). ``nli`` and
+    ``sentences`` are optional ids: triplets need the columns anchor, positive, negative; a sentence
+    set gives every text column named in ``sentence_columns``.
+    """
+
+    sts: str = "C-MTEB/STSB"
+    sts_revision: str | None = None
+    nli: str | None = None
+    nli_revision: str | None = None
+    sentences: tuple[str, ...] = ()
+    sentence_columns: tuple[str, ...] = ("sentence", "sentence1", "sentence2", "text")
+
+    @classmethod
+    def from_mapping(cls, ids: Mapping[str, object]) -> HubData:
+        """Builds it from a mapping; a misspelt key is a ValueError that lists the right ones."""
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(set(ids) - set(known)):
+            raise ValueError(f"hub: unknown key {unknown[0]!r}; known: {', '.join(known)}")
+        frozen = {key: tuple(v) if isinstance(v, list) else v for key, v in ids.items()}
+        return cls(**frozen)  # type: ignore[arg-type]
+
+
+# The one table with numbers in the report: untrained encoders on Chinese STS-B, Spearman.
+REPORT_UNTRAINED = {
+    "dev": {"BERT-BASE": 0.4228, "BERT-wwm": 0.4465, "BERT-wwm-ext": 0.3251},
+    "test": {"BERT-BASE": 0.3395, "BERT-wwm": 0.3408, "BERT-wwm-ext": 0.3172},
+}
+
+LANGUAGES = ("en", "zh")
+
+
+def check_language(language: str) -> None:
+    """Raises a ValueError unless charts can be labelled in ``language``."""
+    if language not in LANGUAGES:
+        raise ValueError(
+            f"language: unknown value {language!r}; use one of: {', '.join(LANGUAGES)}"
+        )

@@ -1,0 +1,278 @@
+"""SentenceEncoder: any Hugging Face encoder with a pooling on top."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from simcse_core.config import ASSETS, BUNDLED_ENCODERS, Pooling, encoder_settings
+from simcse_core.hub import fetch_encoder
+
+# Real tokens in one forward of encode(): large enough to fill the matrix units, small enough to
+# stay in cache on a laptop.
+TOKENS_PER_FORWARD = 2048
+
+
+class EncoderError(ValueError):
+    """An encoder that cannot be loaded or used; the message says why and what to do."""
+
+
+class SentenceEncoder:
+    """A transformer encoder, its tokenizer and a pooling.
+
+    Attributes:
+        name: what it is called on results: a bundled name, a hub id, or a folder's name.
+        fingerprint: first 12 hex digits of SHA-256 over the loaded weights.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        pooling: Pooling | str = Pooling.CLS,
+        max_seq_length: int = 64,
+        name: str = "encoder",
+    ) -> None:
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.pooling = Pooling(pooling)
+        self.name = name
+        limit = int(getattr(model.config, "max_position_embeddings", max_seq_length))
+        if not 3 <= max_seq_length <= limit:
+            raise EncoderError(
+                f"max_seq_length: must be between 3 and the {limit} positions of "
+                f"{name}, got {max_seq_length}"
+            )
+        self.max_seq_length = max_seq_length
+        if self.pooling not in self.poolings():
+            raise EncoderError(
+                f"pooling: {name} has no pooler layer; use cls, mean or first-last-mean"
+            )
+        self.fingerprint = _fingerprint(model)
+        self._token_cache: dict[str, list[int]] = {}
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        pooling: Pooling | str | None = None,
+        max_seq_length: int = 64,
+        device: str | torch.device | None = None,
+    ) -> SentenceEncoder:
+        """Loads a bundled encoder, a local directory or a hub id, in float32.
+
+        Args:
+            name: ``mini-bert``, ``mini-bert-wwm``, ``mini-bert-wwm-ext``, a directory, or a hub id
+                with an optional revision (``owner/name@revision``).
+            pooling: one of :class:`Pooling`; the encoder's own setting if not given.
+            max_seq_length: tokens, [CLS] and [SEP] included, after which a sentence is cut. 64 is
+                what the Chinese SimCSE scripts use.
+            device: where it runs; CUDA if there is a GPU, else the CPU.
+
+        Raises:
+            EncoderError: the folder lacks files or holds something else, or lacks the pooling.
+            HubError: the hub does not have it or cannot be reached.
+        """
+        pooling = Pooling(pooling) if pooling else encoder_settings(str(name)).pooling
+        folder, label = locate_encoder(str(name))
+        transformers_logging.disable_progress_bar()  # loading takes less than drawing its bar
+        try:
+            model = AutoModel.from_pretrained(
+                folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+            )
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        except (OSError, ValueError, KeyError) as error:
+            raise EncoderError(
+                f"encoder: {name} cannot be loaded ({error}); a folder holds "
+                "config.json, model.safetensors and the tokenizer"
+            ) from error
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(model.to(device), tokenizer, pooling, max_seq_length, label)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.device
+
+    def set_dropout(self, probability: float) -> None:
+        """Sets ``hidden_dropout_prob`` and ``attention_probs_dropout_prob`` of every layer."""
+        for key in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            if hasattr(self.model.config, key):
+                setattr(self.model.config, key, probability)
+        for module in self.model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = probability
+            elif hasattr(module, "dropout_prob"):
+                module.dropout_prob = probability
+
+    def tokenize(self, sentences: Sequence[str]) -> list[list[int]]:
+        """Token ids of each sentence, special tokens included; each sentence is tokenized once."""
+        if new := [s for s in dict.fromkeys(sentences) if s not in self._token_cache]:
+            ids = self.tokenizer(new, truncation=True, max_length=self.max_seq_length)["input_ids"]
+            self._token_cache.update(zip(new, ids, strict=True))
+        return [self._token_cache[sentence] for sentence in sentences]
+
+    def embed(self, token_ids: Sequence[list[int]]) -> Tensor:
+        """One forward over rows of token ids, padded to the longest of them.
+
+        Follows the model's mode: dropout in training, none in evaluation; gradients as set outside.
+
+        Returns:
+            Embeddings of shape (rows, hidden).
+        """
+        return self._forward(token_ids, [self.pooling])[0]
+
+    def encode(self, sentences: Sequence[str], progress: bool = False) -> np.ndarray:
+        """Embeds sentences without dropout, in length order, each unique sentence once.
+
+        Returns:
+            float32 array of shape (n, hidden), in the order given; (0, hidden) for no sentences.
+        """
+        return self.encode_poolings(sentences, [self.pooling], progress)[self.pooling]
+
+    @torch.no_grad()
+    def encode_poolings(
+        self, sentences: Sequence[str], poolings: Sequence[Pooling], progress: bool = False
+    ) -> dict[Pooling, np.ndarray]:
+        """What :meth:`encode` gives under each of several poolings, from one forward for all."""
+        unique = list(dict.fromkeys(sentences))
+        rows = self.tokenize(unique)
+        order = sorted(range(len(unique)), key=lambda i: len(rows[i]))
+        shape = (len(poolings), len(unique), self.model.config.hidden_size)
+        vectors = np.empty(shape, dtype=np.float32)
+        training = self.model.training
+        self.model.eval()
+        try:
+            with tqdm(
+                total=len(unique),
+                desc=f"encode with {self.name}",
+                unit="sentence",
+                disable=not progress,
+                leave=False,
+            ) as bar:
+                for batch in _token_batches(order, rows):
+                    embedded = torch.stack(self._forward([rows[i] for i in batch], poolings))
+                    vectors[:, batch] = embedded.float().cpu().numpy()
+                    bar.update(len(batch))
+        finally:
+            self.model.train(training)
+        index = {sentence: i for i, sentence in enumerate(unique)}
+        picked = vectors[:, [index[sentence] for sentence in sentences]]
+        return dict(zip(poolings, picked, strict=True))
+
+    def poolings(self) -> list[Pooling]:
+        """The poolings this encoder has: all, or all but the pooler."""
+        has_pooler = getattr(self.model, "pooler", None) is not None
+        return [p for p in Pooling if has_pooler or p is not Pooling.POOLER]
+
+    def _forward(self, token_ids: Sequence[list[int]], poolings: Sequence[Pooling]) -> list[Tensor]:
+        longest = max(map(len, token_ids))
+        ids = torch.full((len(token_ids), longest), self.tokenizer.pad_token_id or 0)
+        mask = torch.zeros_like(ids)
+        for row, tokens in enumerate(token_ids):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
+        ids, mask = ids.to(self.device), mask.to(self.device)
+        output = self.model(
+            input_ids=ids,
+            attention_mask=mask,
+            return_dict=True,
+            output_hidden_states=Pooling.FIRST_LAST_MEAN in poolings,
+        )
+        return [pool(output, mask, pooling) for pooling in poolings]
+
+    def n_truncated(self, sentences: Sequence[str]) -> int:
+        """How many of the sentences are cut at ``max_seq_length``."""
+        longest_first = sorted(set(sentences), key=len, reverse=True)
+        ids = self.tokenizer(longest_first, truncation=False, verbose=False)["input_ids"]
+        cut = {
+            s
+            for s, tokens in zip(longest_first, ids, strict=True)
+            if len(tokens) > self.max_seq_length
+        }
+        return sum(sentence in cut for sentence in sentences)
+
+    def save(self, directory: str | Path) -> None:
+        """Writes config, safetensors weights and tokenizer; transformers alone loads them back."""
+        self.model.save_pretrained(directory, safe_serialization=True)
+        self.tokenizer.save_pretrained(directory)
+
+
+def pool(output, attention_mask: Tensor, pooling: Pooling) -> Tensor:  # type: ignore[no-untyped-def]
+    """Sentence vectors from a model output; averages leave padding out.
+
+    Args:
+        output: a transformers output with ``last_hidden_state`` (batch, length, hidden), and
+            ``pooler_output`` or ``hidden_states`` where the pooling needs them.
+        attention_mask: (batch, length), 1 for real tokens.
+
+    Returns:
+        (batch, hidden).
+    """
+    last = output.last_hidden_state
+    if pooling is Pooling.CLS:
+        return last[:, 0]
+    if pooling is Pooling.POOLER:
+        return output.pooler_output
+    if pooling is Pooling.FIRST_LAST_MEAN:
+        last = (output.hidden_states[1] + last) / 2
+    weights = attention_mask.unsqueeze(-1).to(last.dtype)  # (batch, length, 1)
+    return (last * weights).sum(dim=1) / weights.sum(dim=1)
+
+
+def locate_encoder(name: str) -> tuple[Path, str]:
+    """The folder of a bundled encoder, a directory or a hub id, and what it is called on results.
+
+    Raises:
+        EncoderError: a directory without config or safetensors weights.
+        HubError: neither bundled nor a directory, and the hub does not have it or is away.
+    """
+    if name in BUNDLED_ENCODERS:
+        return ASSETS / name, name
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        path, commit = fetch_encoder(name)
+        return path, f"{name.partition('@')[0]}@{commit[:7]}"
+    if not (folder / "config.json").is_file():
+        raise EncoderError(
+            f"encoder: {folder} has no config.json; give a folder written by save_pretrained"
+        )
+    if not list(folder.glob("*.safetensors")):
+        raise EncoderError(
+            f"encoder: {folder} has no safetensors weights, and pickled weights are "
+            "not loaded because they can run code; convert them once with "
+            "tools/convert_to_safetensors.py"
+        )
+    return folder, folder.resolve().name
+
+
+def _token_batches(order: Sequence[int], rows: Sequence[list[int]]) -> Iterator[list[int]]:
+    """Cuts ``order`` (sorted by length) so that a padded batch stays within the token budget."""
+    batch: list[int] = []
+    for i in order:
+        if batch and len(rows[i]) * (len(batch) + 1) > TOKENS_PER_FORWARD:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def _fingerprint(model: PreTrainedModel) -> str:
+    digest = hashlib.sha256()
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(
+            weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
+            if weight.ndim
+            else str(weight.item()).encode()
+        )
+    return digest.hexdigest()[:12]

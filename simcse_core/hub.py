@@ -1,0 +1,174 @@
+"""Everything that talks to the Hugging Face hub: encoders in safetensors, data sets in parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import huggingface_hub
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+# The hub's own retries can take minutes; one short question tells whether it is there at all.
+PROBE_SECONDS = 10
+_ENCODER_FILES = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "tokenizer*",
+    "vocab*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "*.model",
+    "merges.txt",
+)
+# transformers itself takes the weights that this account offers for pickle-only repositories.
+CONVERSION_BOT = "SFconvertbot"
+_HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+
+
+class HubError(RuntimeError):
+    """The hub cannot give what was asked for; the message says why and how to go on."""
+
+
+def fetch_encoder(name: str) -> tuple[Path, str]:
+    """Fetches an encoder from the hub, or finds it in the local cache when the hub is away.
+
+    Args:
+        name: hub id, optionally with a revision: ``owner/name@revision``.
+
+    Returns:
+        The local folder and the commit it holds.
+
+    Raises:
+        HubError: unknown id or revision, no safetensors weights, or the hub cannot be reached and
+            the encoder is not cached.
+    """
+    repository, _, revision = name.partition("@")
+    try:
+        info = huggingface_hub.HfApi().model_info(
+            repository, revision=revision or None, timeout=PROBE_SECONDS
+        )
+    except (RepositoryNotFoundError, HFValidationError, RevisionNotFoundError) as error:
+        raise HubError(
+            f"encoder: {name!r} is neither bundled, nor a directory, nor on the hub "
+            f"({type(error).__name__}); check its spelling and revision"
+        ) from error
+    except Exception as error:  # httpx, OS and hub errors alike mean: not reachable
+        return _cached_encoder(name, repository, revision, error)
+    if not _has_safetensors(info):
+        converted = _converted(repository)
+        if converted is None:
+            raise HubError(
+                f"encoder: {name!r} has no safetensors weights, and pickled weights are not loaded "
+                "because they can run code; convert them once with "
+                "tools/convert_to_safetensors.py and give that folder"
+            )
+        print(f"encoder: {name} has pickled weights; using the hub's own safetensors conversion")
+        info = converted
+    folder = huggingface_hub.snapshot_download(
+        repository, revision=info.sha, allow_patterns=list(_ENCODER_FILES)
+    )
+    return Path(folder), str(info.sha)
+
+
+def _has_safetensors(info: huggingface_hub.ModelInfo) -> bool:
+    return any(file.rfilename.endswith(".safetensors") for file in info.siblings or [])
+
+
+def _converted(repository: str) -> huggingface_hub.ModelInfo | None:
+    """The pull request in which the hub's conversion bot offers safetensors, if there is one."""
+    api = huggingface_hub.HfApi()
+    try:
+        offers = api.get_repo_discussions(
+            repository, author=CONVERSION_BOT, discussion_type="pull_request"
+        )
+        for offer in offers:
+            info = api.model_info(
+                repository, revision=f"refs/pr/{offer.num}", timeout=PROBE_SECONDS
+            )
+            if _has_safetensors(info):
+                return info
+    except (HfHubHTTPError, RevisionNotFoundError):
+        return None
+    return None
+
+
+def _cached_encoder(
+    name: str, repository: str, revision: str, cause: Exception
+) -> tuple[Path, str]:
+    try:
+        folder = Path(
+            huggingface_hub.snapshot_download(
+                repository, revision=revision or None, local_files_only=True
+            )
+        )
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, EntryNotFoundError, OSError) as error:
+        raise HubError(
+            f"encoder: {name!r} is neither bundled nor a directory, and the hub cannot be reached "
+            f"({type(cause).__name__}: {cause}). To go on offline, use a bundled encoder "
+            "(mini-bert, mini-bert-wwm, mini-bert-wwm-ext) or the path of a folder with "
+            "config.json, model.safetensors and the tokenizer"
+        ) from error
+    return folder, folder.name
+
+
+def load_hub_rows(
+    dataset: str, revision: str | None, split: str, columns: Sequence[str]
+) -> Iterator[tuple[object, ...]]:
+    """Yields the named columns of one split (``train``, ``dev`` or ``test``) of a hub data set.
+
+    Raises:
+        HubError: the data set, its split or one of its columns is not there, or no connection.
+    """
+    table = _load_split(dataset, revision, _HUB_SPLITS[split])
+    if missing := [column for column in columns if column not in table.column_names]:
+        raise HubError(
+            f"hub data set {dataset}: no column {', '.join(missing)}; it has "
+            f"{', '.join(table.column_names)}"
+        )
+    for row in table:
+        yield tuple(row[column] for column in columns)
+
+
+def load_hub_sentences(dataset: str, columns: Sequence[str]) -> Iterator[str]:
+    """Yields every text of the columns in ``columns`` that the data set's train split has."""
+    table = _load_split(dataset, None, "train")
+    present = [column for column in columns if column in table.column_names]
+    if not present:
+        raise HubError(
+            f"hub data set {dataset}: none of the columns {', '.join(columns)}; it has "
+            f"{', '.join(table.column_names)}"
+        )
+    for row in table:
+        yield from (str(row[column]).strip() for column in present if row[column])
+
+
+def _load_split(dataset: str, revision: str | None, split: str):  # type: ignore[no-untyped-def]
+    # Imported late: datasets brings pyarrow, which nobody on bundled data should wait for.
+    import datasets
+
+    try:
+        huggingface_hub.HfApi().dataset_info(dataset, revision=revision, timeout=PROBE_SECONDS)
+    except (RepositoryNotFoundError, HFValidationError, RevisionNotFoundError) as error:
+        raise HubError(
+            f"hub data set {dataset!r}: not found ({type(error).__name__}); check its "
+            "id and revision"
+        ) from error
+    except Exception:
+        datasets.config.HF_HUB_OFFLINE = True  # what the cache holds is still good
+    try:
+        return datasets.load_dataset(dataset, split=split, revision=revision)
+    except Exception as error:
+        raise HubError(
+            f"hub data set {dataset!r}, split {split}: cannot be loaded "
+            f"({type(error).__name__}: {error}). Without a connection use "
+            "source='sample' or a directory of CNSD files"
+        ) from error

@@ -1,0 +1,77 @@
+"""Contrastive losses of SimCSE (Gao et al., 2021) as pure tensor functions."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def unsup_simcse_loss(embeddings: Tensor, temperature: float = 0.05) -> Tensor:
+    """InfoNCE over two dropout views of each sentence, with 2N-2 in-batch negatives a row.
+
+    Cosine similarities of all 2N rows form a 2N x 2N matrix; a row's similarity to itself is
+    masked, its other view is the positive. This is the NT-Xent form that the Chinese SimCSE scripts
+    use; equation 4 of Gao et al. (2021) takes the N-1 second views alone as negatives.
+
+    Args:
+        embeddings: (2 * batch, hidden); rows i and i + batch are two views of one sentence.
+        temperature: divides the cosines; 0.05 in Gao et al. (2021, Table D.2).
+
+    Returns:
+        A scalar, the mean over rows. It is exactly 0 for a batch of one, which has no negatives.
+
+    Raises:
+        ValueError: the number of rows is odd or zero, or the temperature is not positive.
+    """
+    rows = embeddings.shape[0]
+    if embeddings.ndim != 2 or rows == 0 or rows % 2:
+        raise ValueError(
+            "embeddings: expected shape (2 * batch, hidden) with two views of each "
+            f"sentence, got {tuple(embeddings.shape)}"
+        )
+    _check_temperature(temperature)
+    unit = F.normalize(embeddings, dim=-1)  # (2N, hidden)
+    logits = unit @ unit.T / temperature  # (2N, 2N)
+    itself = torch.eye(rows, dtype=torch.bool, device=logits.device)
+    logits = logits.masked_fill(itself, float("-inf"))
+    positive = torch.arange(rows, device=logits.device).roll(rows // 2)  # (2N,)
+    return F.cross_entropy(logits, positive)
+
+
+def sup_simcse_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    hard_negative: Tensor | None = None,
+    temperature: float = 0.05,
+) -> Tensor:
+    """InfoNCE over NLI triplets: equation 5 of Gao et al. (2021).
+
+    Every other row's positive, and every row's hard negative where given, is a negative.
+
+    Args:
+        anchor, positive, hard_negative: (batch, hidden) each.
+        temperature: divides the cosines.
+
+    Returns:
+        A scalar, the mean over anchors.
+
+    Raises:
+        ValueError: shapes differ, or the temperature is not positive.
+    """
+    _check_temperature(temperature)
+    others = [positive] if hard_negative is None else [positive, hard_negative]
+    for name, rows in zip(("positive", "hard_negative"), others, strict=False):
+        if rows.shape != anchor.shape or anchor.ndim != 2:
+            raise ValueError(
+                f"{name}: expected the anchor's shape (batch, hidden) = "
+                f"{tuple(anchor.shape)}, got {tuple(rows.shape)}"
+            )
+    candidates = F.normalize(torch.cat(others), dim=-1)  # (N or 2N, hidden)
+    logits = F.normalize(anchor, dim=-1) @ candidates.T / temperature  # (N, N or 2N)
+    return F.cross_entropy(logits, torch.arange(anchor.shape[0], device=anchor.device))
+
+
+def _check_temperature(temperature: float) -> None:
+    if not temperature > 0:
+        raise ValueError(f"temperature: must be > 0, got {temperature!r}")

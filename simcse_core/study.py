@@ -1,0 +1,331 @@
+"""Runs the notebooks of a profile through papermill, in order, and says what failed.
+
+Command line: ``python -m simcse_core.study --profile quick``; ``--help`` lists the options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import yaml
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from tqdm.auto import tqdm
+
+from simcse_core.config import PROJECT_ROOT, HubData, check_language
+from simcse_core.data import StudyData, load_study_data, sample_sentences
+from simcse_core.encoder import locate_encoder
+from simcse_core.experiments import recipe
+from simcse_core.hub import HubError
+from simcse_core.results import output_directory
+
+NOTEBOOKS = PROJECT_ROOT / "notebooks"
+PROFILES = NOTEBOOKS / "profiles"
+# Profile "quick" is the defaults written in the notebooks, so it has no file.
+QUICK = "quick"
+_TYPES: dict[type, tuple[type, ...]] = {float: (int, float)}
+
+
+class StudyError(RuntimeError):
+    """A study that cannot start or did not finish; the message says what failed and where."""
+
+
+def notebook_paths() -> list[Path]:
+    """The numbered notebooks, in order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def defaults(notebook: Path) -> dict[str, Any]:
+    """The parameters of a notebook with their default values.
+
+    Raises:
+        StudyError: the notebook has no cell, or several, tagged ``parameters``.
+    """
+    cells = [
+        cell
+        for cell in nbformat.read(notebook, as_version=4).cells
+        if "parameters" in cell.metadata.get("tags", [])
+    ]
+    if len(cells) != 1:
+        raise StudyError(
+            f"{notebook.name}: expected one cell tagged 'parameters', got {len(cells)}"
+        )
+    values: dict[str, Any] = {}
+    for statement in ast.parse(cells[0].source).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(name)], value=value):
+                values[name] = ast.literal_eval(value)
+            case _:
+                raise StudyError(
+                    f"{notebook.name}, parameters cell, line {statement.lineno}: only "
+                    "'name = literal' belongs here; papermill recomputes nothing"
+                )
+    return values
+
+
+def load_profile(profile: str) -> dict[str, dict[str, Any]]:
+    """Parameters by notebook name, as the profile's file gives them.
+
+    Raises:
+        StudyError: there is no such profile, or it names a notebook that does not exist.
+    """
+    names = [path.stem for path in notebook_paths()]
+    if profile == QUICK:
+        return {name: {} for name in names}
+    path = PROFILES / f"{profile}.yaml"
+    if not path.is_file():
+        known = ", ".join([QUICK, *sorted(file.stem for file in PROFILES.glob("*.yaml"))])
+        raise StudyError(f"profile: unknown value {profile!r}; use one of: {known}")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if unknown := sorted(set(content) - {*names, "all"}):
+        raise StudyError(f"{path.name}: no notebook {unknown[0]!r}; there are {', '.join(names)}")
+    shared = content.get("all", {})
+    return {
+        name: {
+            **{
+                key: value
+                for key, value in shared.items()
+                if key in defaults(NOTEBOOKS / f"{name}.ipynb")
+            },
+            **content.get(name, {}),
+        }
+        for name in names
+    }
+
+
+def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
+    """Holds parameter names and types against a notebook's defaults.
+
+    Raises:
+        StudyError: an unknown name, or a value of another type than the default.
+    """
+    known = defaults(notebook)
+    for name, value in parameters.items():
+        if name not in known:
+            raise StudyError(
+                f"{notebook.name}: unknown parameter {name!r}; it has {', '.join(known)}"
+            )
+        wanted = type(known[name])
+        if not isinstance(value, _TYPES.get(wanted, (wanted,))) or (
+            isinstance(value, bool) and wanted is not bool
+        ):
+            raise StudyError(
+                f"{notebook.name}: parameter {name} must be of type "
+                f"{wanted.__name__}, like {known[name]!r}; got {value!r}"
+            )
+        if isinstance(value, list) and known[name]:
+            inner = type(known[name][0])
+            for item in value:
+                if not isinstance(item, inner) or isinstance(item, bool):
+                    raise StudyError(
+                        f"{notebook.name}: parameter {name} must be a list of "
+                        f"{inner.__name__}, like {known[name]!r}; got {item!r} in it"
+                    )
+
+
+def check_meaning(notebook: Path, parameters: Mapping[str, Any]) -> None:
+    """Tries what the parameters name before anything is trained: data, sizes, encoders, settings.
+
+    Raises:
+        StudyError: the message names the notebook, the parameter and what to do.
+    """
+    try:
+        data = _study_data(
+            str(parameters["source"]),
+            tuple(parameters["extra_sentences"]),
+            HubData.from_mapping(parameters["hub"]),
+        )
+        for size in (*parameters.get("sizes", []), parameters.get("n_train", 2)):
+            sample_sentences(data.pool.sentences, size, seed=0)
+        for name in (parameters.get("encoder"), *parameters.get("encoders", [])):
+            if name:
+                recipe(name, parameters.get("pooling", ""), parameters.get("training"))
+                locate_encoder(name)
+        check_language(parameters["language"])
+    except (ValueError, HubError) as error:
+        raise StudyError(f"{notebook.name}: {error}") from error
+
+
+@cache
+def _study_data(source: str, extra: tuple[str, ...], hub: HubData) -> StudyData:
+    return load_study_data(source, extra, hub)
+
+
+def plan(
+    profile: str, overrides: Mapping[str, Any], only: Sequence[str] = ()
+) -> list[tuple[Path, dict[str, Any]]]:
+    """The notebooks to run with their parameters, all of them checked.
+
+    Args:
+        overrides: parameters for every notebook that has them, over the profile's.
+        only: names of notebooks to run; all if empty.
+
+    Raises:
+        StudyError: an unknown notebook or profile, or a parameter that fits no notebook.
+    """
+    chosen = [path for path in notebook_paths() if not only or path.stem in only]
+    if unknown := sorted(set(only) - {path.stem for path in chosen}):
+        raise StudyError(
+            f"notebook: unknown value {unknown[0]!r}; use one of: "
+            f"{', '.join(path.stem for path in notebook_paths())}"
+        )
+    by_notebook = load_profile(profile)
+    known = {name for path in chosen for name in defaults(path)}
+    if unknown := sorted(set(overrides) - known):
+        raise StudyError(
+            f"unknown parameter {unknown[0]!r}; the notebooks have {', '.join(sorted(known))}"
+        )
+    steps = []
+    for path in chosen:
+        mine = {key: value for key, value in overrides.items() if key in defaults(path)}
+        parameters = {**by_notebook[path.stem], **mine}
+        check_parameters(path, parameters)
+        steps.append((path, parameters))
+    for path, parameters in steps:
+        check_meaning(path, {**defaults(path), **parameters})
+    return steps
+
+
+def run_study(
+    profile: str = QUICK,
+    overrides: Mapping[str, Any] | None = None,
+    out: str | Path = "",
+    only: Sequence[str] = (),
+    cell_timeout: int = 6 * 3600,
+) -> list[Path]:
+    """Runs a profile's notebooks in order; charts and tables go to ``out``.
+
+    Args:
+        overrides: parameters for every notebook that has them.
+        out: folder for charts, tables and executed notebooks; ``runs/<profile>`` if empty.
+        only: names of notebooks to run; all if empty.
+        cell_timeout: seconds after which a cell counts as hanging.
+
+    Returns:
+        The executed notebooks.
+
+    Raises:
+        StudyError: bad parameters (before anything starts), or a notebook failed.
+    """
+    directory = output_directory(out or PROJECT_ROOT / "runs" / profile)
+    steps = plan(profile, {**(overrides or {}), "output_dir": str(directory)}, only)
+    executed = directory / "notebooks"
+    executed.mkdir(exist_ok=True)
+    with tqdm(steps, unit="notebook") as bar:
+        for path, parameters in bar:
+            bar.set_description(path.stem)
+            _run_notebook(path, executed / path.name, parameters, cell_timeout)
+    return [executed / path.name for path, _ in steps]
+
+
+def _run_notebook(
+    path: Path, target: Path, parameters: Mapping[str, Any], cell_timeout: int
+) -> None:
+    started = time.monotonic()
+    try:
+        papermill.execute_notebook(
+            str(path),
+            str(target),
+            parameters=dict(parameters),
+            progress_bar=False,
+            execution_timeout=cell_timeout,
+            kernel_name="python3",
+        )
+    except PapermillExecutionError as error:
+        raise StudyError(
+            f"{path.name}, cell {error.exec_count}: {error.ename}: {error.evalue}\n"
+            f"the cell:\n{error.source}\nexecuted so far: {target}"
+        ) from error
+    except DeadKernelError as error:
+        raise StudyError(
+            f"{path.name}, {_last_cell(target)}: the kernel died, often for want of "
+            f"memory; lower batch_size or close other programs ({error})"
+        ) from error
+    except CellTimeoutError as error:
+        raise StudyError(
+            f"{path.name}, {_last_cell(target)}: a cell ran longer than {cell_timeout} "
+            "s; raise --cell-timeout or make the grid smaller"
+        ) from error
+    tqdm.write(f"{path.stem}: done in {time.monotonic() - started:.0f} s")
+
+
+def _last_cell(executed: Path) -> str:
+    """The cell that a broken-off notebook was in.
+
+    papermill leaves every cell of it marked completed, so what counts is the last one started.
+    """
+    counts = [
+        cell.get("execution_count") or 0
+        for cell in nbformat.read(executed, as_version=4).cells
+        if cell.cell_type == "code"
+    ]
+    return f"cell {max(counts, default=0) + 1}"
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m simcse_core.study", description=__doc__)
+    parser.add_argument("--profile", default=QUICK, help="quick, mini or report")
+    parser.add_argument("--source", help="sample, a directory of CNSD files, or hub")
+    parser.add_argument("--seeds", help="for example 0,1,2; for every notebook")
+    parser.add_argument("--out", default="", help="folder for charts, tables, executed notebooks")
+    parser.add_argument("--only", default="", help="notebooks to run, for example 02_small_sample")
+    parser.add_argument("--cell-timeout", type=int, default=6 * 3600, help="seconds")
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other notebook parameter, its value in YAML; may be repeated",
+    )
+    return parser.parse_args(arguments)
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for pair in options.parameter:
+        name, found, value = pair.partition("=")
+        if not found:
+            raise StudyError(f"--parameter: expected NAME=VALUE, got {pair!r}")
+        values[name] = yaml.safe_load(value)
+    if options.source:
+        is_folder = options.source not in ("sample", "hub")
+        values["source"] = str(Path(options.source).resolve()) if is_folder else options.source
+    if options.seeds:
+        try:
+            values["seeds"] = [
+                int(seed) for seed in options.seeds.replace(" ", ",").split(",") if seed
+            ]
+        except ValueError as error:
+            raise StudyError(
+                f"--seeds: expected whole numbers like 0,1,2; got {options.seeds!r}"
+            ) from error
+    return values
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line entry; returns the exit code."""
+    options = _parse(arguments)
+    only = [name for name in options.only.split(",") if name]
+    try:
+        executed = run_study(
+            options.profile, _overrides(options), options.out, only, options.cell_timeout
+        )
+    except (StudyError, OSError) as error:
+        print(f"study: {error}", file=sys.stderr)
+        return 1
+    print(f"charts, tables and executed notebooks: {executed[0].parent.parent}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,276 @@
+"""train_simcse: one training trajectory, measured where asked."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from simcse_core.config import TrainConfig
+from simcse_core.data import NliTriplets
+from simcse_core.encoder import SentenceEncoder
+from simcse_core.loss import sup_simcse_loss, unsup_simcse_loss
+
+logger = logging.getLogger(__name__)
+
+# Receives the encoder in evaluation mode; returns one row or several.
+Measure = Callable[[SentenceEncoder], "dict[str, Any] | list[dict[str, Any]]"]
+# The loss of a batch of rows (indices into the training set), dropout active.
+BatchLoss = Callable[[Sequence[int]], Tensor]
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says why and what to change."""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Rows of one step, and how many sentences were seen when it ends."""
+
+    rows: tuple[int, ...]
+    end: int
+
+
+def train_simcse(
+    encoder: SentenceEncoder,
+    sentences: Sequence[str],
+    config: TrainConfig = TrainConfig(),
+    measure_at: Sequence[int] = (),
+    measure: Measure | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Trains an encoder in place by unsupervised SimCSE (Gao et al., 2021).
+
+    One trajectory serves a whole sweep. With a constant learning rate the state after the first n
+    sentences is, to the last bit, where a separate run on ``sentences[:n]`` ends, since the first
+    epoch takes the sentences in the order given, later epochs are shuffled by (seed, epoch), and
+    the dropout of a step depends on (seed, step) alone. A point inside a batch is measured on a
+    branch: state saved, the short last batch stepped, measured, state restored. A schedule that
+    depends on the total length makes prefixes unequal; the points are then trained separately, and
+    a warning says so.
+
+    Args:
+        encoder: trained in place; its two dropout probabilities are set to ``config.dropout``.
+        sentences: training order; :func:`simcse_core.sample_sentences` gives nested samples.
+        config: settings of the run.
+        measure_at: numbers of sentences seen, counted over epochs: 0 is the untrained encoder, n a
+            point in the first epoch, ``k * len(sentences)`` the end of epoch k.
+        measure: called with the encoder at each point; returns a row or a list of rows.
+        progress: shows a progress bar.
+
+    Returns:
+        The rows of ``measure`` with ``sentences_seen``, ``epoch`` and the training ``loss`` of the
+        last step, in order of ``measure_at``.
+
+    Raises:
+        ValueError: fewer than two sentences, or a point beyond the run.
+        TrainingError: the loss is not finite.
+    """
+    if len(sentences) < 2:
+        raise ValueError(f"sentences: at least 2 are needed for a negative, got {len(sentences)}")
+    rows = encoder.tokenize(sentences)
+
+    def batch_loss(batch: Sequence[int]) -> Tensor:
+        views = [rows[i] for i in batch] * 2  # rows i and i + batch are two views
+        return unsup_simcse_loss(_embed(encoder, views, config.length_groups), config.temperature)
+
+    return _train(encoder, len(sentences), batch_loss, config, measure_at, measure, progress)
+
+
+def train_sup_simcse(
+    encoder: SentenceEncoder,
+    triplets: NliTriplets,
+    config: TrainConfig = TrainConfig(),
+    measure_at: Sequence[int] = (),
+    measure: Measure | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Trains an encoder in place by supervised SimCSE on NLI triplets with hard negatives.
+
+    The same trajectory as :func:`train_simcse`, over triplets instead of sentences.
+    """
+    parts = [
+        encoder.tokenize(column)
+        for column in (triplets.anchor, triplets.positive, triplets.hard_negative)
+    ]
+
+    def batch_loss(batch: Sequence[int]) -> Tensor:
+        views = [part[i] for part in parts for i in batch]
+        embeddings = _embed(encoder, views, config.length_groups)
+        anchor, positive, hard_negative = embeddings.chunk(3)
+        return sup_simcse_loss(anchor, positive, hard_negative, config.temperature)
+
+    return _train(encoder, len(triplets), batch_loss, config, measure_at, measure, progress)
+
+
+def _train(
+    encoder: SentenceEncoder,
+    n: int,
+    batch_loss: BatchLoss,
+    config: TrainConfig,
+    measure_at: Sequence[int],
+    measure: Measure | None,
+    progress: bool,
+) -> pd.DataFrame:
+    total = n * config.num_epochs
+    points = sorted(set(measure_at))
+    if points and not 0 <= points[0] <= points[-1] <= total:
+        raise ValueError(
+            f"measure_at: points must lie between 0 and the {total:,} sentences of "
+            f"{config.num_epochs} epoch(s), got {points[0]:,} to {points[-1]:,}"
+        )
+    run = _Trajectory(encoder, n, batch_loss, config, measure, progress)
+    # Measuring must not disturb the caller's random numbers, nor they the training.
+    with torch.random.fork_rng(devices=_cuda_devices(encoder)):
+        if config.schedule == "constant" or not [p for p in points if 0 < p < total]:
+            frame = run.to_end(points, total)
+        else:
+            logger.warning(
+                "a %s schedule makes shared prefixes unequal: %d points are trained separately",
+                config.schedule,
+                len(points),
+            )
+            frame = run.separately(points, total)
+    encoder.model.eval()
+    return frame
+
+
+class _Trajectory:
+    """One encoder with its optimizer, moving along the batches of a run."""
+
+    def __init__(
+        self,
+        encoder: SentenceEncoder,
+        n: int,
+        batch_loss: BatchLoss,
+        config: TrainConfig,
+        measure: Measure | None,
+        progress: bool,
+    ) -> None:
+        self.encoder, self.n, self.config = encoder, n, config
+        self.batch_loss, self.measure, self.progress = batch_loss, measure, progress
+        encoder.set_dropout(config.dropout)
+        self.optimizer = torch.optim.AdamW(
+            encoder.model.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        self.loss = float("nan")
+
+    def to_end(self, points: Sequence[int], total: int) -> pd.DataFrame:
+        """Trains to ``total`` sentences, measuring at the points on the way."""
+        frames = [self._measure(0)] if 0 in points else []
+        pending = [point for point in points if point > 0]
+        with tqdm(
+            total=total,
+            desc=f"SimCSE on {self.encoder.name}",
+            unit="sentence",
+            disable=not self.progress,
+        ) as bar:
+            start = 0
+            for step, batch in enumerate(self._batches(total)):
+                while pending and pending[0] < batch.end:
+                    frames.append(
+                        self._measure_on_branch(step, batch, start, pending.pop(0), total)
+                    )
+                self._step(step, batch, total)
+                if pending and pending[0] == batch.end:
+                    frames.append(self._measure(pending.pop(0)))
+                bar.update(batch.end - start)
+                start = batch.end
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+    def separately(self, points: Sequence[int], total: int) -> pd.DataFrame:
+        """Trains each point from the start as a run of its own, the full run last."""
+        start = self._state()
+        frames = []
+        for end in [point for point in points if point < total] + [total]:
+            self._restore(start)
+            frames.append(self.to_end([end] if end in points else [], end))
+        return pd.concat(frames, ignore_index=True)
+
+    def _batches(self, total: int) -> Iterator[_Batch]:
+        """Batches in training order; an epoch ends with a short batch, and so does the run."""
+        for epoch in range(-(-total // self.n)):
+            order = (
+                np.arange(self.n)
+                if epoch == 0
+                else np.random.default_rng([self.config.seed, epoch]).permutation(self.n)
+            )
+            last = min(self.n, total - epoch * self.n)
+            for start in range(0, last, self.config.batch_size):
+                end = min(start + self.config.batch_size, last)
+                yield _Batch(tuple(order[start:end]), epoch * self.n + end)
+
+    def _step(self, step: int, batch: _Batch, total: int) -> None:
+        if len(batch.rows) < 2:
+            return  # a sentence alone has no negatives: its loss is 0 and there is nothing to learn
+        self.encoder.model.train()
+        torch.manual_seed(_step_seed(self.config.seed, step))
+        if self.config.schedule == "linear":
+            left = 1 - (batch.end - len(batch.rows)) / total
+            self.optimizer.param_groups[0]["lr"] = self.config.learning_rate * left
+        loss = self.batch_loss(batch.rows)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss.item()} at step {step + 1} ({batch.end:,} sentences seen, "
+                f"{self.encoder.name}); lower learning_rate (now {self.config.learning_rate}) or "
+                f"raise temperature (now {self.config.temperature})"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.loss = loss.item()
+
+    def _measure_on_branch(
+        self, step: int, batch: _Batch, start: int, point: int, total: int
+    ) -> pd.DataFrame:
+        state, loss = self._state(), self.loss
+        self._step(step, replace(batch, rows=batch.rows[: point - start], end=point), total)
+        frame = self._measure(point)
+        self._restore(state)
+        self.loss = loss
+        return frame
+
+    def _measure(self, point: int) -> pd.DataFrame:
+        self.encoder.model.eval()
+        rows = self.measure(self.encoder) if self.measure else {}
+        fixed = {"sentences_seen": point, "epoch": point / self.n, "loss": self.loss}
+        return pd.DataFrame([fixed | row for row in (rows if isinstance(rows, list) else [rows])])
+
+    def _state(self) -> dict[str, Any]:
+        return copy.deepcopy(
+            {"model": self.encoder.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        )
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.encoder.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+
+
+def _embed(encoder: SentenceEncoder, rows: Sequence[list[int]], n_groups: int) -> Tensor:
+    """Embeds rows of token ids in ``n_groups`` forwards of similar lengths, in the order given."""
+    if n_groups == 1:
+        return encoder.embed(rows)
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    groups = [group for group in np.array_split(np.array(order), n_groups) if len(group)]
+    embeddings = torch.cat([encoder.embed([rows[i] for i in group]) for group in groups])
+    return embeddings[torch.argsort(torch.tensor(np.concatenate(groups)))]
+
+
+def _step_seed(seed: int, step: int) -> int:
+    """A random seed for each step, so that a step's dropout needs no history."""
+    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _cuda_devices(encoder: SentenceEncoder) -> list[int]:
+    return [encoder.device.index or 0] if encoder.device.type == "cuda" else []
