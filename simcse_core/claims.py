@@ -134,33 +134,28 @@ def _small_sample(small: pd.DataFrame) -> list[dict[str, object]]:
     sizes = [int(size) for size in curve.columns if int(size) > 0]
     middle = max((size for size in sizes if size <= 400), default=sizes[0])
     rise = effect(curve[middle] - curve[0])
+    rise_claim = _claim(
+        "A steep rise below 400 sentences",
+        f"{middle} sentences minus untrained at least {LARGE}",
+        rise,
+        lambda e: at_least(e, LARGE),
+    )
+    if middle == sizes[-1]:
+        return [rise_claim, _not_measured("Flat after 400 sentences")]
     rest = effect(curve[sizes[-1]] - curve[middle])
-    return [
-        _claim(
-            "A steep rise below 400 sentences",
-            f"{middle} sentences minus untrained at least {LARGE}",
-            rise,
-            lambda e: at_least(e, LARGE),
-        ),
-        _claim(
-            "Flat after 400 sentences",
-            f"{sizes[-1]} minus {middle} sentences within ±{SMALL}",
-            rest,
-            lambda e: within(e, SMALL),
-        ),
-    ]
+    flat = f"{sizes[-1]} minus {middle} sentences within ±{SMALL}"
+    return [rise_claim, _claim("Flat after 400 sentences", flat, rest, lambda e: within(e, SMALL))]
+
+
+def _not_measured(claim: str) -> dict[str, object]:
+    return {"claim": claim, "criterion": "not measured", "effect": "", "verdict": UNDECIDED}
 
 
 def _supervised(overview: pd.DataFrame) -> dict[str, object]:
     rows = _on_test(overview)
     supervised = rows[rows["method"] == "sup-simcse"]
     if supervised.empty:
-        return {
-            "claim": "Comparable to supervised training",
-            "criterion": "not measured",
-            "effect": "",
-            "verdict": UNDECIDED,
-        }
+        return _not_measured("Comparable to supervised training")
     unsupervised = rows[
         (rows["method"] == "unsup-simcse") & rows["encoder"].isin(supervised["encoder"])
     ]

@@ -63,7 +63,7 @@ class TrainConfig:
     schedule: str = "constant"
     # Rows are split by length into this many forwards, with one loss over all of them: the same
     # mathematics with less padding.
-    length_groups: int = 1
+    length_groups: int = 4
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "num_epochs", "length_groups"):

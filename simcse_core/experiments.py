@@ -21,7 +21,7 @@ from simcse_core.baselines import TFIDF_UNITS, tfidf_encode, whitened_encode
 from simcse_core.config import Pooling, TrainConfig, encoder_settings
 from simcse_core.data import DataError, StudyData, sample_sentences, sample_triplets
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.evaluation import Encode, measure_spearman, pair_cosines
+from simcse_core.evaluation import Encode, measure_spearman, pair_cosines, spearman
 from simcse_core.results import run_provenance, stored, tidy
 from simcse_core.training import train_simcse, train_sup_simcse
 
@@ -99,26 +99,20 @@ def label_cosines(data: StudyData, encoder: str) -> pd.DataFrame:
     """Cosine and human label of every dev pair, by character TF-IDF and by an untrained encoder.
 
     Returns:
-        Columns ``panel, label, cosine``.
+        Columns ``panel`` (the method and its Spearman), ``label``, ``cosine``.
     """
     loaded = recipe(encoder).load()
     encodes = {
         "tfidf-char": tfidf_encode("tfidf-char", data.pool.sentences),
         f"{loaded.name}, {loaded.pooling}": loaded.encode,
     }
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "panel": panel,
-                    "label": data.dev.scores,
-                    "cosine": pair_cosines(encode, data.dev),
-                }
-            )
-            for panel, encode in encodes.items()
-        ],
-        ignore_index=True,
-    )
+    frames = []
+    for name, encode in encodes.items():
+        cosines = pair_cosines(encode, data.dev)
+        panel = f"{name}: Spearman {spearman(cosines, data.dev.scores):.3f}"
+        columns = {"panel": panel, "label": data.dev.scores, "cosine": cosines}
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
 
 
 def train_sizes(
@@ -318,11 +312,10 @@ def table_provenance(
     return data_provenance(data, encoders=encoders, seeds=list(seeds), **parameters)
 
 
-def caption(data: StudyData, plans: Sequence[Recipe], seeds: Sequence[int]) -> str:
-    """The line that every chart carries: data, encoders with their settings, seeds."""
-    said = "seed" if len(seeds) == 1 else "seeds"
-    parts = [data.name, f"{said} {', '.join(map(str, seeds))}", *(p.describe() for p in plans)]
-    return "\n".join([" · ".join(parts[:2]), *parts[2:]])
+def caption(data: StudyData, plans: Sequence[Recipe] = (), seeds: Sequence[int] = ()) -> str:
+    """What every chart carries: the data, the seeds, the encoders with their settings."""
+    said = f" · seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else ""
+    return "\n".join([data.name + said, *(plan.describe() for plan in plans)])
 
 
 def _check_seeds(seeds: Sequence[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,8 +11,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib import font_manager
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from simcse_core.config import check_language
@@ -33,6 +35,11 @@ CJK_FONTS = (
     "Droid Sans Fallback",
 )
 
+# Split to encoder to Spearman: numbers of others, drawn for comparison.
+Report = Mapping[str, Mapping[str, float]]
+
+REPORT_LABEL = "the report, untrained"
+
 # One colour a method or encoder throughout, from seaborn's colour-blind safe palette.
 _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GREY, _YELLOW, _SKY = sns.color_palette(
     "colorblind"
@@ -49,7 +56,6 @@ COLOURS = {
     "test": _BLUE,
     "report": _RED,
 }
-POOLINGS = ("cls", "pooler", "mean", "first-last-mean")
 
 _CHINESE = {
     "Human label (0 unrelated – 5 same meaning)": "人工标注（0 无关 – 5 同义）",
@@ -64,9 +70,9 @@ _CHINESE = {
     "range over seeds": "种子间范围",
     "untrained": "未训练",
     "unsup-simcse": "无监督 SimCSE",
+    "sup-simcse": "有监督 SimCSE",
     "whitening": "白化",
     "the report, untrained": "原报告（未训练）",
-    "after SimCSE": "SimCSE 之后",
     "tfidf-char": "TF-IDF（字）",
     "tfidf-char-bigram": "TF-IDF（字与二元组）",
     "tfidf-word": "TF-IDF（词）",
@@ -123,32 +129,16 @@ def plot_scores_by_label(cosines: pd.DataFrame, caption: str = "") -> Figure:
         cosines: columns ``label`` (0 to 5), ``cosine``, ``panel`` (one panel each, in order).
     """
     panels = list(dict.fromkeys(cosines["panel"]))
-    figure, axes = plt.subplots(
-        1,
-        len(panels),
-        figsize=(5.2 * len(panels), 4.4),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax, panel in zip(axes[0], panels, strict=True):
+    figure, axes = _panels(panels, width=5.2, height=4.4, share_x=False)
+    for panel, ax in axes.items():
         rows = cosines[cosines["panel"] == panel].astype({"label": int})
         sns.stripplot(
-            rows,
-            x="label",
-            y="cosine",
-            color=_BLUE,
-            alpha=0.25,
-            size=3,
-            jitter=0.28,
-            ax=ax,
-            rasterized=True,
+            rows, x="label", y="cosine", color=_BLUE, alpha=0.25, size=3, jitter=0.28, ax=ax
         )
         sns.boxplot(
             rows,
             x="label",
             y="cosine",
-            color="white",
             width=0.45,
             showfliers=False,
             linecolor="black",
@@ -156,7 +146,7 @@ def plot_scores_by_label(cosines: pd.DataFrame, caption: str = "") -> Figure:
             ax=ax,
         )
         ax.set(
-            title=panel,
+            title=label(panel),
             xlabel=label("Human label (0 unrelated – 5 same meaning)"),
             ylabel=label("Cosine similarity"),
         )
@@ -164,11 +154,11 @@ def plot_scores_by_label(cosines: pd.DataFrame, caption: str = "") -> Figure:
 
 
 def plot_baselines(
-    results: pd.DataFrame,
-    report: Mapping[str, Mapping[str, float]] | None = None,
-    caption: str = "",
+    results: pd.DataFrame, report: Report | None = None, caption: str = ""
 ) -> Figure:
-    """Spearman of every untrained method, with the interval over pairs; one panel a split.
+    """Spearman of every untrained method with its interval over pairs; one panel a split.
+
+    What depends on a seed is drawn as the mean over seeds, of the interval's ends too.
 
     Args:
         results: tidy rows with metric ``spearman``.
@@ -176,120 +166,77 @@ def plot_baselines(
     """
     rows = results[results["metric"] == "spearman"].copy()
     rows["name"] = [_baseline_name(row) for row in rows.itertuples()]
-    order = list(dict.fromkeys(rows["name"]))
-    splits = [split for split in ("dev", "test") if split in set(rows["split"])]
-    figure, axes = plt.subplots(
-        1,
-        len(splits),
-        figsize=(6 * len(splits), 0.29 * len(order) + 1.7),
-        sharey=True,
-        sharex=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax, split in zip(axes[0], splits, strict=True):
-        here = rows[rows["split"] == split].set_index("name").loc[order]
-        ax.barh(order, here["value"], color=[COLOURS[m] for m in here["method"]], height=0.72)
-        ax.errorbar(
-            here["value"],
-            order,
-            fmt="none",
-            ecolor="black",
-            elinewidth=1,
-            xerr=[here["value"] - here["ci_low"], here["ci_high"] - here["value"]],
-        )
+    names, methods = (list(dict.fromkeys(rows[column])) for column in ("name", "method"))
+    figure, axes = _panels(_splits(rows), width=6, height=0.34 * len(names) + 1.8)
+    for split, ax in axes.items():
+        for method in methods:
+            here = rows[(rows["split"] == split) & (rows["method"] == method)]
+            means = here.groupby("name")[["value", "ci_low", "ci_high"]].mean()
+            nudge = 0.3 if method == "whitening" else 0.0
+            ax.errorbar(
+                means["value"],
+                [names.index(str(name)) + nudge for name in means.index],
+                xerr=[means["value"] - means["ci_low"], means["ci_high"] - means["value"]],
+                fmt="o",
+                color=COLOURS[method],
+                markersize=6,
+                elinewidth=1.5,
+            )
         for value in (report or {}).get(split, {}).values():
             ax.axvline(value, color=COLOURS["report"], linestyle="--", linewidth=1.2)
-        ax.set(title=label(split), xlabel=label("Spearman"), ylabel="")
-        ax.grid(axis="y", visible=False)
-    axes[0][0].invert_yaxis()
-    if report:
-        axes[0][-1].plot(
-            [], [], color=COLOURS["report"], linestyle="--", label=label("the report, untrained")
-        )
-    for method in dict.fromkeys(rows["method"]):
-        axes[0][-1].barh([], [], color=COLOURS[method], label=label(method))
-    figure.legend(loc="outside upper right", ncols=3, frameon=False)
+        _name_rows(ax, names)
+        ax.set(title=label(split), xlabel=label("Spearman"), xlim=(0, None))
+    line = Line2D([], [], color=COLOURS["report"], linestyle="--", label=label(REPORT_LABEL))
+    _legend(figure, methods, line if report else None)
     return _finish(figure, caption)
 
 
-def plot_curve(results: pd.DataFrame, x: str, caption: str = "", log: bool = False) -> Figure:
+def plot_curve(results: pd.DataFrame, x: str, caption: str = "") -> Figure:
     """Spearman along training: mean over seeds, their range, and every seed faintly behind.
 
     Args:
         results: tidy rows; a row with epoch 0 is the untrained encoder, drawn as a dashed line.
         x: ``n_train`` or ``epoch``.
-        log: logarithmic x axis.
     """
     rows = results[results["metric"] == "spearman"]
-    splits = [split for split in ("dev", "test") if split in set(rows["split"])]
-    figure, axes = plt.subplots(
-        1,
-        len(splits),
-        figsize=(5.6 * len(splits), 4.3),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax, split in zip(axes[0], splits, strict=True):
-        here = rows[rows["split"] == split]
-        _draw_curve(ax, here, x)
+    figure, axes = _panels(_splits(rows), width=5.6, height=4.3)
+    for split, ax in axes.items():
+        _draw_curve(ax, rows[rows["split"] == split], x)
         ax.set(
             title=label(split),
             ylabel=label("Spearman"),
             xlabel=label("Epochs" if x == "epoch" else "Unlabelled training sentences"),
         )
-        if log:
-            ax.set_xscale("log")
-        if x == "n_train":
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
-    handles, labels = axes[0][-1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
+    handles, texts = ax.get_legend_handles_labels()
+    figure.legend(handles, texts, loc="outside upper center", ncols=4, frameon=False)
     return _finish(figure, caption)
 
 
 def plot_before_after(
-    results: pd.DataFrame,
-    report: Mapping[str, Mapping[str, float]] | None = None,
-    caption: str = "",
+    results: pd.DataFrame, report: Report | None = None, caption: str = ""
 ) -> Figure:
     """Each encoder before and after training: mean over seeds, single seeds, and the gain.
 
     Args:
-        results: tidy rows with methods ``untrained`` and ``unsup-simcse``.
+        results: tidy rows with methods ``untrained``, ``unsup-simcse`` and maybe ``sup-simcse``.
         report: split to encoder to Spearman of the report's untrained encoders, drawn beside.
     """
     rows = results[results["metric"] == "spearman"]
     encoders = list(dict.fromkeys(rows["encoder"]))
-    splits = [split for split in ("dev", "test") if split in set(rows["split"])]
-    lines = encoders + list((report or {}).get(splits[0], {}))
-    figure, axes = plt.subplots(
-        1,
-        len(splits),
-        figsize=(5.8 * len(splits), 0.55 * len(lines) + 1.9),
-        sharey=True,
-        sharex=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax, split in zip(axes[0], splits, strict=True):
+    names = encoders + list(next(iter((report or {"": {}}).values())))
+    methods = list(dict.fromkeys(rows["method"]))
+    figure, axes = _panels(_splits(rows), width=5.8, height=0.6 * len(names) + 2.0)
+    for split, ax in axes.items():
         for y, encoder in enumerate(encoders):
-            _draw_dumbbell(ax, rows[(rows["split"] == split) & (rows["encoder"] == encoder)], y)
-        for y, value in enumerate((report or {}).get(split, {}).values(), start=len(encoders)):
-            ax.plot(value, y, "D", color=COLOURS["report"], markersize=7)
-        ax.set(
-            title=label(split),
-            xlabel=label("Spearman"),
-            yticks=range(len(lines)),
-            yticklabels=lines,
-        )
-    axes[0][0].invert_yaxis()
-    legend = [("o", "untrained", "untrained"), ("o", "unsup-simcse", "after SimCSE")]
-    if report:
-        legend.append(("D", "report", "the report, untrained"))
-    for marker, colour, text in legend:
-        axes[0][0].plot([], [], marker, color=COLOURS[colour], markersize=8, label=label(text))
-    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+            mine = rows[(rows["split"] == split) & (rows["encoder"] == encoder)]
+            _draw_dumbbell(ax, mine, y)
+        marks = list((report or {}).get(split, {}).values())
+        ax.plot(marks, range(len(encoders), len(names)), "D", color=COLOURS["report"])
+        _name_rows(ax, names)
+        ax.set(title=label(split), xlabel=label("Spearman"))
+    diamond = Line2D([], [], color=COLOURS["report"], marker="D", ls="", label=label(REPORT_LABEL))
+    _legend(figure, methods, diamond if report else None)
     return _finish(figure, caption)
 
 
@@ -301,9 +248,44 @@ def save_chart(figure: Figure, directory: Path, name: str) -> Figure:
     return figure
 
 
+def _panels(
+    titles: Sequence[str], width: float, height: float, share_x: bool = True
+) -> tuple[Figure, dict[str, Axes]]:
+    """One panel for each title, side by side, on a common y axis."""
+    figure, axes = plt.subplots(
+        1,
+        len(titles),
+        figsize=(width * len(titles), height),
+        sharey=True,
+        sharex=share_x,
+        squeeze=False,
+        layout="constrained",
+    )
+    return figure, dict(zip(titles, axes[0], strict=True))
+
+
+def _splits(rows: pd.DataFrame) -> list[str]:
+    return [split for split in ("dev", "test") if split in set(rows["split"])]
+
+
+def _name_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Names at the left of a chart whose rows are numbered from the top."""
+    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -0.7))
+
+
+def _legend(figure: Figure, methods: Sequence[str], report: Artist | None) -> None:
+    handles: list[Artist] = [
+        Line2D([], [], color=COLOURS[m], marker="o", linestyle="", markersize=8, label=label(m))
+        for m in methods
+    ]
+    handles += [report] if report else []
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
+
+
 def _draw_curve(ax: Axes, rows: pd.DataFrame, x: str) -> None:
     trained = rows[rows["epoch"] > 0]
     before = rows.loc[rows["epoch"] == 0, "value"]
+    colour = COLOURS["unsup-simcse"]
     if len(before):
         ax.axhline(
             before.mean(),
@@ -312,30 +294,26 @@ def _draw_curve(ax: Axes, rows: pd.DataFrame, x: str) -> None:
             linewidth=1.5,
             label=label("untrained"),
         )
-    for i, (_, run) in enumerate(trained.groupby("seed")):
-        ax.plot(
-            run[x],
-            run["value"],
-            color=COLOURS["unsup-simcse"],
-            alpha=0.3,
-            linewidth=1,
-            label=label("one seed") if i == 0 else None,
+    runs = trained.groupby("seed")
+    for i, (_, run) in enumerate(runs):
+        text = label("one seed") if i == 0 else None
+        ax.plot(run[x], run["value"], color=colour, alpha=0.35, linewidth=1, label=text)
+    points = trained.groupby(x)["value"].agg(["mean", "min", "max"])
+    if runs.ngroups > 1:
+        ax.fill_between(
+            points.index,
+            points["min"],
+            points["max"],
+            color=colour,
+            alpha=0.15,
+            linewidth=0,
+            label=label("range over seeds"),
         )
-    seeds = trained.groupby(x)["value"]
-    ax.fill_between(
-        seeds.mean().index,
-        seeds.min(),
-        seeds.max(),
-        color=COLOURS["unsup-simcse"],
-        alpha=0.15,
-        linewidth=0,
-        label=label("range over seeds"),
-    )
     ax.plot(
-        seeds.mean().index,
-        seeds.mean(),
+        points.index,
+        points["mean"],
         "o-",
-        color=COLOURS["unsup-simcse"],
+        color=colour,
         linewidth=2,
         markersize=5,
         label=label("all seeds, mean"),
@@ -343,27 +321,26 @@ def _draw_curve(ax: Axes, rows: pd.DataFrame, x: str) -> None:
 
 
 def _draw_dumbbell(ax: Axes, rows: pd.DataFrame, y: int) -> None:
-    before = rows.loc[rows["method"] == "untrained", "value"].mean()
-    after = rows.loc[rows["method"] == "unsup-simcse", "value"]
-    ax.plot([before, after.mean()], [y, y], color="0.7", linewidth=3, zorder=1)
-    ax.plot(before, y, "o", color=COLOURS["untrained"], markersize=9)
-    ax.plot(after.mean(), y, "o", color=COLOURS["unsup-simcse"], markersize=9)
-    ax.plot(after, [y] * len(after), "|", color="black", markersize=11)
-    ax.annotate(
-        f"{after.mean() - before:+.3f}",
-        ((before + after.mean()) / 2, y),
-        ha="center",
-        xytext=(0, 7),
-        textcoords="offset points",
-        fontsize="small",
-    )
+    means = rows.groupby("method", sort=False)["value"].mean()
+    ax.plot(means, [y] * len(means), color="0.75", linewidth=3, zorder=1)
+    for method, mean in means.items():
+        values = rows.loc[rows["method"] == method, "value"]
+        ax.plot(mean, y, "o", color=COLOURS[str(method)], markersize=9)
+        ax.plot(values, [y] * len(values), "|", color="black", markersize=11)
+    if {"untrained", "unsup-simcse"} <= set(means.index):
+        before, after = means["untrained"], means["unsup-simcse"]
+        ax.annotate(
+            f"{after - before:+.3f}",
+            ((before + after) / 2, y),
+            ha="center",
+            xytext=(0, 8),
+            textcoords="offset points",
+            fontsize="small",
+        )
 
 
 def _baseline_name(row) -> str:  # type: ignore[no-untyped-def]
-    if row.encoder == "none":
-        return label(row.method)
-    suffix = "" if row.method == "untrained" else f", {label(row.method)}"
-    return f"{row.encoder} {row.pooling}{suffix}"
+    return label(row.method) if row.encoder == "none" else f"{row.encoder} {row.pooling}"
 
 
 def _finish(figure: Figure, caption: str) -> Figure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 SEEDS_NOTE = "mean over seeds, lowest to highest seed in brackets"
@@ -67,6 +69,12 @@ def spearman_table(results: pd.DataFrame, rows: list[str]) -> pd.DataFrame:
     cells = spearman.groupby(keys, sort=False)["value"].agg(["mean", "min", "max"])
     table = cells.apply(_cell, axis=1).unstack("split")
     return table[[split for split in ("dev", "test") if split in table]]
+
+
+def report_table(report: Mapping[str, Mapping[str, float]]) -> str:
+    """The report's own numbers (split to encoder to Spearman) as a Markdown table."""
+    table = pd.DataFrame(report).rename_axis("encoder, untrained").map("{:.4f}".format)
+    return to_markdown(table)
 
 
 def to_markdown(table: pd.DataFrame) -> str:

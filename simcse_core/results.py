@@ -93,19 +93,21 @@ def stored(
     return frame
 
 
-def read_table(directory: Path, name: str, made_by: str) -> pd.DataFrame:
+def read_table(directory: Path, name: str, made_by: str, dataset: str) -> pd.DataFrame:
     """Reads a table that another notebook wrote.
 
     Raises:
         FileNotFoundError: it is not there; the message names the notebook to run first.
+        ValueError: it was measured on another data set.
     """
     path = directory / f"{name}.csv"
+    again = f"run notebooks/{made_by}.ipynb with the same output_dir and source first"
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is not there; run notebooks/{made_by}.ipynb with the same "
-            "output_dir first, or the whole study with make study"
-        )
-    return pd.read_csv(path)
+        raise FileNotFoundError(f"{path} is not there; {again}, or the whole study with make study")
+    table = pd.read_csv(path)
+    if other := sorted(set(table["dataset"]) - {dataset}):
+        raise ValueError(f"{path} was measured on {other[0]}, not on {dataset}; {again}")
+    return table
 
 
 def write_table(

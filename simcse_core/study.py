@@ -239,6 +239,7 @@ def _run_notebook(
             progress_bar=False,
             execution_timeout=cell_timeout,
             kernel_name="python3",
+            extra_arguments=["--log-level=ERROR"],  # the kernel's own notes on its transport
         )
     except PapermillExecutionError as error:
         raise StudyError(
