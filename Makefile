@@ -1,10 +1,12 @@
 # make study | test | lint | lab | bench | setup | notebooks | clean
-# Variables: PROFILE (quick, mini, report), SOURCE (sample, a directory, hub), SEEDS (e.g. 0,1,2), OUT.
+# Variables: PROFILE (quick, mini, report), SOURCE (sample, a directory, hub), SEEDS (e.g. 0,1,2), OUT,
+# ONLY (notebooks, e.g. 02_small_sample).
 PYTHON ?= python3
 PROFILE ?= quick
 SOURCE ?=
 SEEDS ?=
 OUT ?=
+ONLY ?=
 BIN := .venv/bin
 READY := .venv/.ready
 # A notebook cell may wait for a kernel that imports torch on a busy machine.
@@ -21,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 study: $(READY)
-	$(BIN)/python -m simcse_core.study --profile '$(PROFILE)' --source '$(SOURCE)' --seeds '$(SEEDS)' --out '$(OUT)'
+	$(BIN)/python -m simcse_core.study --profile '$(PROFILE)' --source '$(SOURCE)' --seeds '$(SEEDS)' --out '$(OUT)' --only '$(ONLY)'
 
 test: lint
 	$(BIN)/python -m pytest

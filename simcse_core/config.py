@@ -61,12 +61,9 @@ class TrainConfig:
     # "constant" as in that family of scripts; "linear" decays to zero over the whole run, as the
     # transformers Trainer used by Gao et al. (2021) does.
     schedule: str = "constant"
-    # Rows are split by length into this many forwards, with one loss over all of them: the same
-    # mathematics with less padding.
-    length_groups: int = 4
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "num_epochs", "length_groups"):
+        for name in ("batch_size", "num_epochs"):
             _check(name, getattr(self, name), lambda v: v >= 1 and v == int(v), "an integer >= 1")
         _check("seed", self.seed, lambda v: v >= 0 and v == int(v), "an integer >= 0")
         _check("learning_rate", self.learning_rate, lambda v: v > 0, "> 0")

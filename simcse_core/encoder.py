@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 
 from simcse_core.config import ASSETS, BUNDLED_ENCODERS, Pooling, encoder_settings
 from simcse_core.hub import fetch_encoder
+from simcse_core.packing import Group, can_pack, packed_forward, padded_forward
 
 # Real tokens in one forward of encode(): large enough to fill the matrix units, small enough to
 # stay in cache on a laptop.
@@ -57,6 +58,8 @@ class SentenceEncoder:
                 f"pooling: {name} has no pooler layer; use cls, mean or first-last-mean"
             )
         self.fingerprint = _fingerprint(model)
+        # Off, every batch is padded to its longest row; for models that packing does not know, too.
+        self.packing = can_pack(model)
         self._token_cache: dict[str, list[int]] = {}
 
     @classmethod
@@ -121,7 +124,7 @@ class SentenceEncoder:
         return [self._token_cache[sentence] for sentence in sentences]
 
     def embed(self, token_ids: Sequence[list[int]]) -> Tensor:
-        """One forward over rows of token ids, padded to the longest of them.
+        """One forward over rows of token ids, without padding where the model allows it.
 
         Follows the model's mode: dropout in training, none in evaluation; gradients as set outside.
 
@@ -174,20 +177,14 @@ class SentenceEncoder:
         return [p for p in Pooling if has_pooler or p is not Pooling.POOLER]
 
     def _forward(self, token_ids: Sequence[list[int]], poolings: Sequence[Pooling]) -> list[Tensor]:
-        longest = max(map(len, token_ids))
-        ids = torch.full((len(token_ids), longest), self.tokenizer.pad_token_id or 0)
-        mask = torch.zeros_like(ids)
-        for row, tokens in enumerate(token_ids):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            mask[row, : len(tokens)] = 1
-        ids, mask = ids.to(self.device), mask.to(self.device)
-        output = self.model(
-            input_ids=ids,
-            attention_mask=mask,
-            return_dict=True,
-            output_hidden_states=Pooling.FIRST_LAST_MEAN in poolings,
-        )
-        return [pool(output, mask, pooling) for pooling in poolings]
+        forward = packed_forward if self.packing else padded_forward
+        rows: list[int] = []
+        pooled: list[list[Tensor]] = []
+        for group in forward(self.model, token_ids):
+            rows += group.rows
+            pooled.append([pool(group, pooling) for pooling in poolings])
+        back = torch.argsort(torch.tensor(rows, device=self.device))
+        return [torch.cat(parts)[back] for parts in zip(*pooled, strict=True)]
 
     def n_truncated(self, sentences: Sequence[str]) -> int:
         """How many of the sentences are cut at ``max_seq_length``."""
@@ -206,25 +203,23 @@ class SentenceEncoder:
         self.tokenizer.save_pretrained(directory)
 
 
-def pool(output, attention_mask: Tensor, pooling: Pooling) -> Tensor:  # type: ignore[no-untyped-def]
-    """Sentence vectors from a model output; averages leave padding out.
-
-    Args:
-        output: a transformers output with ``last_hidden_state`` (batch, length, hidden), and
-            ``pooler_output`` or ``hidden_states`` where the pooling needs them.
-        attention_mask: (batch, length), 1 for real tokens.
+def pool(group: Group, pooling: Pooling) -> Tensor:
+    """Sentence vectors from the outputs of a group; averages leave padding out.
 
     Returns:
-        (batch, hidden).
+        (rows, hidden).
     """
-    last = output.last_hidden_state
+    last = group.last_hidden_state  # (rows, length, hidden)
     if pooling is Pooling.CLS:
         return last[:, 0]
     if pooling is Pooling.POOLER:
-        return output.pooler_output
+        assert group.pooler_output is not None
+        return group.pooler_output
     if pooling is Pooling.FIRST_LAST_MEAN:
-        last = (output.hidden_states[1] + last) / 2
-    weights = attention_mask.unsqueeze(-1).to(last.dtype)  # (batch, length, 1)
+        last = (group.hidden_states[1] + last) / 2
+    if group.attention_mask is None:
+        return last.mean(dim=1)
+    weights = group.attention_mask.unsqueeze(-1).to(last.dtype)  # (rows, length, 1)
     return (last * weights).sum(dim=1) / weights.sum(dim=1)
 
 
@@ -255,7 +250,7 @@ def locate_encoder(name: str) -> tuple[Path, str]:
 
 
 def _token_batches(order: Sequence[int], rows: Sequence[list[int]]) -> Iterator[list[int]]:
-    """Cuts ``order`` (sorted by length) so that a padded batch stays within the token budget."""
+    """Cuts ``order`` (sorted by length) into batches that fit the token budget."""
     batch: list[int] = []
     for i in order:
         if batch and len(rows[i]) * (len(batch) + 1) > TOKENS_PER_FORWARD:

@@ -80,7 +80,7 @@ def train_simcse(
 
     def batch_loss(batch: Sequence[int]) -> Tensor:
         views = [rows[i] for i in batch] * 2  # rows i and i + batch are two views
-        return unsup_simcse_loss(_embed(encoder, views, config.length_groups), config.temperature)
+        return unsup_simcse_loss(encoder.embed(views), config.temperature)
 
     return _train(encoder, len(sentences), batch_loss, config, measure_at, measure, progress)
 
@@ -104,7 +104,7 @@ def train_sup_simcse(
 
     def batch_loss(batch: Sequence[int]) -> Tensor:
         views = [part[i] for part in parts for i in batch]
-        embeddings = _embed(encoder, views, config.length_groups)
+        embeddings = encoder.embed(views)
         anchor, positive, hard_negative = embeddings.chunk(3)
         return sup_simcse_loss(anchor, positive, hard_negative, config.temperature)
 
@@ -255,16 +255,6 @@ class _Trajectory:
     def _restore(self, state: dict[str, Any]) -> None:
         self.encoder.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
-
-
-def _embed(encoder: SentenceEncoder, rows: Sequence[list[int]], n_groups: int) -> Tensor:
-    """Embeds rows of token ids in ``n_groups`` forwards of similar lengths, in the order given."""
-    if n_groups == 1:
-        return encoder.embed(rows)
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    groups = [group for group in np.array_split(np.array(order), n_groups) if len(group)]
-    embeddings = torch.cat([encoder.embed([rows[i] for i in group]) for group in groups])
-    return embeddings[torch.argsort(torch.tensor(np.concatenate(groups)))]
 
 
 def _step_seed(seed: int, step: int) -> int:

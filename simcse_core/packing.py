@@ -1,0 +1,135 @@
+"""Forwards over rows of different lengths: packed, without a single padding token, or padded.
+
+Packed, all tokens of a batch stand in one long row, sorted by the length of their sentences. The
+linear layers, which are nearly all the arithmetic, see that one row; attention sees each group of
+equally long sentences as a block. Every parameter, dropout and normalisation is the model's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import PreTrainedModel
+
+# Groups by length of a padded batch: most of the padding goes with four, little more with eight.
+PADDED_GROUPS = 4
+# Families that share BERT's layers; in RoBERTa's line positions are counted from the padding id on.
+_POSITION_OFFSET = {"bert": False, "electra": False, "roberta": True, "xlm-roberta": True}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some sentences of a batch: where they stood, and their outputs in transformers' own terms.
+
+    Attributes:
+        rows: positions in the batch, (n,).
+        hidden_states: embeddings and every layer's output, (n, length, hidden) each.
+        pooler_output: (n, hidden), or None if the model has no pooler.
+        attention_mask: (n, length), 1 for real tokens; None where all are.
+    """
+
+    rows: list[int]
+    hidden_states: Sequence[Tensor]
+    pooler_output: Tensor | None
+    attention_mask: Tensor | None = None
+
+    @property
+    def last_hidden_state(self) -> Tensor:
+        """The last layer's output, (n, length, hidden)."""
+        return self.hidden_states[-1]
+
+
+def can_pack(model: PreTrainedModel) -> bool:
+    """Whether the model has the layers that :func:`packed_forward` knows."""
+    config = model.config
+    return (
+        config.model_type in _POSITION_OFFSET
+        and getattr(config, "position_embedding_type", "absolute") in ("absolute", None)
+        and not getattr(config, "is_decoder", False)
+        and not getattr(config, "add_cross_attention", False)
+    )
+
+
+def packed_forward(model: Any, token_ids: Sequence[list[int]]) -> Iterator[Group]:
+    """Runs the encoder over rows of token ids; yields its outputs, one group for each length.
+
+    Gives what the model's own forward gives up to rounding, dropout included (its random numbers
+    fall on other places than in a padded batch).
+    """
+    order = sorted(range(len(token_ids)), key=lambda row: len(token_ids[row]))
+    groups = [list(rows) for _, rows in groupby(order, key=lambda row: len(token_ids[row]))]
+    shapes = [(len(rows), len(token_ids[rows[0]])) for rows in groups]
+    states = [_embed(model, [token_ids[row] for row in order])]
+    for layer in model.encoder.layer:
+        states.append(_layer(layer, states[-1], shapes))
+    sizes = [n * length for n, length in shapes]
+    pieces = [state.split(sizes) for state in states]
+    pooler = getattr(model, "pooler", None)
+    for i, (rows, (n, length)) in enumerate(zip(groups, shapes, strict=True)):
+        views = [piece[i].view(n, length, -1) for piece in pieces]
+        yield Group(rows, views, pooler(views[-1]) if pooler is not None else None)
+
+
+def padded_forward(model: PreTrainedModel, token_ids: Sequence[list[int]]) -> Iterator[Group]:
+    """Runs the model's own forward over rows padded to the longest, in a few groups by length."""
+    order = sorted(range(len(token_ids)), key=lambda row: len(token_ids[row]))
+    size = -(-len(order) // PADDED_GROUPS)
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        longest = max(len(token_ids[row]) for row in rows)
+        ids = torch.full((len(rows), longest), model.config.pad_token_id or 0)
+        mask = torch.zeros_like(ids)
+        for i, row in enumerate(rows):
+            ids[i, : len(token_ids[row])] = torch.tensor(token_ids[row])
+            mask[i, : len(token_ids[row])] = 1
+        ids, mask = ids.to(model.device), mask.to(model.device)
+        output = model(
+            input_ids=ids, attention_mask=mask, output_hidden_states=True, return_dict=True
+        )
+        pooled = getattr(output, "pooler_output", None)
+        yield Group(rows, output.hidden_states, pooled, mask)
+
+
+def _embed(model: Any, rows: Sequence[list[int]]) -> Tensor:
+    """Embedding layer's output for all tokens in one row, (tokens, hidden)."""
+    offset = model.config.pad_token_id + 1 if _POSITION_OFFSET[model.config.model_type] else 0
+    ids = torch.tensor([[token for row in rows for token in row]], device=model.device)
+    positions = torch.tensor([[offset + i for row in rows for i in range(len(row))]])
+    embedded = model.embeddings(
+        input_ids=ids,
+        position_ids=positions.to(model.device),
+        token_type_ids=torch.zeros_like(ids),
+    )
+    project = getattr(model, "embeddings_project", None)  # ELECTRA with narrow embeddings
+    return (project(embedded) if project is not None else embedded)[0]
+
+
+def _layer(layer: Any, hidden: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
+    """One transformer layer over (tokens, hidden)."""
+    attention = layer.attention
+    context = _attend(attention.self, hidden, shapes)
+    attended = attention.output(context, hidden)
+    return layer.output(layer.intermediate(attended), attended)
+
+
+def _attend(attention: Any, hidden: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
+    """Self-attention within each sentence, (tokens, hidden)."""
+    heads = attention.num_attention_heads
+    dropout = attention.dropout.p if attention.training else 0.0
+    sizes = [n * length for n, length in shapes]
+    queries, keys, values = (
+        project(hidden).split(sizes)
+        for project in (attention.query, attention.key, attention.value)
+    )
+    contexts = []
+    for (n, length), *parts in zip(shapes, queries, keys, values, strict=True):
+        q, k, v = (part.view(n, length, heads, -1).transpose(1, 2) for part in parts)
+        context = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+        contexts.append(context.transpose(1, 2).reshape(n * length, -1))
+    return torch.cat(contexts)
