@@ -24,11 +24,15 @@ def _character_bigrams(sentence: str) -> list[str]:
     return characters + [a + b for a, b in itertools.pairwise(characters)]
 
 
+def _words(sentence: str) -> list[str]:
+    return [word for word in jieba.lcut(sentence) if not word.isspace()]
+
+
 # What TF-IDF counts, by method name.
 TFIDF_UNITS: dict[str, Callable[[str], list[str]]] = {
     "tfidf-char": _characters,
     "tfidf-char-bigram": _character_bigrams,
-    "tfidf-word": jieba.lcut,
+    "tfidf-word": _words,
 }
 
 

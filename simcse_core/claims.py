@@ -105,8 +105,10 @@ def _on_test(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _claim(
-    claim: str, criterion: str, measured: Effect, verdict: Callable[[Effect], str]
+    claim: str, criterion: str, measured: Effect | None, verdict: Callable[[Effect], str]
 ) -> dict[str, object]:
+    if measured is None:
+        return {"claim": claim, "criterion": "not measured", "effect": "", "verdict": UNDECIDED}
     return {
         "claim": claim,
         "criterion": criterion,
@@ -133,37 +135,32 @@ def _small_sample(small: pd.DataFrame) -> list[dict[str, object]]:
     curve = _by_seed(small, "n_train")
     sizes = [int(size) for size in curve.columns if int(size) > 0]
     middle = max((size for size in sizes if size <= 400), default=sizes[0])
-    rise = effect(curve[middle] - curve[0])
-    rise_claim = _claim(
-        "A steep rise below 400 sentences",
-        f"{middle} sentences minus untrained at least {LARGE}",
-        rise,
-        lambda e: at_least(e, LARGE),
-    )
-    if middle == sizes[-1]:
-        return [rise_claim, _not_measured("Flat after 400 sentences")]
-    rest = effect(curve[sizes[-1]] - curve[middle])
-    flat = f"{sizes[-1]} minus {middle} sentences within ±{SMALL}"
-    return [rise_claim, _claim("Flat after 400 sentences", flat, rest, lambda e: within(e, SMALL))]
-
-
-def _not_measured(claim: str) -> dict[str, object]:
-    return {"claim": claim, "criterion": "not measured", "effect": "", "verdict": UNDECIDED}
+    rest = effect(curve[sizes[-1]] - curve[middle]) if middle < sizes[-1] else None
+    return [
+        _claim(
+            "A steep rise below 400 sentences",
+            f"{middle} sentences minus untrained at least {LARGE}",
+            effect(curve[middle] - curve[0]),
+            lambda e: at_least(e, LARGE),
+        ),
+        _claim(
+            "Flat after 400 sentences",
+            f"{sizes[-1]} minus {middle} sentences within ±{SMALL}",
+            rest,
+            lambda e: within(e, SMALL),
+        ),
+    ]
 
 
 def _supervised(overview: pd.DataFrame) -> dict[str, object]:
     rows = _on_test(overview)
     supervised = rows[rows["method"] == "sup-simcse"]
-    if supervised.empty:
-        return _not_measured("Comparable to supervised training")
-    unsupervised = rows[
-        (rows["method"] == "unsup-simcse") & rows["encoder"].isin(supervised["encoder"])
-    ]
+    unsupervised = rows[rows["method"] == "unsup-simcse"]
     pairs = unsupervised.merge(supervised, on=["encoder", "seed"], suffixes=("_unsup", "_sup"))
     return _claim(
         "Comparable to supervised training",
         f"unsupervised minus supervised at least -{SMALL}",
-        effect(pairs["value_unsup"] - pairs["value_sup"]),
+        effect(pairs["value_unsup"] - pairs["value_sup"]) if len(pairs) else None,
         lambda e: at_least(e, -SMALL),
     )
 
@@ -175,8 +172,11 @@ def _gains(overview: pd.DataFrame) -> pd.Series[float]:
     return (after - before).groupby("seed").mean()
 
 
-def _difference(rows: pd.DataFrame, x: str) -> Effect:
+def _difference(rows: pd.DataFrame, x: str) -> Effect | None:
+    """Last minus first point of a curve; None where there is only one."""
     curve = _by_seed(rows[rows["epoch"] > 0], x)
+    if len(curve.columns) < 2:
+        return None
     return effect(curve[curve.columns[-1]] - curve[curve.columns[0]])
 
 

@@ -64,8 +64,13 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "num_epochs"):
-            _check(name, getattr(self, name), lambda v: v >= 1 and v == int(v), "an integer >= 1")
-        _check("seed", self.seed, lambda v: v >= 0 and v == int(v), "an integer >= 0")
+            _check(
+                name,
+                getattr(self, name),
+                lambda v: isinstance(v, int) and v >= 1,
+                "an integer >= 1",
+            )
+        _check("seed", self.seed, lambda v: isinstance(v, int) and v >= 0, "an integer >= 0")
         _check("learning_rate", self.learning_rate, lambda v: v > 0, "> 0")
         _check("temperature", self.temperature, lambda v: v > 0, "> 0")
         _check("dropout", self.dropout, lambda v: 0 <= v < 1, "in [0, 1)")

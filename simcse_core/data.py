@@ -53,7 +53,11 @@ class StsPairs:
 
     def sentences(self) -> list[str]:
         """Every unique sentence, in order of first appearance."""
-        return _unique([*self.first, *self.second])
+        return _unique(self.read())
+
+    def read(self) -> list[str]:
+        """Every sentence as often as it stands in a pair."""
+        return [*self.first, *self.second]
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,11 @@ class NliTriplets:
 
     def sentences(self) -> list[str]:
         """Every unique sentence, in order of first appearance."""
-        return _unique([*self.anchor, *self.positive, *self.hard_negative])
+        return _unique(self.read())
+
+    def read(self) -> list[str]:
+        """Every sentence as often as it stands in a triplet."""
+        return [*self.anchor, *self.positive, *self.hard_negative]
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,7 @@ def load_study_data(
         test,
         pool,
         triplets,
-        fingerprint([*labelled, *pool.sentences]),
+        fingerprint([*labelled, *pool.sentences, *(triplets.read() if triplets else [])]),
     )
 
 
@@ -266,17 +274,17 @@ def _file(source: str | Path, part: str) -> Path:
 
 def _pool_sentences(source: str | Path, extra: Sequence[str], hub: HubData) -> Iterator[str]:
     if source == "hub":
-        yield from load_sts(source, "train", hub).sentences()
+        yield from load_sts(source, "train", hub).read()
         if hub.nli:
-            yield from load_triplets(source, hub).sentences()
+            yield from load_triplets(source, hub).read()
         for name in hub.sentences:
             yield from load_hub_sentences(name, hub.sentence_columns)
     elif source == "sample":
-        yield from load_triplets(source).sentences()
+        yield from load_triplets(source).read()
         yield from _sentence_file(_file(source, "sentences"))
     else:
-        yield from load_sts(source, "train").sentences()
-        yield from load_triplets(source).sentences()
+        yield from load_sts(source, "train").read()
+        yield from load_triplets(source).read()
     for name in extra:
         folder = Path(
             "." if source == "hub" else SAMPLE_DIRECTORY if source == "sample" else source

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -15,11 +17,12 @@ from transformers.utils import logging as transformers_logging
 
 from simcse_core.config import ASSETS, BUNDLED_ENCODERS, Pooling, encoder_settings
 from simcse_core.hub import fetch_encoder
-from simcse_core.packing import Group, can_pack, packed_forward, padded_forward
+from simcse_core.packing import Group, can_pack, max_tokens, packed_forward, padded_forward
 
 # Real tokens in one forward of encode(): large enough to fill the matrix units, small enough to
 # stay in cache on a laptop.
 TOKENS_PER_FORWARD = 2048
+TOKENIZER_FILES = ("tokenizer.json", "vocab*", "*.model", "tokenizer_config.json")
 
 
 class EncoderError(ValueError):
@@ -46,7 +49,7 @@ class SentenceEncoder:
         self.tokenizer = tokenizer
         self.pooling = Pooling(pooling)
         self.name = name
-        limit = int(getattr(model.config, "max_position_embeddings", max_seq_length))
+        limit = max_tokens(model)
         if not 3 <= max_seq_length <= limit:
             raise EncoderError(
                 f"max_seq_length: must be between 3 and the {limit} positions of "
@@ -88,11 +91,9 @@ class SentenceEncoder:
         folder, label = locate_encoder(str(name))
         transformers_logging.disable_progress_bar()  # loading takes less than drawing its bar
         try:
-            model = AutoModel.from_pretrained(
-                folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
-            )
+            model = _load_weights(folder)
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise EncoderError(
                 f"encoder: {name} cannot be loaded ({error}); a folder holds "
                 "config.json, model.safetensors and the tokenizer"
@@ -188,14 +189,10 @@ class SentenceEncoder:
 
     def n_truncated(self, sentences: Sequence[str]) -> int:
         """How many of the sentences are cut at ``max_seq_length``."""
-        longest_first = sorted(set(sentences), key=len, reverse=True)
-        ids = self.tokenizer(longest_first, truncation=False, verbose=False)["input_ids"]
-        cut = {
-            s
-            for s, tokens in zip(longest_first, ids, strict=True)
-            if len(tokens) > self.max_seq_length
-        }
-        return sum(sentence in cut for sentence in sentences)
+        if not sentences:
+            return 0
+        rows = self.tokenizer(list(sentences), truncation=False, verbose=False)["input_ids"]
+        return sum(len(row) > self.max_seq_length for row in rows)
 
     def save(self, directory: str | Path) -> None:
         """Writes config, safetensors weights and tokenizer; transformers alone loads them back."""
@@ -240,6 +237,10 @@ def locate_encoder(name: str) -> tuple[Path, str]:
         raise EncoderError(
             f"encoder: {folder} has no config.json; give a folder written by save_pretrained"
         )
+    if not any(list(folder.glob(pattern)) for pattern in TOKENIZER_FILES):
+        raise EncoderError(
+            f"encoder: {folder} has no tokenizer; copy tokenizer.json or the vocabulary there"
+        )
     if not list(folder.glob("*.safetensors")):
         raise EncoderError(
             f"encoder: {folder} has no safetensors weights, and pickled weights are "
@@ -247,6 +248,23 @@ def locate_encoder(name: str) -> tuple[Path, str]:
             "tools/convert_to_safetensors.py"
         )
     return folder, folder.resolve().name
+
+
+def _load_weights(folder: Path) -> Any:
+    model, info = AutoModel.from_pretrained(
+        folder,
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+    )
+    missing = sorted(info["missing_keys"])
+    if missing and all(name.startswith("pooler.") for name in missing):
+        # Pretraining heads leave no pooler behind; transformers would make one up at random.
+        model.pooler = None
+    elif missing:
+        raise ValueError(f"its weights lack {missing[0]} and {len(missing) - 1} more")
+    return model
 
 
 def _token_batches(order: Sequence[int], rows: Sequence[list[int]]) -> Iterator[list[int]]:

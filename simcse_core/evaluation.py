@@ -176,6 +176,8 @@ def _spearman_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _percentiles(values: np.ndarray) -> tuple[float, float]:
+    if np.isnan(values).all():
+        return math.nan, math.nan
     tail = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail])
     return float(low), float(high)

@@ -56,6 +56,16 @@ def can_pack(model: PreTrainedModel) -> bool:
     )
 
 
+def max_tokens(model: Any) -> int:
+    """The longest row the model has positions for, special tokens included."""
+    config = model.config
+    return int(config.max_position_embeddings) - _first_position(config)
+
+
+def _first_position(config: Any) -> int:
+    return config.pad_token_id + 1 if _POSITION_OFFSET.get(config.model_type, False) else 0
+
+
 def packed_forward(model: Any, token_ids: Sequence[list[int]]) -> Iterator[Group]:
     """Runs the encoder over rows of token ids; yields its outputs, one group for each length.
 
@@ -98,7 +108,7 @@ def padded_forward(model: PreTrainedModel, token_ids: Sequence[list[int]]) -> It
 
 def _embed(model: Any, rows: Sequence[list[int]]) -> Tensor:
     """Embedding layer's output for all tokens in one row, (tokens, hidden)."""
-    offset = model.config.pad_token_id + 1 if _POSITION_OFFSET[model.config.model_type] else 0
+    offset = _first_position(model.config)
     ids = torch.tensor([[token for row in rows for token in row]], device=model.device)
     positions = torch.tensor([[offset + i for row in rows for i in range(len(row))]])
     embedded = model.embeddings(

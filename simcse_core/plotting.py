@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import font_manager
@@ -131,19 +132,20 @@ def plot_scores_by_label(cosines: pd.DataFrame, caption: str = "") -> Figure:
     panels = list(dict.fromkeys(cosines["panel"]))
     figure, axes = _panels(panels, width=5.2, height=4.4, share_x=False)
     for panel, ax in axes.items():
-        rows = cosines[cosines["panel"] == panel].astype({"label": int})
-        sns.stripplot(
-            rows, x="label", y="cosine", color=_BLUE, alpha=0.25, size=3, jitter=0.28, ax=ax
-        )
+        rows = cosines[cosines["panel"] == panel]
+        # A jitter of its own random numbers, so that the same rows give the same picture.
+        jitter = np.random.default_rng(0).uniform(-0.28, 0.28, len(rows))
+        ax.scatter(rows["label"] + jitter, rows["cosine"], color=_BLUE, alpha=0.25, s=9, lw=0)
         sns.boxplot(
             rows,
             x="label",
             y="cosine",
+            native_scale=True,
+            ax=ax,
             width=0.45,
             showfliers=False,
-            linecolor="black",
             fill=False,
-            ax=ax,
+            linecolor="black",
         )
         ax.set(
             title=label(panel),

@@ -64,7 +64,7 @@ def read_comparison(results: pd.DataFrame) -> str:
 
 def spearman_table(results: pd.DataFrame, rows: list[str]) -> pd.DataFrame:
     """Spearman by split, mean over seeds with lowest and highest, one line for each of ``rows``."""
-    spearman = results[results["metric"] == "spearman"]
+    spearman = results[results["metric"] == "spearman"].fillna(dict.fromkeys(rows, ""))
     keys = [*rows, "split"]
     cells = spearman.groupby(keys, sort=False)["value"].agg(["mean", "min", "max"])
     table = cells.apply(_cell, axis=1).unstack("split")

@@ -33,6 +33,8 @@ COLUMNS = [
     "ci_low",
     "ci_high",
 ]
+# A column without any value would come back from JSON as objects.
+_FLOATS = dict.fromkeys(("epoch", "value", "ci_low", "ci_high"), "float64")
 _NUMBER_MAKERS = ("torch", "transformers", "numpy", "scipy", "scikit-learn")
 
 
@@ -86,7 +88,7 @@ def stored(
         kept = json.loads(path.read_text(encoding="utf-8"))
         changed = _changes(kept["provenance"], dict(provenance))
         if not changed:
-            return pd.DataFrame(kept["rows"]).reindex(columns=COLUMNS)
+            return pd.DataFrame(kept["rows"]).reindex(columns=COLUMNS).astype(_FLOATS)
         print(f"{name}: computed afresh, because {', '.join(changed)} changed")
     frame = compute()
     write_json(path, {"provenance": dict(provenance), "rows": _records(frame)})

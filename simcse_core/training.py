@@ -82,7 +82,9 @@ def train_simcse(
         views = [rows[i] for i in batch] * 2  # rows i and i + batch are two views
         return unsup_simcse_loss(encoder.embed(views), config.temperature)
 
-    return _train(encoder, len(sentences), batch_loss, config, measure_at, measure, progress)
+    # A sentence alone has no negatives: its loss is 0, and a step would only apply weight decay.
+    run = _Trajectory(encoder, len(sentences), batch_loss, config, measure, progress, smallest=2)
+    return _run(run, measure_at)
 
 
 def train_sup_simcse(
@@ -108,28 +110,21 @@ def train_sup_simcse(
         anchor, positive, hard_negative = embeddings.chunk(3)
         return sup_simcse_loss(anchor, positive, hard_negative, config.temperature)
 
-    return _train(encoder, len(triplets), batch_loss, config, measure_at, measure, progress)
+    run = _Trajectory(encoder, len(triplets), batch_loss, config, measure, progress, smallest=1)
+    return _run(run, measure_at)
 
 
-def _train(
-    encoder: SentenceEncoder,
-    n: int,
-    batch_loss: BatchLoss,
-    config: TrainConfig,
-    measure_at: Sequence[int],
-    measure: Measure | None,
-    progress: bool,
-) -> pd.DataFrame:
-    total = n * config.num_epochs
+def _run(run: _Trajectory, measure_at: Sequence[int]) -> pd.DataFrame:
+    config, total = run.config, run.n * run.config.num_epochs
     points = sorted(set(measure_at))
     if points and not 0 <= points[0] <= points[-1] <= total:
         raise ValueError(
             f"measure_at: points must lie between 0 and the {total:,} sentences of "
             f"{config.num_epochs} epoch(s), got {points[0]:,} to {points[-1]:,}"
         )
-    run = _Trajectory(encoder, n, batch_loss, config, measure, progress)
+    run.encoder.set_dropout(config.dropout)
     # Measuring must not disturb the caller's random numbers, nor they the training.
-    with torch.random.fork_rng(devices=_cuda_devices(encoder)):
+    with torch.random.fork_rng(devices=_cuda_devices(run.encoder)):
         if config.schedule == "constant" or not [p for p in points if 0 < p < total]:
             frame = run.to_end(points, total)
         else:
@@ -139,7 +134,7 @@ def _train(
                 len(points),
             )
             frame = run.separately(points, total)
-    encoder.model.eval()
+    run.encoder.model.eval()
     return frame
 
 
@@ -154,10 +149,11 @@ class _Trajectory:
         config: TrainConfig,
         measure: Measure | None,
         progress: bool,
+        smallest: int,
     ) -> None:
         self.encoder, self.n, self.config = encoder, n, config
+        self.smallest = smallest  # rows below which a batch is not stepped
         self.batch_loss, self.measure, self.progress = batch_loss, measure, progress
-        encoder.set_dropout(config.dropout)
         self.optimizer = torch.optim.AdamW(
             encoder.model.parameters(),
             lr=config.learning_rate,
@@ -212,8 +208,8 @@ class _Trajectory:
                 yield _Batch(tuple(order[start:end]), epoch * self.n + end)
 
     def _step(self, step: int, batch: _Batch, total: int) -> None:
-        if len(batch.rows) < 2:
-            return  # a sentence alone has no negatives: its loss is 0 and there is nothing to learn
+        if len(batch.rows) < self.smallest:
+            return
         self.encoder.model.train()
         torch.manual_seed(_step_seed(self.config.seed, step))
         if self.config.schedule == "linear":

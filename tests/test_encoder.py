@@ -1,0 +1,507 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import HIDDEN, POSITIONS, SENTENCES
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM
+
+import simcse_core.encoder
+import simcse_core.packing
+from simcse_core import SentenceEncoder
+from simcse_core.encoder import EncoderError, locate_encoder
+
+Load = Callable[..., SentenceEncoder]
+Dirs = Callable[[str], Path]
+POOLINGS = ("cls", "pooler", "mean", "first-last-mean")
+
+
+BOTH_FORWARDS = pytest.mark.parametrize("packing", [True, False], ids=["packed", "padded"])
+
+
+# --- poolings, worked by hand ----------------------------------------------------------------
+
+
+class PositionModel(torch.nn.Module):
+    """The hidden state of a token is its position; of the first layer, ten times that."""
+
+    pooler = "there is one"
+    device = torch.device("cpu")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = SimpleNamespace(
+            model_type="positions", hidden_size=2, max_position_embeddings=32, pad_token_id=0
+        )
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, **_: Any) -> SimpleNamespace:
+        batch, length = input_ids.shape
+        position = torch.arange(length, dtype=torch.float32).expand(batch, length)
+        last = torch.stack([position, -position], dim=-1)  # (batch, length, 2)
+        return SimpleNamespace(
+            last_hidden_state=last,
+            hidden_states=(torch.full_like(last, -1000.0), 10 * last, 500 * last, last),
+            pooler_output=torch.tensor([[7.0, 8.0]]).expand(batch, 2),
+        )
+
+
+def one_token_a_character(sentences: Sequence[str], **_: Any) -> dict[str, list[list[int]]]:
+    return {"input_ids": [[1] * len(sentence) for sentence in sentences]}
+
+
+@pytest.fixture
+def _one_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A padded forward takes its rows together, so that the shorter ones carry padding."""
+    monkeypatch.setattr(simcse_core.packing, "PADDED_GROUPS", 1)
+
+
+@pytest.mark.usefixtures("_one_group")
+@pytest.mark.parametrize(
+    ("pooling", "of_three_tokens", "of_five_tokens"),
+    [
+        ("cls", 0.0, 0.0),  # the state at position 0
+        ("mean", 1.0, 2.0),  # (0+1+2)/3 and (0+1+2+3+4)/5
+        ("first-last-mean", 5.5, 11.0),  # the mean of 10p and p is 5.5p
+    ],
+)
+def test_pooling_has_the_answer_worked_out_by_hand(
+    pooling: str, of_three_tokens: float, of_five_tokens: float
+) -> None:
+    encoder = SentenceEncoder(PositionModel(), one_token_a_character, pooling, 32)
+    # In one batch, so the row of three tokens carries two of padding that must not count.
+    embeddings = encoder.embed([[1, 1, 1], [1, 1, 1, 1, 1]])
+    expected = [[of_three_tokens, -of_three_tokens], [of_five_tokens, -of_five_tokens]]
+    assert embeddings.tolist() == expected
+    assert encoder.encode(["一二三四五", "一二三"]).tolist() == expected[::-1]
+
+
+def test_pooler_is_the_models_own_pooled_output() -> None:
+    encoder = SentenceEncoder(PositionModel(), one_token_a_character, "pooler", 32)
+    assert encoder.encode(["一二三"]).tolist() == [[7.0, 8.0]]
+
+
+# --- against transformers alone --------------------------------------------------------------
+
+
+def by_hand(folder: Path, sentences: Sequence[str], pooling: str) -> np.ndarray:
+    """The embeddings, one sentence at a time, so that nothing is padded."""
+    model, tokenizer = AutoModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    vectors = []
+    for sentence in sentences:
+        with torch.no_grad():
+            out = model(**tokenizer(sentence, return_tensors="pt"), output_hidden_states=True)
+        last, first = out.last_hidden_state[0], out.hidden_states[1][0]  # (tokens, hidden)
+        if pooling == "cls":
+            vectors.append(last[0])
+        elif pooling == "pooler":
+            vectors.append(torch.tanh(model.pooler.dense(last[0])).detach())
+        elif pooling == "mean":
+            vectors.append(last.mean(dim=0))
+        else:
+            vectors.append((first.mean(dim=0) + last.mean(dim=0)) / 2)
+    return torch.stack(vectors).numpy()
+
+
+@BOTH_FORWARDS
+@pytest.mark.parametrize(
+    ("architecture", "pooling"),
+    [
+        *((kind, p) for kind in ("bert", "roberta", "xlm-roberta") for p in POOLINGS),
+        *(("electra", pooling) for pooling in POOLINGS if pooling != "pooler"),
+    ],
+)
+def test_encode_equals_a_hand_written_forward(
+    encoder_dir: Dirs, architecture: str, pooling: str, packing: bool
+) -> None:
+    folder = encoder_dir(architecture)
+    encoder = SentenceEncoder.from_pretrained(folder, pooling, 32, "cpu")
+    encoder.packing = packing
+    sentences = SENTENCES[::5]
+    expected = by_hand(folder, sentences, pooling)
+    np.testing.assert_allclose(encoder.encode(sentences), expected, rtol=0, atol=1e-5)
+
+
+def test_save_is_loaded_back_by_transformers_alone(load: Load, tmp_path: Path) -> None:
+    encoder = load("mean")
+    torch.nn.init.normal_(encoder.model.embeddings.word_embeddings.weight)
+    encoder.save(tmp_path / "saved")
+    assert not list((tmp_path / "saved").glob("*.bin"))
+    expected = by_hand(tmp_path / "saved", SENTENCES[:3], "mean")
+    np.testing.assert_allclose(encoder.encode(SENTENCES[:3]), expected, rtol=0, atol=1e-5)
+
+
+def test_a_half_precision_checkpoint_is_float32_in_use(bert_dir: Path, tmp_path: Path) -> None:
+    shutil.copytree(bert_dir, tmp_path / "half")
+    AutoModel.from_pretrained(bert_dir).half().save_pretrained(tmp_path / "half")
+    stored = load_file(tmp_path / "half" / "model.safetensors")
+    assert {weight.dtype for weight in stored.values()} == {torch.float16}
+    encoder = SentenceEncoder.from_pretrained(tmp_path / "half", "mean", 32)
+    assert {weight.dtype for weight in encoder.model.parameters()} == {torch.float32}
+
+
+# --- encode ----------------------------------------------------------------------------------
+
+
+def record_inputs(encoder: SentenceEncoder) -> list[Tensor]:
+    """The token ids that every forward from now on embeds."""
+    seen: list[Tensor] = []
+
+    def note(_: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        seen.append(kwargs["input_ids"])
+
+    encoder.model.embeddings.register_forward_pre_hook(note, with_kwargs=True)
+    return seen
+
+
+def n_sentences(encoder: SentenceEncoder, seen: list[Tensor]) -> int:
+    return sum(int((ids == encoder.tokenizer.cls_token_id).sum()) for ids in seen)
+
+
+@BOTH_FORWARDS
+@pytest.mark.parametrize("pooling", ["cls", "first-last-mean"])
+def test_vectors_do_not_depend_on_order_or_company(
+    load: Load, pooling: str, packing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load(pooling)
+    encoder.packing = packing
+    together = encoder.encode(SENTENCES)
+    backwards = encoder.encode(SENTENCES[::-1])[::-1]
+    alone = np.concatenate([encoder.encode([sentence]) for sentence in SENTENCES])
+    monkeypatch.setattr(simcse_core.encoder, "TOKENS_PER_FORWARD", 50)
+    in_small_batches = encoder.encode(SENTENCES)
+    for vectors in (backwards, alone, in_small_batches):
+        np.testing.assert_allclose(vectors, together, rtol=0, atol=1e-5)
+
+
+def test_vectors_come_as_float32_in_the_order_given(load: Load) -> None:
+    encoder = load()
+    vectors = encoder.encode([SENTENCES[3], SENTENCES[0], SENTENCES[3]])
+    assert vectors.dtype == np.float32
+    assert vectors.shape == (3, HIDDEN)
+    assert np.array_equal(vectors[0], vectors[2])
+    assert not np.allclose(vectors[0], vectors[1])
+
+
+@pytest.mark.parametrize("architecture", ["bert", "electra"])
+def test_several_poolings_at_once_are_what_each_gives_alone(
+    encoder_dir: Dirs, architecture: str
+) -> None:
+    folder = encoder_dir(architecture)
+    encoder = SentenceEncoder.from_pretrained(folder, "mean", 32, "cpu")
+    expected = [p for p in POOLINGS if architecture == "bert" or p != "pooler"]
+    assert encoder.poolings() == expected
+    seen = record_inputs(encoder)
+    together = encoder.encode_poolings(SENTENCES[:4], encoder.poolings())
+    assert n_sentences(encoder, seen) == 4
+    for pooling in expected:
+        alone = SentenceEncoder.from_pretrained(folder, pooling, 32, "cpu")
+        assert np.array_equal(together[pooling], alone.encode(SENTENCES[:4]))
+
+
+def test_no_sentences_give_no_vectors(load: Load) -> None:
+    vectors = load().encode([])
+    assert (vectors.shape, vectors.dtype) == ((0, HIDDEN), np.float32)
+
+
+def test_an_empty_sentence_has_a_vector(load: Load) -> None:
+    assert np.isfinite(load().encode([""])).all()
+
+
+def test_each_unique_sentence_is_encoded_once(load: Load) -> None:
+    encoder = load()
+    seen = record_inputs(encoder)
+    encoder.encode(SENTENCES[:5] * 3)
+    assert n_sentences(encoder, seen) == 5
+
+
+@BOTH_FORWARDS
+def test_batches_are_in_length_order_within_the_token_budget(
+    load: Load, packing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simcse_core.encoder, "TOKENS_PER_FORWARD", 60)
+    encoder = load()
+    encoder.packing = packing
+    seen = record_inputs(encoder)
+    encoder.encode(SENTENCES)
+    tokens = torch.cat([ids[ids != encoder.tokenizer.pad_token_id] for ids in seen])
+    starts = torch.nonzero(tokens == encoder.tokenizer.cls_token_id)[:, 0].tolist()
+    lengths = [end - start for start, end in pairwise([*starts, len(tokens)])]
+    assert lengths == sorted(len(sentence) + 2 for sentence in SENTENCES)
+    assert len(seen) > 5
+    assert all(ids.numel() <= 60 for ids in seen)
+
+
+class CountingTokenizer:
+    """The real tokenizer, and a list of every sentence it was given."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer, self.asked = tokenizer, []
+
+    def __call__(self, sentences: list[str], **options: Any) -> Any:
+        self.asked += sentences
+        return self.tokenizer(sentences, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.tokenizer, name)
+
+
+def test_each_sentence_is_tokenized_once_over_all_calls(load: Load) -> None:
+    encoder = load()
+    encoder.tokenizer = CountingTokenizer(encoder.tokenizer)
+    encoder.encode(SENTENCES[:6] * 2)
+    encoder.tokenize(SENTENCES[4:8])
+    encoder.encode(SENTENCES[:8])
+    assert sorted(encoder.tokenizer.asked) == sorted(SENTENCES[:8])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_encode_leaves_the_mode_as_it_was(load: Load, training: bool) -> None:
+    encoder = load()
+    encoder.model.train(training)
+    encoder.encode(SENTENCES[:2])
+    assert encoder.model.training is training
+
+
+def test_encode_leaves_the_mode_as_it_was_after_a_failure(load: Load) -> None:
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    encoder = load()
+    encoder.model.train()
+    encoder.model.embeddings.register_forward_pre_hook(fail)
+    with pytest.raises(MemoryError):
+        encoder.encode(SENTENCES[:2])
+    assert encoder.model.training
+
+
+def test_encode_has_no_dropout_even_in_training_mode(load: Load) -> None:
+    encoder = load()
+    calm = encoder.encode(SENTENCES[:4])
+    encoder.set_dropout(0.5)
+    encoder.model.train()
+    assert np.array_equal(encoder.encode(SENTENCES[:4]), calm)
+
+
+def test_encode_keeps_no_gradients(load: Load) -> None:
+    encoder = load()
+    encoder.encode(SENTENCES[:2])
+    assert encoder.embed([[2, 5, 3]]).requires_grad
+    assert all(weight.grad is None for weight in encoder.model.parameters())
+
+
+# --- dropout ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("architecture", ["bert", "roberta", "xlm-roberta", "electra"])
+def test_both_dropouts_are_set(encoder_dir: Dirs, architecture: str) -> None:
+    encoder = SentenceEncoder.from_pretrained(encoder_dir(architecture), "cls", 32)
+    encoder.set_dropout(0.25)
+    found = {
+        name: module.p
+        for name, module in encoder.model.named_modules()
+        if isinstance(module, torch.nn.Dropout)
+    }
+    assert sum("attention.self" in name for name in found) == 2  # one a layer
+    assert set(found.values()) == {0.25}
+    assert encoder.model.config.hidden_dropout_prob == 0.25
+    assert encoder.model.config.attention_probs_dropout_prob == 0.25
+
+
+def two_views(encoder: SentenceEncoder) -> tuple[Tensor, Tensor]:
+    ids = encoder.tokenize(SENTENCES[:1])[0]
+    torch.manual_seed(0)
+    first, second = encoder.embed([ids, ids]).detach()
+    return first, second
+
+
+@BOTH_FORWARDS
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_two_views_differ_in_training_and_not_in_evaluation(
+    load: Load, pooling: str, packing: bool
+) -> None:
+    encoder = load(pooling)
+    encoder.packing = packing
+    encoder.set_dropout(0.3)
+    encoder.model.train()
+    first, second = two_views(encoder)
+    assert not torch.allclose(first, second, atol=1e-3)
+    encoder.model.eval()
+    assert torch.allclose(*two_views(encoder), atol=1e-6)
+
+
+@BOTH_FORWARDS
+@pytest.mark.parametrize("kept", ["attention.self", "output.dropout"])
+def test_each_of_the_dropouts_acts_by_itself(load: Load, kept: str, packing: bool) -> None:
+    encoder = load()
+    encoder.packing = packing
+    encoder.set_dropout(0.5)
+    for name, module in encoder.model.named_modules():
+        if isinstance(module, torch.nn.Dropout) and kept not in name:
+            module.p = 0.0
+    encoder.model.train()
+    assert not torch.allclose(*two_views(encoder), atol=1e-4)
+
+
+# --- length ----------------------------------------------------------------------------------
+
+
+def test_a_long_sentence_is_cut_at_max_seq_length(load: Load) -> None:
+    encoder = load(max_seq_length=6)  # [CLS], 4 characters, [SEP]
+    cut, shorter = encoder.tokenize(["我今天看书", "我今天看"])
+    assert cut == shorter
+    assert len(cut) == 6
+
+
+def test_cut_sentences_are_counted_each_time_they_stand_there(load: Load) -> None:
+    encoder = load(max_seq_length=6)
+    four, five, nine = "我今天看", "我今天看书", "隔壁的孩子从来不喝"
+    assert encoder.n_truncated(["看书", four, five, five, nine]) == 3
+
+
+def test_nothing_is_cut_where_there_are_no_sentences(load: Load) -> None:
+    assert load().n_truncated([]) == 0
+
+
+@pytest.mark.parametrize("length", [2, 0, -1, POSITIONS + 1])
+def test_a_max_seq_length_that_the_encoder_cannot_take_is_refused(load: Load, length: int) -> None:
+    with pytest.raises(EncoderError, match=r"max_seq_length: must be between 3 and"):
+        load(max_seq_length=length)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "electra"])
+def test_every_position_of_the_encoder_can_be_used(encoder_dir: Dirs, architecture: str) -> None:
+    encoder = SentenceEncoder.from_pretrained(encoder_dir(architecture), "mean", POSITIONS)
+    assert np.isfinite(encoder.encode(["茶" * 2 * POSITIONS])).all()
+
+
+@pytest.mark.parametrize("architecture", ["roberta", "xlm-roberta"])
+def test_roberta_counts_positions_from_behind_its_padding_token(
+    encoder_dir: Dirs, architecture: str
+) -> None:
+    # Position ids start at pad_token_id + 1 = 2, as roberta-base takes 512 tokens of its 514.
+    folder = encoder_dir(architecture)
+    encoder = SentenceEncoder.from_pretrained(folder, "mean", POSITIONS - 2)
+    assert np.isfinite(encoder.encode(["茶" * 2 * POSITIONS])).all()
+    with pytest.raises(EncoderError, match=f"max_seq_length: .*{POSITIONS - 2}"):
+        SentenceEncoder.from_pretrained(folder, "mean", POSITIONS - 1)
+
+
+# --- names and fingerprints ------------------------------------------------------------------
+
+
+def test_a_directory_is_called_by_its_name_without_the_path(load: Load) -> None:
+    assert load().name == "tiny-bert"
+
+
+@pytest.mark.parametrize("name", ["mini-bert", "mini-bert-wwm", "mini-bert-wwm-ext"])
+def test_a_bundled_name_stands_for_its_folder(name: str) -> None:
+    folder, label = locate_encoder(name)
+    assert (folder.name, folder.parent.name, label) == (name, "assets", name)
+
+
+def test_the_fingerprint_is_that_of_the_weights(load: Load, tmp_path: Path) -> None:
+    encoder = load()
+    assert load("cls").fingerprint == encoder.fingerprint
+    encoder.save(tmp_path / "same")
+    assert SentenceEncoder.from_pretrained(tmp_path / "same", "cls", 32).fingerprint == (
+        encoder.fingerprint
+    )
+    with torch.no_grad():
+        encoder.model.encoder.layer[0].output.dense.bias[0] += 1e-6
+    encoder.save(tmp_path / "other")
+    assert SentenceEncoder.from_pretrained(tmp_path / "other", "cls", 32).fingerprint != (
+        encoder.fingerprint
+    )
+
+
+# --- refused ---------------------------------------------------------------------------------
+
+
+def copy_without(folder: Path, target: Path, *patterns: str) -> Path:
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns(*patterns))
+    return target
+
+
+def test_an_unknown_pooling_is_refused_before_anything_is_loaded() -> None:
+    with pytest.raises(ValueError, match=r"pooling: .*'max'"):
+        SentenceEncoder.from_pretrained("no/such/folder", "max")
+
+
+def test_an_encoder_without_pooler_layer_refuses_that_pooling(encoder_dir: Dirs) -> None:
+    with pytest.raises(EncoderError, match=r"pooling: tiny-electra has no pooler .*use cls"):
+        SentenceEncoder.from_pretrained(encoder_dir("electra"), "pooler", 32)
+
+
+def test_a_folder_without_config_is_refused(bert_dir: Path, tmp_path: Path) -> None:
+    folder = copy_without(bert_dir, tmp_path / "it", "config.json")
+    with pytest.raises(EncoderError, match=r"no config\.json"):
+        SentenceEncoder.from_pretrained(folder)
+
+
+def test_a_folder_with_pickled_weights_alone_is_refused(bert_dir: Path, tmp_path: Path) -> None:
+    folder = copy_without(bert_dir, tmp_path / "it", "*.safetensors")
+    torch.save(AutoModel.from_pretrained(bert_dir).state_dict(), folder / "pytorch_model.bin")
+    with pytest.raises(EncoderError, match=r"no safetensors .* run code"):
+        SentenceEncoder.from_pretrained(folder)
+
+
+def test_a_folder_without_tokenizer_is_refused(bert_dir: Path, tmp_path: Path) -> None:
+    # transformers makes a tokenizer up that maps every character to [UNK].
+    folder = copy_without(bert_dir, tmp_path / "it", "tokenizer*", "vocab*")
+    with pytest.raises(EncoderError, match="tokenizer"):
+        SentenceEncoder.from_pretrained(folder, "mean", 32)
+
+
+@pytest.mark.parametrize("config", ["{", '{"model_type": "nonsense"}', "{}"])
+def test_a_folder_with_a_bad_config_is_refused(bert_dir: Path, tmp_path: Path, config: str) -> None:
+    folder = copy_without(bert_dir, tmp_path / "it")
+    (folder / "config.json").write_text(config)
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        SentenceEncoder.from_pretrained(folder)
+
+
+def test_a_truncated_weight_file_is_refused(bert_dir: Path, tmp_path: Path) -> None:
+    folder = copy_without(bert_dir, tmp_path / "it")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        SentenceEncoder.from_pretrained(folder)
+
+
+def test_weights_without_a_layer_are_refused_not_made_up(bert_dir: Path, tmp_path: Path) -> None:
+    folder = copy_without(bert_dir, tmp_path / "it")
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if "layer.1." not in name}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EncoderError, match="layer"):
+        SentenceEncoder.from_pretrained(folder, "mean", 32)
+
+
+@pytest.fixture(scope="module")
+def masked_language_model(bert_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint as pretraining leaves it: with a head for words, without a pooler."""
+    folder = copy_without(bert_dir, tmp_path_factory.mktemp("mlm") / "it", "*.safetensors")
+    BertForMaskedLM(BertConfig.from_pretrained(bert_dir)).save_pretrained(folder)
+    return folder
+
+
+def test_a_checkpoint_without_pooler_has_one_fingerprint(masked_language_model: Path) -> None:
+    # A pooler filled with random numbers at each load would make every kept result look stale.
+    first, second = (
+        SentenceEncoder.from_pretrained(masked_language_model, "mean", 32) for _ in range(2)
+    )
+    assert first.fingerprint == second.fingerprint
+
+
+def test_a_checkpoint_without_pooler_refuses_that_pooling(masked_language_model: Path) -> None:
+    with pytest.raises(EncoderError, match=r"pooling: .* no pooler"):
+        SentenceEncoder.from_pretrained(masked_language_model, "pooler", 32)

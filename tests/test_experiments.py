@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SENTENCES
+from pandas.testing import assert_frame_equal
+from scipy.stats import spearmanr
+
+from simcse_core import SentenceEncoder, TrainConfig, experiments, train_simcse
+from simcse_core.config import Pooling
+from simcse_core.data import DataError, StsPairs, StudyData, sample_sentences
+from simcse_core.experiments import (
+    Recipe,
+    caption,
+    compare_encoders,
+    data_provenance,
+    label_cosines,
+    recipe,
+    table_provenance,
+    train_epochs,
+    train_sizes,
+    untrained,
+)
+from simcse_core.results import COLUMNS
+
+METRICS = 3  # spearman, alignment, uniformity
+SPLITS = 2
+
+
+@pytest.fixture(scope="module")
+def plan(bert_dir: Path) -> Recipe:
+    """The tiny BERT with steps large enough to see."""
+    train = TrainConfig(batch_size=4, learning_rate=1e-3, dropout=0.1)
+    return Recipe(str(bert_dir), Pooling.MEAN, train)
+
+
+def spearmans(frame: pd.DataFrame, split: str = "test") -> pd.DataFrame:
+    return frame[(frame["metric"] == "spearman") & (frame["split"] == split)]
+
+
+def by_hand(encoder: SentenceEncoder, pairs: StsPairs) -> float:
+    first, second = (
+        encoder.encode(side).astype(np.float64) for side in (pairs.first, pairs.second)
+    )
+    products = np.sum(first * second, axis=1)
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return float(spearmanr(products / lengths, pairs.scores).statistic)
+
+
+# --- recipes ---------------------------------------------------------------------------------
+
+
+def test_a_recipe_is_the_encoders_own_settings() -> None:
+    plan = recipe("hfl/chinese-bert-wwm-ext")
+    assert (plan.pooling, plan.train) == (Pooling.CLS, TrainConfig())
+
+
+def test_a_recipe_takes_what_it_is_given_and_keeps_the_rest() -> None:
+    plan = recipe("hfl/chinese-bert-wwm-ext", "mean", {"batch_size": 64})
+    assert plan.pooling is Pooling.MEAN
+    assert plan.train == replace(TrainConfig(), batch_size=64)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "training", "said"),
+    [
+        ("max", {}, "pooling: .*'max'"),
+        ("", {"batchsize": 4}, "'batchsize'.*batch_size"),
+        ("", {"batch_size": 0}, "batch_size: must be"),
+    ],
+)
+def test_a_bad_recipe_is_refused(pooling: str, training: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        recipe("mini-bert", pooling, training)
+
+
+def test_a_recipe_is_told_in_one_line(plan: Recipe) -> None:
+    said = replace(plan, encoder="bert").describe()
+    assert said == (
+        "bert: mean pooling, batch 4, learning rate 0.001, dropout 0.1, temperature 0.05"
+    )
+
+
+# --- without training ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the results of ``baselines`` and ``curve`` are kept."""
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def baselines(study_data: StudyData, bert_dir: Path, kept: Path) -> pd.DataFrame:
+    return untrained("01", study_data, [str(bert_dir)], 20, [0, 1], kept)
+
+
+def test_every_method_and_pooling_is_scored_on_both_splits(baselines: pd.DataFrame) -> None:
+    # 3 TF-IDFs, 4 poolings untrained, 4 poolings whitened with each of 2 seeds.
+    assert list(baselines.columns) == COLUMNS
+    assert len(baselines) == (3 + 4 + 4 * 2) * SPLITS * METRICS
+    assert baselines["method"].value_counts().to_dict() == {
+        "tfidf-char": 6,
+        "tfidf-char-bigram": 6,
+        "tfidf-word": 6,
+        "untrained": 24,
+        "whitening": 48,
+    }
+    assert set(baselines["encoder"]) == {"none", "tiny-bert"}
+    assert set(baselines["dataset"]) == {"tiny data"}
+
+
+def test_an_untrained_score_is_the_encoders_own(
+    baselines: pd.DataFrame, study_data: StudyData, bert_dir: Path
+) -> None:
+    rows = spearmans(baselines)
+    for pooling in Pooling:
+        encoder = SentenceEncoder.from_pretrained(bert_dir, pooling)
+        found = rows[(rows["method"] == "untrained") & (rows["pooling"] == pooling.value)]
+        assert found["value"].tolist() == pytest.approx([by_hand(encoder, study_data.test)])
+
+
+def test_whitening_is_fitted_anew_for_each_seed(baselines: pd.DataFrame) -> None:
+    rows = spearmans(baselines)
+    rows = rows[(rows["method"] == "whitening") & (rows["pooling"] == "mean")]
+    assert rows["seed"].tolist() == [0, 1]
+    assert rows["value"].nunique() == 2
+
+
+def test_label_cosines_have_a_panel_for_counting_and_one_for_the_encoder(
+    study_data: StudyData, bert_dir: Path
+) -> None:
+    table = label_cosines(study_data, str(bert_dir))
+    counting, encoder = dict.fromkeys(table["panel"])
+    assert counting.startswith("tfidf-char: Spearman ")
+    assert encoder.startswith("tiny-bert, cls: Spearman ")
+    assert table["label"].tolist() == study_data.dev.scores.tolist() * 2
+    assert table["cosine"].between(-1, 1 + 1e-9).all()
+
+
+# --- trained ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def curve(study_data: StudyData, plan: Recipe, kept: Path) -> pd.DataFrame:
+    return train_sizes("02", study_data, plan, [6, 16], [0, 1], kept)
+
+
+def test_a_curve_has_every_size_and_the_untrained_encoder_for_each_seed(
+    curve: pd.DataFrame,
+) -> None:
+    assert list(curve.columns) == COLUMNS
+    rows = spearmans(curve)
+    assert rows["n_train"].tolist() == [0, 6, 16] * 2
+    assert rows["seed"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert rows["method"].tolist() == ["untrained", "unsup-simcse", "unsup-simcse"] * 2
+    assert rows["epoch"].tolist() == [0.0, 1.0, 1.0] * 2
+    assert (rows["ci_low"] <= rows["ci_high"]).all()
+
+
+def test_a_point_of_the_curve_is_a_separate_run_on_the_seeds_own_sample(
+    curve: pd.DataFrame, study_data: StudyData, plan: Recipe
+) -> None:
+    rows = spearmans(curve)
+    for seed in (0, 1):
+        encoder = plan.load()
+        sample = sample_sentences(study_data.pool.sentences, 6, seed)
+        train_simcse(encoder, sample, replace(plan.train, seed=seed))
+        found = rows[(rows["seed"] == seed) & (rows["n_train"] == 6)]["value"]
+        assert found.tolist() == pytest.approx([by_hand(encoder, study_data.test)], abs=1e-12)
+
+
+def test_the_order_of_sizes_does_not_matter(
+    curve: pd.DataFrame, study_data: StudyData, plan: Recipe, tmp_path: Path
+) -> None:
+    turned = train_sizes("02", study_data, plan, [16, 6], [0, 1], tmp_path)
+    assert_frame_equal(turned, curve)
+
+
+def test_epochs_are_counted_from_the_untrained_encoder_on(
+    study_data: StudyData, plan: Recipe, tmp_path: Path
+) -> None:
+    rows = spearmans(train_epochs("04", study_data, plan, 8, 3, [0], tmp_path))
+    assert rows["epoch"].tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert rows["n_train"].tolist() == [0, 8, 8, 8]
+    assert rows["value"].nunique() > 1
+
+
+def test_encoders_are_compared_before_and_after_and_the_last_with_labels(
+    study_data: StudyData, plan: Recipe, encoder_dir: Callable[[str], Path], tmp_path: Path
+) -> None:
+    other = replace(plan, encoder=str(encoder_dir("electra")))
+    table = compare_encoders("05", study_data, [other, plan], 12, [0, 1], tmp_path)
+    rows = spearmans(table)
+    assert list(zip(rows["encoder"], rows["method"], rows["n_train"], strict=True)) == [
+        *[("tiny-electra", "untrained", 0), ("tiny-electra", "unsup-simcse", 12)] * 2,
+        *[("tiny-bert", "untrained", 0), ("tiny-bert", "unsup-simcse", 12)] * 2,
+        *[("tiny-bert", "sup-simcse", 4)] * 2,  # 4 triplets are 12 sentences
+    ]
+
+
+def test_without_triplets_nothing_is_trained_with_labels(
+    study_data: StudyData, plan: Recipe, tmp_path: Path
+) -> None:
+    bare = replace(study_data, triplets=None)
+    table = compare_encoders("05", bare, [plan], 8, [0], tmp_path)
+    assert set(table["method"]) == {"untrained", "unsup-simcse"}
+
+
+# --- kept results ----------------------------------------------------------------------------
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise AssertionError("a kept result was computed again")
+
+
+def test_a_second_call_trains_nothing_and_gives_the_same(
+    curve: pd.DataFrame,
+    study_data: StudyData,
+    plan: Recipe,
+    kept: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(experiments, "train_simcse", refuse)
+    assert_frame_equal(train_sizes("02", study_data, plan, [6, 16], [0, 1], kept), curve)
+
+
+def test_a_second_call_encodes_no_baseline_again_and_gives_the_same(
+    baselines: pd.DataFrame,
+    study_data: StudyData,
+    bert_dir: Path,
+    kept: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SentenceEncoder, "encode_poolings", refuse)
+    assert_frame_equal(untrained("01", study_data, [str(bert_dir)], 20, [0, 1], kept), baselines)
+
+
+@pytest.fixture
+def kept_curve(curve: pd.DataFrame, kept: Path, tmp_path: Path) -> Path:
+    """A copy of the kept results, to change."""
+    assert len(curve)
+    return Path(shutil.copytree(kept, tmp_path / "kept"))
+
+
+def test_another_seed_leaves_the_kept_seeds_alone(
+    kept_curve: Path, study_data: StudyData, plan: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+
+    def note(encoder: SentenceEncoder, sentences: list[str], config: TrainConfig, *rest, **named):
+        trained.append(config.seed)
+        return train_simcse(encoder, sentences, config, *rest, **named)
+
+    monkeypatch.setattr(experiments, "train_simcse", note)
+    train_sizes("02", study_data, plan, [6, 16], [0, 1, 2], kept_curve)
+    assert trained == [2]
+
+
+@pytest.mark.parametrize("changed", ["data", "train", "pooling"])
+def test_what_changed_trains_afresh_and_is_named(
+    changed: str,
+    kept_curve: Path,
+    study_data: StudyData,
+    plan: Recipe,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if changed == "data":
+        study_data = replace(study_data, fingerprint="another")
+    if changed == "train":
+        plan = replace(plan, train=replace(plan.train, learning_rate=2e-3))
+    if changed == "pooling":
+        plan = replace(plan, pooling=Pooling.CLS)
+    train_sizes("02", study_data, plan, [6, 16], [0], kept_curve)
+    assert f"because {changed} changed" in capsys.readouterr().out
+
+
+# --- refused ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ([], "at least one"),
+        ([6, 6], "distinct"),
+        ([1, 6], "at least 2"),
+        ([6, 25], "n_train: .*24 sentences of the pool, got 25"),
+    ],
+)
+def test_bad_sizes_are_refused_before_training(
+    sizes: list[int], said: str, study_data: StudyData, plan: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=said):
+        train_sizes("02", study_data, plan, sizes, [0], tmp_path)
+
+
+@pytest.mark.parametrize("seeds", [[], [-1], [0, 0]])
+def test_bad_seeds_are_refused_before_training(
+    seeds: list[int], study_data: StudyData, plan: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="seeds: distinct numbers from 0 up"):
+        train_sizes("02", study_data, plan, [6], seeds, tmp_path)
+
+
+# --- what a chart says -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seeds", "first_line"),
+    [([], "tiny data"), ([4], "tiny data · seed 4"), ([0, 1], "tiny data · seeds 0, 1")],
+)
+def test_a_caption_names_data_seeds_and_encoders(
+    seeds: list[int], first_line: str, study_data: StudyData, plan: Recipe
+) -> None:
+    assert caption(study_data, [plan], seeds).splitlines() == [first_line, plan.describe()]
+
+
+def test_provenance_holds_what_decides_a_result(study_data: StudyData, plan: Recipe) -> None:
+    provenance = data_provenance(study_data, seed=3)
+    assert provenance["data"] == study_data.fingerprint
+    assert {"dataset", "seed", "threads", "versions", "code"} <= set(provenance)
+    table = table_provenance(study_data, [plan], [0, 1], n_train=5)
+    assert table["encoders"][plan.encoder]["weights"] == plan.load().fingerprint
+    assert (table["seeds"], table["n_train"]) == ([0, 1], 5)
+
+
+def test_a_chart_calls_a_local_encoder_by_its_folders_name(
+    study_data: StudyData, plan: Recipe
+) -> None:
+    # As the results do; charts are published, and a path of the machine says nothing to others.
+    said = caption(study_data, [plan], [0])
+    assert "tiny-bert: mean pooling" in said
+    assert "/" not in said
+
+
+def test_the_tiny_data_keeps_dev_and_test_out_of_the_pool(study_data: StudyData) -> None:
+    held_out = {*study_data.dev.sentences(), *study_data.test.sentences()}
+    assert not held_out & set(study_data.pool.sentences)
+    assert len(held_out) + len(study_data.pool.sentences) == len(SENTENCES)

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from simcse_core import sup_simcse_loss, unsup_simcse_loss
+
+E1, E2, E3 = torch.eye(3).tolist()
+
+
+def rows(*vectors: list[float]) -> Tensor:
+    return torch.tensor(vectors, dtype=torch.float64)
+
+
+def numbers(*shape: int, seed: int = 0) -> Tensor:
+    return torch.tensor(np.random.default_rng(seed).normal(size=shape))
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a @ b / math.sqrt((a @ a) * (b @ b)))
+
+
+def unsup_by_loops(embeddings: Tensor, temperature: float) -> float:
+    """The definition, sentence by sentence: no matrix, no softmax, no mask."""
+    z = embeddings.numpy()
+    n = len(z) // 2
+    losses = []
+    for i in range(2 * n):
+        partner = i + n if i < n else i - n
+        others = sum(math.exp(cosine(z[i], z[j]) / temperature) for j in range(2 * n) if j != i)
+        losses.append(-math.log(math.exp(cosine(z[i], z[partner]) / temperature) / others))
+    return sum(losses) / len(losses)
+
+
+def sup_by_loops(
+    anchor: Tensor, positive: Tensor, negative: Tensor | None, temperature: float
+) -> float:
+    a, p = anchor.numpy(), positive.numpy()
+    losses = []
+    for i in range(len(a)):
+        among = sum(math.exp(cosine(a[i], other) / temperature) for other in p)
+        if negative is not None:
+            among += sum(math.exp(cosine(a[i], n) / temperature) for n in negative.numpy())
+        losses.append(-math.log(math.exp(cosine(a[i], p[i]) / temperature) / among))
+    return sum(losses) / len(losses)
+
+
+# --- worked by hand --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("temperature", [0.05, 1.0])
+def test_one_sentence_has_a_loss_of_exactly_zero(temperature: float) -> None:
+    # Its own similarity is masked, so the other view is all there is: -log(x / x) = 0.
+    assert unsup_simcse_loss(numbers(2, 8), temperature).item() == 0.0
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_two_sentences_at_right_angles(temperature: float) -> None:
+    # Each row sees its other view at cosine 1 and two rows at cosine 0.
+    loss = unsup_simcse_loss(rows(E1, E2, E1, E2), temperature)
+    assert loss.item() == pytest.approx(math.log(1 + 2 / math.exp(1 / temperature)), abs=1e-12)
+
+
+def test_two_sentences_whose_views_are_confused() -> None:
+    # Each row sees its other view at cosine 0, one wrong row at 1 and one at 0.
+    loss = unsup_simcse_loss(rows(E1, E2, E2, E1), 1.0)
+    assert loss.item() == pytest.approx(math.log(2 + math.e), abs=1e-12)
+
+
+def test_three_sentences_at_right_angles() -> None:
+    # Each row sees its other view at cosine 1 and four rows at cosine 0.
+    loss = unsup_simcse_loss(rows(E1, E2, E3, E1, E2, E3), 1.0)
+    assert loss.item() == pytest.approx(math.log(1 + 4 / math.e), abs=1e-12)
+
+
+def test_rows_i_and_i_plus_batch_are_the_views_and_not_neighbours() -> None:
+    halves = unsup_simcse_loss(rows(E1, E2, E3, E1, E2, E3), 0.05)
+    interleaved = unsup_simcse_loss(rows(E1, E1, E2, E2, E3, E3), 0.05)
+    assert halves < 1e-6 < 1 < interleaved
+
+
+def test_supervised_pairs_of_two() -> None:
+    # Cosines: anchor 1 with 1, r; anchor 2 with 0, r, where r = 1 / sqrt(2).
+    r = math.sqrt(0.5)
+    loss = sup_simcse_loss(rows(E1, E2), rows(E1, [1.0, 1.0, 0.0]), temperature=1.0)
+    first = math.log(1 + math.exp(r - 1))
+    second = math.log(1 + math.exp(0 - r))
+    assert loss.item() == pytest.approx((first + second) / 2, abs=1e-12)
+
+
+def test_supervised_pairs_of_three_at_right_angles() -> None:
+    # The anchor's own positive at cosine 1, the two others at 0.
+    loss = sup_simcse_loss(rows(E1, E2, E3), rows(E1, E2, E3), temperature=0.5)
+    assert loss.item() == pytest.approx(math.log(1 + 2 / math.e**2), abs=1e-12)
+
+
+def test_hard_negatives_of_three_are_negatives_of_every_anchor() -> None:
+    # Hard negatives are the positives moved on by one: e once more, and zeros, for each anchor.
+    loss = sup_simcse_loss(rows(E1, E2, E3), rows(E1, E2, E3), rows(E2, E3, E1), temperature=1.0)
+    assert loss.item() == pytest.approx(math.log(2 + 4 / math.e), abs=1e-12)
+
+
+def test_one_pair_without_hard_negative_has_a_loss_of_exactly_zero() -> None:
+    assert sup_simcse_loss(numbers(1, 4), numbers(1, 4, seed=1)).item() == 0.0
+
+
+def test_one_triplet_is_decided_between_its_positive_and_its_hard_negative() -> None:
+    loss = sup_simcse_loss(rows(E1), rows(E1), rows(E2), temperature=1.0)
+    assert loss.item() == pytest.approx(math.log(1 + 1 / math.e), abs=1e-12)
+
+
+# --- against the definition ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.2, 1.0])
+@pytest.mark.parametrize("batch", [1, 2, 5, 16])
+def test_unsupervised_loss_equals_its_definition(batch: int, temperature: float) -> None:
+    z = numbers(2 * batch, 7, seed=batch)
+    expected = unsup_by_loops(z, temperature)
+    assert unsup_simcse_loss(z, temperature).item() == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [0.05, 1.0])
+@pytest.mark.parametrize("hard", [False, True], ids=["pairs", "triplets"])
+@pytest.mark.parametrize("batch", [1, 2, 9])
+def test_supervised_loss_equals_its_definition(batch: int, hard: bool, temperature: float) -> None:
+    a, p, n = (numbers(batch, 6, seed=seed) for seed in (1, 2, 3))
+    negative = n if hard else None
+    expected = sup_by_loops(a, p, negative, temperature)
+    found = sup_simcse_loss(a, p, negative, temperature).item()
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_default_temperature_is_that_of_the_paper() -> None:
+    z, a, p = numbers(6, 4), numbers(3, 4, seed=1), numbers(3, 4, seed=2)
+    assert unsup_simcse_loss(z).item() == pytest.approx(unsup_by_loops(z, 0.05), rel=1e-9)
+    assert sup_simcse_loss(a, p).item() == pytest.approx(sup_by_loops(a, p, None, 0.05), rel=1e-9)
+
+
+# --- properties ------------------------------------------------------------------------------
+
+
+def test_the_length_of_a_vector_does_not_matter() -> None:
+    z = numbers(8, 5)
+    stretched = z * torch.linspace(0.1, 30, 8, dtype=z.dtype)[:, None]
+    assert unsup_simcse_loss(stretched).item() == pytest.approx(unsup_simcse_loss(z).item())
+    a, p, n = numbers(4, 5, seed=1), numbers(4, 5, seed=2), numbers(4, 5, seed=3)
+    expected = sup_simcse_loss(a, p, n).item()
+    assert sup_simcse_loss(3 * a, 0.2 * p, 7 * n).item() == pytest.approx(expected)
+
+
+def test_the_two_views_may_change_places() -> None:
+    z = numbers(8, 5)
+    assert unsup_simcse_loss(z.roll(4, dims=0)).item() == pytest.approx(unsup_simcse_loss(z).item())
+
+
+def test_unsupervised_gradients_are_those_of_the_loss() -> None:
+    z = numbers(6, 4).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: unsup_simcse_loss(x, 0.5), z)
+
+
+def test_supervised_gradients_are_those_of_the_loss_for_all_three_inputs() -> None:
+    inputs = tuple(numbers(3, 4, seed=seed).requires_grad_() for seed in (1, 2, 3))
+    assert torch.autograd.gradcheck(lambda a, p, n: sup_simcse_loss(a, p, n, 0.5), inputs)
+
+
+def test_a_step_against_the_gradient_lowers_the_loss() -> None:
+    z = numbers(8, 5).requires_grad_()
+    loss = unsup_simcse_loss(z, 0.5)
+    loss.backward()
+    assert unsup_simcse_loss(z.detach() - 0.1 * z.grad, 0.5) < loss
+
+
+def test_a_float32_loss_stays_finite_at_a_low_temperature() -> None:
+    z = numbers(8, 5).float().requires_grad_()
+    loss = unsup_simcse_loss(z, 0.001)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(z.grad).all()
+
+
+# --- refused ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (1, 4), (0, 4), (4,), (2, 2, 4)])
+def test_views_of_a_wrong_shape_are_refused_by_name(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"embeddings: .*\(2 \* batch, hidden\)"):
+        unsup_simcse_loss(torch.ones(shape))
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("positive", [(3, 4), (2, 4), (3, 4)]),
+        ("positive", [(3, 4), (3, 5), (3, 4)]),
+        ("hard_negative", [(3, 4), (3, 4), (2, 4)]),
+        ("hard_negative", [(3, 4), (3, 4), (3, 5)]),
+        ("positive", [(4,), (4,), (4,)]),
+    ],
+)
+def test_triplets_of_unequal_shape_are_refused_by_name(
+    name: str, shapes: list[tuple[int, ...]]
+) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        sup_simcse_loss(*(torch.ones(shape) for shape in shapes))
+
+
+@pytest.mark.parametrize("temperature", [0.0, -0.05, math.nan])
+def test_a_temperature_that_is_not_positive_is_refused_by_name(temperature: float) -> None:
+    with pytest.raises(ValueError, match=r"^temperature: "):
+        unsup_simcse_loss(torch.ones(4, 3), temperature)
+    with pytest.raises(ValueError, match=r"^temperature: "):
+        sup_simcse_loss(torch.ones(4, 3), torch.ones(4, 3), temperature=temperature)

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import SENTENCES
+from torch import Tensor
+from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
+
+from simcse_core import SentenceEncoder, packing
+from simcse_core.packing import Group, can_pack, packed_forward, padded_forward
+
+Dirs = Callable[[str], Path]
+EVERY_ARCHITECTURE = pytest.mark.parametrize(
+    "architecture", ["bert", "roberta", "xlm-roberta", "electra"]
+)
+
+
+def loaded(encoder_dir: Dirs, architecture: str) -> SentenceEncoder:
+    return SentenceEncoder.from_pretrained(encoder_dir(architecture), "mean", 32, "cpu")
+
+
+def layers_of_each_row(groups: list[Group]) -> dict[int, Tensor]:
+    """Every layer's output for the real tokens of each row, (layers, tokens, hidden)."""
+    outputs = {}
+    for group in groups:
+        layers = torch.stack(list(group.hidden_states), dim=1)  # (rows, layers, length, hidden)
+        for i, row in enumerate(group.rows):
+            mask = group.attention_mask
+            real = layers.shape[2] if mask is None else int(mask[i].sum())
+            outputs[row] = layers[i, :, :real]
+    return outputs
+
+
+@EVERY_ARCHITECTURE
+@pytest.mark.parametrize(
+    "sentences",
+    [SENTENCES[:12], SENTENCES[:1] * 3, SENTENCES[7:8]],
+    ids=["several lengths", "one length", "one row"],
+)
+@torch.no_grad()
+def test_every_layer_is_that_of_the_models_own_forward(
+    encoder_dir: Dirs, architecture: str, sentences: tuple[str, ...]
+) -> None:
+    encoder = loaded(encoder_dir, architecture)
+    rows = encoder.tokenize(sentences)
+    packed = layers_of_each_row(list(packed_forward(encoder.model, rows)))
+    for i, row in enumerate(rows):
+        alone = encoder.model(input_ids=torch.tensor([row]), output_hidden_states=True)
+        expected = torch.cat(list(alone.hidden_states))
+        torch.testing.assert_close(packed[i], expected, rtol=0, atol=1e-5)
+
+
+@EVERY_ARCHITECTURE
+def test_gradients_are_those_of_the_models_own_forward(
+    encoder_dir: Dirs, architecture: str
+) -> None:
+    gradients = []
+    for packed in (True, False):
+        encoder = loaded(encoder_dir, architecture)
+        encoder.packing = packed
+        encoder.embed(encoder.tokenize(SENTENCES[:9])).pow(3).sum().backward()
+        named = encoder.model.named_parameters()
+        gradients.append({name: p.grad for name, p in named if p.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        scale = max(1.0, gradient.abs().max().item())
+        torch.testing.assert_close(gradient, gradients[1][name], rtol=0, atol=1e-5 * scale)
+
+
+@EVERY_ARCHITECTURE
+@torch.no_grad()
+def test_dropout_is_as_strong_as_in_the_models_own_forward(
+    encoder_dir: Dirs, architecture: str
+) -> None:
+    spread = []
+    for packed in (True, False):
+        encoder = loaded(encoder_dir, architecture)
+        encoder.packing = packed
+        encoder.set_dropout(0.3)
+        encoder.model.train()
+        torch.manual_seed(0)
+        views = encoder.embed(encoder.tokenize(SENTENCES[:1]) * 400)
+        spread.append(views.std(dim=0).mean().item())
+    assert spread[0] == pytest.approx(spread[1], rel=0.05)
+    assert spread[0] > 0.05
+
+
+@torch.no_grad()
+def test_packed_rows_have_no_padding_and_no_mask(encoder_dir: Dirs) -> None:
+    encoder = loaded(encoder_dir, "bert")
+    embedded: list[int] = []
+    encoder.model.embeddings.register_forward_pre_hook(
+        lambda _, args, kwargs: embedded.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    groups = list(packed_forward(encoder.model, encoder.tokenize(SENTENCES[:9])))
+    assert embedded == [sum(len(sentence) + 2 for sentence in SENTENCES[:9])]
+    assert all(group.attention_mask is None for group in groups)
+    assert sorted(row for group in groups for row in group.rows) == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("n_groups", "shapes"), [(1, [(3, 5)]), (2, [(2, 3), (1, 5)]), (9, [(1, 2), (1, 3), (1, 5)])]
+)
+@torch.no_grad()
+def test_padding_goes_to_the_longest_of_a_group_and_no_further(
+    encoder_dir: Dirs,
+    n_groups: int,
+    shapes: list[tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packing, "PADDED_GROUPS", n_groups)
+    model = loaded(encoder_dir, "bert").model
+    groups = list(padded_forward(model, [[2, 5, 3], [2, 5, 6, 7, 3], [2, 3]]))
+    assert [tuple(group.last_hidden_state.shape[:2]) for group in groups] == shapes
+    assert sum(int(group.attention_mask.sum()) for group in groups) == 10
+
+
+@EVERY_ARCHITECTURE
+def test_berts_family_can_be_packed(encoder_dir: Dirs, architecture: str) -> None:
+    encoder = loaded(encoder_dir, architecture)
+    assert can_pack(encoder.model)
+    assert encoder.packing
+
+
+@pytest.mark.parametrize("changes", [{}, {"add_cross_attention": True}])
+def test_a_decoder_is_padded(changes: dict[str, bool]) -> None:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = BertModel(BertConfig(vocab_size=9, is_decoder=True, **sizes, **changes))
+    assert not can_pack(model)
+
+
+def test_a_model_of_another_family_is_padded_and_encoded_all_the_same(encoder_dir: Dirs) -> None:
+    tokenizer = loaded(encoder_dir, "bert").tokenizer
+    config = DistilBertConfig(
+        vocab_size=len(tokenizer), dim=32, hidden_dim=32, n_layers=2, n_heads=2, pad_token_id=0
+    )
+    model = DistilBertModel(config).eval()
+    encoder = SentenceEncoder(model, tokenizer, "mean", 32)
+    together = encoder.encode(SENTENCES[:9])
+    assert not encoder.packing
+    with torch.no_grad():
+        for i, row in enumerate(encoder.tokenize(SENTENCES[:9])):
+            expected = model(input_ids=torch.tensor([row])).last_hidden_state[0].mean(dim=0)
+            torch.testing.assert_close(torch.tensor(together[i]), expected, rtol=0, atol=1e-5)

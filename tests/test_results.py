@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from simcse_core import results
+from simcse_core.results import (
+    COLUMNS,
+    code_fingerprint,
+    output_directory,
+    read_table,
+    run_provenance,
+    stored,
+    tidy,
+    write_bytes,
+    write_json,
+    write_table,
+    write_text,
+)
+
+# Floats whose shortest decimal form needs all 17 digits, and the smallest and largest there are.
+AWKWARD = [0.1 + 0.2, 1 / 3, 2 / 3, math.pi, -1e-17, 5e-324, 1.7976931348623157e308, 0.0]
+
+
+def frame(values: list[float]) -> pd.DataFrame:
+    names = {"experiment": "e", "encoder": "none", "method": "m", "pooling": "cls"}
+    where = {"dataset": "data", "split": "dev", "metric": "spearman"}
+    numbers = {"epoch": 0.5, "seed": 0, "ci_low": 0.1, "ci_high": 0.2}
+    table = pd.DataFrame({"value": values, "n_train": range(len(values))})
+    return tidy(table, **names, **where, **numbers)
+
+
+class Counted:
+    """A computation that counts how often it is made."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.values, self.calls = values, 0
+
+    def __call__(self) -> pd.DataFrame:
+        self.calls += 1
+        return frame(self.values)
+
+
+# --- tidy ------------------------------------------------------------------------------------
+
+
+def test_tidy_has_the_columns_of_the_design_in_order() -> None:
+    table = tidy(pd.DataFrame({"value": [1.0], "other": [2]}), seed=3)
+    labels = ["experiment", "encoder", "method", "pooling", "n_train", "epoch", "seed"]
+    numbers = ["dataset", "split", "metric", "value", "ci_low", "ci_high"]
+    assert list(table) == [*labels, *numbers]
+    assert (table.loc[0, "value"], table.loc[0, "seed"]) == (1.0, 3)
+    assert pd.isna(table.loc[0, "encoder"])
+
+
+# --- stored ----------------------------------------------------------------------------------
+
+
+def test_a_kept_result_is_not_computed_again(tmp_path: Path) -> None:
+    compute = Counted([0.5])
+    stored(tmp_path, "cell", {"seed": 0}, compute)
+    again = stored(tmp_path, "cell", {"seed": 0}, compute)
+    assert compute.calls == 1
+    assert again["value"].tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"seed": 1, "train": {"lr": 1.0}}, "seed"),
+        ({"seed": 0, "train": {"lr": 2.0}}, "train"),
+        ({"seed": 0}, "train"),
+        ({"seed": 0, "train": {"lr": 1.0}, "threads": 2}, "threads"),
+        ({"seed": 1}, "seed, train"),
+    ],
+)
+def test_another_provenance_computes_afresh_and_says_what_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: dict[str, Any], named: str
+) -> None:
+    compute = Counted([0.5])
+    stored(tmp_path, "cell", {"seed": 0, "train": {"lr": 1.0}}, compute)
+    assert not capsys.readouterr().out
+    stored(tmp_path, "cell", changed, compute)
+    assert compute.calls == 2
+    assert f"cell: computed afresh, because {named} changed" in capsys.readouterr().out
+    stored(tmp_path, "cell", changed, compute)
+    assert compute.calls == 2
+
+
+def test_results_of_two_names_are_kept_apart(tmp_path: Path) -> None:
+    stored(tmp_path, "one", {}, Counted([1.0]))
+    stored(tmp_path, "two", {}, Counted([2.0]))
+    assert stored(tmp_path, "one", {}, Counted([3.0]))["value"].tolist() == [1.0]
+
+
+def test_a_kept_result_equals_the_computed_one_to_the_last_bit(tmp_path: Path) -> None:
+    values = [*AWKWARD, math.nan]
+    first = stored(tmp_path, "cell", {}, Counted(values))
+    second = stored(tmp_path, "cell", {}, Counted(values))
+    assert second["value"].to_numpy().tobytes() == np.array(values).tobytes()
+    assert_frame_equal(second, first, check_exact=True)
+
+
+def test_a_kept_result_without_any_value_in_a_column_keeps_its_type(tmp_path: Path) -> None:
+    first = stored(tmp_path, "cell", {}, Counted([math.nan, math.nan]))
+    second = stored(tmp_path, "cell", {}, Counted([math.nan, math.nan]))
+    assert_frame_equal(second, first)
+
+
+def test_a_computation_that_fails_keeps_nothing(tmp_path: Path) -> None:
+    def fail() -> pd.DataFrame:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stored(tmp_path, "cell", {}, fail)
+    compute = Counted([1.0])
+    stored(tmp_path, "cell", {}, compute)
+    assert compute.calls == 1
+
+
+# --- whole or not at all ---------------------------------------------------------------------
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "new.bin": lambda folder: write_bytes(folder / "new.bin", b"new"),
+    "new.txt": lambda folder: write_text(folder / "new.txt", "新"),
+    "new.json": lambda folder: write_json(folder / "new.json", {"new": 1}),
+    "new.csv": lambda folder: write_table(folder, "new", frame([1.0]), {}),
+}
+
+
+def fail_to_write(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_file_and_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, step: str
+) -> None:
+    (tmp_path / name).write_bytes(b"old")
+    monkeypatch.setattr(os, step, fail_to_write)
+    with pytest.raises(OSError, match="No space left"):
+        WRITERS[name](tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: b"old"}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_first_write_that_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(os, "replace", fail_to_write)
+    with pytest.raises(OSError, match="No space left"):
+        WRITERS[name](tmp_path / "folder")
+    assert not list((tmp_path / "folder").iterdir())
+
+
+def test_a_file_is_flushed_to_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    for step in ("fsync", "replace"):
+        real = getattr(os, step)
+        monkeypatch.setattr(
+            os, step, lambda *args, real=real, step=step: steps.append(step) or real(*args)
+        )
+    write_text(tmp_path / "new.txt", "新")
+    assert steps == ["fsync", "replace"]
+    assert (tmp_path / "new.txt").read_text(encoding="utf-8") == "新"
+
+
+def test_others_may_read_what_is_written(tmp_path: Path) -> None:
+    write_text(tmp_path / "new.txt", "新")
+    assert (tmp_path / "new.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_json_that_no_other_reader_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "new.json", {"x": math.nan})
+    assert not list(tmp_path.iterdir())
+
+
+# --- tables ----------------------------------------------------------------------------------
+
+
+def test_a_table_is_read_back_to_the_last_bit(tmp_path: Path) -> None:
+    values = [*AWKWARD[:4], math.nan, *np.random.default_rng(0).uniform(-1, 1, 200)]
+    write_table(tmp_path, "table", frame(values), {})
+    table = read_table(tmp_path, "table", "01_baselines", "data")
+    assert table["value"].to_numpy().tobytes() == np.array(values).tobytes()
+    assert list(table) == COLUMNS
+    assert set(table["encoder"]) == {"none"}  # a name, not a missing value
+
+
+def test_a_table_that_is_not_there_names_the_notebook_to_run(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"run notebooks/02_small_sample\.ipynb"):
+        read_table(tmp_path, "table", "02_small_sample", "data")
+
+
+def test_a_table_of_other_data_is_refused(tmp_path: Path) -> None:
+    write_table(tmp_path, "table", frame([1.0]), {})
+    with pytest.raises(ValueError, match=r"measured on data, not on CNSD.*02_small_sample\.ipynb"):
+        read_table(tmp_path, "table", "02_small_sample", "CNSD")
+
+
+def test_a_table_stands_beside_what_it_was_made_from(tmp_path: Path) -> None:
+    path = write_table(tmp_path, "table", frame([1.0]), {"seeds": [0, 1]})
+    beside = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
+    assert (path, beside["table"], beside["seeds"]) == (tmp_path / "table.csv", "table.csv", [0, 1])
+
+
+# --- folders and fingerprints ----------------------------------------------------------------
+
+
+def test_an_output_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+    assert output_directory(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_an_empty_output_folder_means_runs_quick_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "PROJECT_ROOT", tmp_path)
+    assert output_directory("") == tmp_path / "runs" / "quick"
+
+
+def test_a_read_only_output_folder_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(OSError, match=f"output_dir: {tmp_path} is read-only"):
+        output_directory(tmp_path)
+
+
+def test_provenance_is_what_json_gives_back() -> None:
+    provenance = run_provenance(points=(1, 2), train={"lr": 0.1})
+    assert provenance["points"] == [1, 2]
+    assert json.loads(json.dumps(provenance)) == provenance
+    assert {"torch", "transformers", "numpy"} <= set(provenance["versions"])
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package of three modules in the place of simcse_core."""
+    for name in ("results", "training", "plotting"):
+        (tmp_path / f"{name}.py").write_text(f"# {name}\n")
+    monkeypatch.setattr(results, "__file__", str(tmp_path / "results.py"))
+    return tmp_path
+
+
+def fresh_fingerprint() -> str:
+    return code_fingerprint.__wrapped__()
+
+
+def test_the_code_fingerprint_is_stable_and_short(package: Path) -> None:
+    assert fresh_fingerprint() == fresh_fingerprint()
+    assert len(fresh_fingerprint()) == 12
+
+
+@pytest.mark.parametrize(("module", "moves"), [("training", True), ("plotting", False)])
+def test_the_code_fingerprint_moves_with_what_computes_and_not_with_what_draws(
+    package: Path, module: str, moves: bool
+) -> None:
+    before = fresh_fingerprint()
+    (package / f"{module}.py").write_text("# changed\n")
+    assert (fresh_fingerprint() != before) is moves
