@@ -5,7 +5,7 @@ Every trained run is kept in the output folder and used again while nothing that
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain
@@ -41,10 +41,11 @@ class Recipe:
         return SentenceEncoder.from_pretrained(self.encoder, self.pooling)
 
     def describe(self) -> str:
-        """One line for people."""
-        t = self.train
+        """One line for people, without any path of the machine."""
+        folder, t = Path(self.encoder).expanduser(), self.train
+        name = folder.resolve().name if folder.is_dir() else self.encoder
         return (
-            f"{self.encoder}: {self.pooling} pooling, batch {t.batch_size}, learning rate "
+            f"{name}: {self.pooling} pooling, batch {t.batch_size}, learning rate "
             f"{t.learning_rate:g}, dropout {t.dropout:g}, temperature {t.temperature:g}"
         )
 
@@ -60,51 +61,95 @@ def recipe(encoder: str, pooling: str = "", training: Mapping[str, object] | Non
     return Recipe(encoder, Pooling(pooling) if pooling else settings.pooling, train)
 
 
-def untrained(
-    experiment: str,
-    data: StudyData,
-    encoders: Sequence[str],
-    whitening_sentences: int,
-    seeds: Sequence[int],
-    output_dir: Path,
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Experiment:
+    """What every call of a notebook shares: its name, the data, the seeds, where results are kept.
+
+    Raises:
+        DataError: no seed, a negative one, or one twice.
+    """
+
+    name: str
+    data: StudyData
+    seeds: Sequence[int]
+    output_dir: Path
+
+    def __post_init__(self) -> None:
+        if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
+            raise DataError(f"seeds: distinct numbers from 0 up are needed, got {self.seeds}")
+
+    def caption(self, plans: Sequence[Recipe] = ()) -> str:
+        """What every chart carries: the data, the seeds, the encoders with their settings."""
+        seeds = ", ".join(map(str, self.seeds))
+        lines = [f"{self.data.name} · seed{'s' if len(self.seeds) > 1 else ''} {seeds}"]
+        return "\n".join([*lines, *(plan.describe() for plan in plans)])
+
+    def provenance(self, plans: Sequence[Recipe], **parameters: object) -> dict[str, Any]:
+        """What a table or chart was made from: parameters, encoders, data, versions, code."""
+        encoders = {}
+        for plan in plans:
+            encoder = plan.load()
+            encoders[encoder.name] = {
+                "weights": encoder.fingerprint,
+                "pooling": plan.pooling.value,
+                "train": asdict(plan.train),
+            }
+        return self._stamp(encoders=encoders, seeds=list(self.seeds), **parameters)
+
+    def kept(self, name: str, compute: Callable[[], pd.DataFrame], **parts: object) -> pd.DataFrame:
+        """What ``compute`` gives, kept under ``name`` as long as ``parts`` and the data hold."""
+        slug = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{self.name}-{name}")
+        return stored(self.output_dir, slug, self._stamp(**parts), compute)
+
+    def _stamp(self, **parts: object) -> dict[str, Any]:
+        return run_provenance(
+            experiment=self.name,
+            dataset=self.data.name,
+            data=self.data.fingerprint,
+            threads=torch.get_num_threads(),
+            **parts,
+        )
+
+    def check_sizes(self, sizes: Sequence[int]) -> None:
+        """Raises a DataError unless every size can be drawn from the pool."""
+        if not sizes or len(set(sizes)) != len(sizes) or min(sizes) < 2:
+            raise DataError(f"sizes: distinct numbers of at least 2 are needed, got {list(sizes)}")
+        sample_sentences(self.data.pool.sentences, max(sizes), seed=0)
+
+
+def untrained(run: Experiment, plans: Sequence[Recipe], whitening_sentences: int) -> pd.DataFrame:
     """TF-IDF, and every pooling of every encoder as it is and whitened, on dev and test.
 
     TF-IDF is fitted on the whole unlabelled pool, whitening on ``whitening_sentences`` of it, drawn
     anew for each seed.
     """
-    _check_sizes([whitening_sentences], data)
-    _check_seeds(seeds)
-    tables = [("none", "", partial(_tfidf_rows, data))]
-    for name in encoders:
-        encoder = recipe(name).load()
-        compute = partial(_untrained_rows, data, encoder, whitening_sentences, seeds)
-        tables.append((encoder.name, encoder.fingerprint, compute))
-    frames = []
-    for name, weights, compute in tqdm(tables, desc="untrained", unit="encoder", leave=False):
-        provenance = data_provenance(
-            data,
-            experiment=experiment,
-            encoder=name,
-            weights=weights,
-            whitening_sentences=whitening_sentences,
-            seeds=list(seeds),
+    run.check_sizes([whitening_sentences])
+    frames = [run.kept("tfidf", partial(_tfidf_rows, run.data))]
+    for plan in tqdm(plans, desc="untrained", unit="encoder", leave=False):
+        encoder = plan.load()
+        frames.append(
+            run.kept(
+                encoder.name,
+                partial(_untrained_rows, run, encoder, whitening_sentences),
+                encoder=encoder.name,
+                weights=encoder.fingerprint,
+                whitening_sentences=whitening_sentences,
+                seeds=list(run.seeds),
+            )
         )
-        rows = stored(output_dir, f"{experiment}-{_slug(name)}", provenance, compute)
-        frames.append(rows.assign(experiment=experiment))
-    return pd.concat(frames, ignore_index=True)
+    return pd.concat(frames, ignore_index=True).assign(experiment=run.name)
 
 
-def label_cosines(data: StudyData, encoder: str) -> pd.DataFrame:
+def label_cosines(data: StudyData, plan: Recipe) -> pd.DataFrame:
     """Cosine and human label of every dev pair, by character TF-IDF and by an untrained encoder.
 
     Returns:
         Columns ``panel`` (the method and its Spearman), ``label``, ``cosine``.
     """
-    loaded = recipe(encoder).load()
+    encoder = plan.load()
     encodes = {
         "tfidf-char": tfidf_encode("tfidf-char", data.pool.sentences),
-        f"{loaded.name}, {loaded.pooling}": loaded.encode,
+        f"{encoder.name}, {encoder.pooling}": encoder.encode,
     }
     frames = []
     for name, encode in encodes.items():
@@ -115,119 +160,67 @@ def label_cosines(data: StudyData, encoder: str) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def train_sizes(
-    experiment: str,
-    data: StudyData,
-    plan: Recipe,
-    sizes: Sequence[int],
-    seeds: Sequence[int],
-    output_dir: Path,
-) -> pd.DataFrame:
+def train_sizes(run: Experiment, plan: Recipe, sizes: Sequence[int]) -> pd.DataFrame:
     """One epoch on each number of sentences: one trajectory a seed, measured at every size."""
-    _check_sizes(sizes, data)
-    return _trajectories(experiment, data, plan, max(sizes), [0, *sizes], seeds, output_dir)
+    run.check_sizes(sizes)
+    return _trajectories(run, plan, max(sizes), [0, *sizes])
 
 
-def train_epochs(
-    experiment: str,
-    data: StudyData,
-    plan: Recipe,
-    n_train: int,
-    num_epochs: int,
-    seeds: Sequence[int],
-    output_dir: Path,
-) -> pd.DataFrame:
+def train_epochs(run: Experiment, plan: Recipe, n_train: int, num_epochs: int) -> pd.DataFrame:
     """One to ``num_epochs`` epochs on ``n_train`` sentences: one trajectory a seed."""
-    _check_sizes([n_train], data)
+    run.check_sizes([n_train])
     plan = replace(plan, train=replace(plan.train, num_epochs=num_epochs))
     points = [epoch * n_train for epoch in range(num_epochs + 1)]
-    return _trajectories(experiment, data, plan, n_train, points, seeds, output_dir)
+    return _trajectories(run, plan, n_train, points)
 
 
-def compare_encoders(
-    experiment: str,
-    data: StudyData,
-    plans: Sequence[Recipe],
-    n_train: int,
-    seeds: Sequence[int],
-    output_dir: Path,
-) -> pd.DataFrame:
+def compare_encoders(run: Experiment, plans: Sequence[Recipe], n_train: int) -> pd.DataFrame:
     """Each encoder before and after one epoch, and the last of them trained with NLI labels too.
 
     Supervised training takes triplets of three sentences each, so it gets a third as many of them:
-    both see the same number of sentences. It is left out where the source has no triplets.
+    both see the same number of sentences. It is left out where the source has too few triplets.
     """
-    _check_sizes([n_train], data)
-    frames = [
-        _trajectories(experiment, data, plan, n_train, [0, n_train], seeds, output_dir)
-        for plan in plans
-    ]
-    if data.triplets is not None:
-        n_triplets = min(n_train // len(NLI_PARTS), len(data.triplets))
-        frames.append(
-            _trajectories(
-                experiment,
-                data,
-                plans[-1],
-                n_triplets,
-                [n_triplets],
-                seeds,
-                output_dir,
-                method="sup-simcse",
-            )
-        )
+    run.check_sizes([n_train])
+    frames = [_trajectories(run, plan, n_train, [0, n_train]) for plan in plans]
+    n_triplets = n_train // len(NLI_PARTS)
+    if run.data.triplets is not None and 2 <= n_triplets <= len(run.data.triplets):
+        frames.append(_trajectories(run, plans[-1], n_triplets, [n_triplets], "sup-simcse"))
     return pd.concat(frames, ignore_index=True)
 
 
 def _trajectories(
-    experiment: str,
-    data: StudyData,
+    run: Experiment,
     plan: Recipe,
     n_train: int,
     points: Sequence[int],
-    seeds: Sequence[int],
-    output_dir: Path,
     method: str = "unsup-simcse",
 ) -> pd.DataFrame:
-    _check_seeds(seeds)
     start = plan.load()
     frames = []
-    for seed in seeds:
+    for seed in run.seeds:
         train = replace(plan.train, seed=seed)
-        provenance = data_provenance(
-            data,
-            experiment=experiment,
-            encoder=start.name,
-            weights=start.fingerprint,
-            method=method,
-            pooling=plan.pooling.value,
-            max_seq_length=start.max_seq_length,
-            train=asdict(train),
-            n_train=n_train,
-            points=list(points),
-            device=start.device.type,
-        )
         frames.append(
-            stored(
-                output_dir,
-                f"{experiment}-{_slug(start.name)}-{method}-seed{seed}",
-                provenance,
-                partial(_trajectory, experiment, data, plan, train, n_train, points, method),
+            run.kept(
+                f"{start.name}-{method}-seed{seed}",
+                partial(_trajectory, run, replace(plan, train=train), n_train, points, method),
+                encoder=start.name,
+                weights=start.fingerprint,
+                method=method,
+                pooling=plan.pooling.value,
+                max_seq_length=start.max_seq_length,
+                train=asdict(train),
+                n_train=n_train,
+                points=list(points),
+                device=start.device.type,
             )
         )
     return pd.concat(frames, ignore_index=True)
 
 
 def _trajectory(
-    experiment: str,
-    data: StudyData,
-    plan: Recipe,
-    train: TrainConfig,
-    n_train: int,
-    points: Sequence[int],
-    method: str,
+    run: Experiment, plan: Recipe, n_train: int, points: Sequence[int], method: str
 ) -> pd.DataFrame:
-    encoder = plan.load()
+    encoder, data, train = plan.load(), run.data, plan.train
     score = measure_spearman({"dev": data.dev, "test": data.test})
 
     def measure(trained: SentenceEncoder) -> list[dict[str, object]]:
@@ -245,7 +238,7 @@ def _trajectory(
     frame["epoch"] = frame["epoch"].where(seen >= n_train, (seen > 0).astype(float))
     return tidy(
         frame,
-        experiment=experiment,
+        experiment=run.name,
         encoder=encoder.name,
         pooling=plan.pooling.value,
         seed=train.seed,
@@ -263,10 +256,9 @@ def _tfidf_rows(data: StudyData) -> pd.DataFrame:
     )
 
 
-def _untrained_rows(
-    data: StudyData, encoder: SentenceEncoder, n_whitening: int, seeds: Sequence[int]
-) -> pd.DataFrame:
-    samples = {seed: sample_sentences(data.pool.sentences, n_whitening, seed) for seed in seeds}
+def _untrained_rows(run: Experiment, encoder: SentenceEncoder, n_whitening: int) -> pd.DataFrame:
+    data, sentences = run.data, run.data.pool.sentences
+    samples = {seed: sample_sentences(sentences, n_whitening, seed) for seed in run.seeds}
     needed = [*data.dev.sentences(), *data.test.sentences(), *chain(*samples.values())]
     unique = list(dict.fromkeys(needed))
     row = {sentence: i for i, sentence in enumerate(unique)}
@@ -289,48 +281,3 @@ def _look_up(vectors: np.ndarray, row: Mapping[str, int], sentences: Sequence[st
 def _score(data: StudyData, encode: Encode, **fixed: str | float) -> pd.DataFrame:
     rows = pd.DataFrame(measure_spearman({"dev": data.dev, "test": data.test})(encode))
     return tidy(rows, **{"n_train": 0, "epoch": 0, "seed": 0, "dataset": data.name, **fixed})
-
-
-def data_provenance(data: StudyData, **parts: object) -> dict[str, Any]:
-    """What decides a result on this data: the parts given, the data, versions, threads, code."""
-    threads = torch.get_num_threads()
-    return run_provenance(dataset=data.name, data=data.fingerprint, threads=threads, **parts)
-
-
-def table_provenance(
-    data: StudyData, plans: Sequence[Recipe], seeds: Sequence[int], **parameters: object
-) -> dict[str, Any]:
-    """What a table or chart was made from: its parameters and those of :func:`data_provenance`."""
-    encoders = {
-        plan.encoder: {
-            "weights": plan.load().fingerprint,
-            "pooling": plan.pooling.value,
-            "train": asdict(plan.train),
-        }
-        for plan in plans
-    }
-    return data_provenance(data, encoders=encoders, seeds=list(seeds), **parameters)
-
-
-def caption(data: StudyData, plans: Sequence[Recipe] = (), seeds: Sequence[int] = ()) -> str:
-    """What every chart carries: the data, the seeds, the encoders with their settings."""
-    said = f" · seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else ""
-    return "\n".join([data.name + said, *(plan.describe() for plan in plans)])
-
-
-def _check_seeds(seeds: Sequence[int]) -> None:
-    if not seeds or min(seeds) < 0 or len(set(seeds)) != len(seeds):
-        raise DataError(f"seeds: distinct numbers from 0 up are needed, got {list(seeds)}")
-
-
-def _check_sizes(sizes: Sequence[int], data: StudyData) -> None:
-    if not sizes:
-        raise DataError("sizes: at least one number of sentences is needed")
-    if len(set(sizes)) != len(sizes) or min(sizes) < 2:
-        raise DataError(f"sizes: must be distinct numbers of at least 2, got {list(sizes)}")
-    if max(sizes) > len(data.pool.sentences):
-        sample_sentences(data.pool.sentences, max(sizes), seed=0)  # raises, saying what to do
-
-
-def _slug(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)

@@ -172,9 +172,9 @@ def by_fisher(r: float, n: int) -> tuple[float, float]:
 def test_the_interval_of_1458_pairs_is_near_the_analytic_one(r: float) -> None:
     x, y = correlated(1458, r, seed=1)
     value = spearman(x, y)
-    low, high = bootstrap_interval(x, y, n_resamples=1000)
+    low, high = bootstrap_interval(x, y, n_resamples=500)
     assert low < value < high
-    assert (low, high) == pytest.approx(by_fisher(value, 1458), abs=0.012)
+    assert (low, high) == pytest.approx(by_fisher(value, 1458), abs=0.015)
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:

@@ -12,17 +12,15 @@ from conftest import SENTENCES
 from pandas.testing import assert_frame_equal
 from scipy.stats import spearmanr
 
-from simcse_core import SentenceEncoder, TrainConfig, experiments, train_simcse
+from simcse_core import NliTriplets, SentenceEncoder, TrainConfig, experiments, train_simcse
 from simcse_core.config import Pooling
 from simcse_core.data import DataError, StsPairs, StudyData, sample_sentences
 from simcse_core.experiments import (
+    Experiment,
     Recipe,
-    caption,
     compare_encoders,
-    data_provenance,
     label_cosines,
     recipe,
-    table_provenance,
     train_epochs,
     train_sizes,
     untrained,
@@ -97,8 +95,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def baselines(study_data: StudyData, bert_dir: Path, kept: Path) -> pd.DataFrame:
-    return untrained("01", study_data, [str(bert_dir)], 20, [0, 1], kept)
+def baselines(study_data: StudyData, plan: Recipe, kept: Path) -> pd.DataFrame:
+    return untrained(Experiment("01", study_data, [0, 1], kept), [plan], 20)
 
 
 def test_every_method_and_pooling_is_scored_on_both_splits(baselines: pd.DataFrame) -> None:
@@ -134,12 +132,12 @@ def test_whitening_is_fitted_anew_for_each_seed(baselines: pd.DataFrame) -> None
 
 
 def test_label_cosines_have_a_panel_for_counting_and_one_for_the_encoder(
-    study_data: StudyData, bert_dir: Path
+    study_data: StudyData, plan: Recipe
 ) -> None:
-    table = label_cosines(study_data, str(bert_dir))
+    table = label_cosines(study_data, plan)
     counting, encoder = dict.fromkeys(table["panel"])
     assert counting.startswith("tfidf-char: Spearman ")
-    assert encoder.startswith("tiny-bert, cls: Spearman ")
+    assert encoder.startswith("tiny-bert, mean: Spearman ")
     assert table["label"].tolist() == study_data.dev.scores.tolist() * 2
     assert table["cosine"].between(-1, 1 + 1e-9).all()
 
@@ -149,7 +147,7 @@ def test_label_cosines_have_a_panel_for_counting_and_one_for_the_encoder(
 
 @pytest.fixture(scope="module")
 def curve(study_data: StudyData, plan: Recipe, kept: Path) -> pd.DataFrame:
-    return train_sizes("02", study_data, plan, [6, 16], [0, 1], kept)
+    return train_sizes(Experiment("02", study_data, [0, 1], kept), plan, [6, 16])
 
 
 def test_a_curve_has_every_size_and_the_untrained_encoder_for_each_seed(
@@ -179,14 +177,14 @@ def test_a_point_of_the_curve_is_a_separate_run_on_the_seeds_own_sample(
 def test_the_order_of_sizes_does_not_matter(
     curve: pd.DataFrame, study_data: StudyData, plan: Recipe, tmp_path: Path
 ) -> None:
-    turned = train_sizes("02", study_data, plan, [16, 6], [0, 1], tmp_path)
+    turned = train_sizes(Experiment("02", study_data, [0, 1], tmp_path), plan, [16, 6])
     assert_frame_equal(turned, curve)
 
 
 def test_epochs_are_counted_from_the_untrained_encoder_on(
     study_data: StudyData, plan: Recipe, tmp_path: Path
 ) -> None:
-    rows = spearmans(train_epochs("04", study_data, plan, 8, 3, [0], tmp_path))
+    rows = spearmans(train_epochs(Experiment("04", study_data, [0], tmp_path), plan, 8, 3))
     assert rows["epoch"].tolist() == [0.0, 1.0, 2.0, 3.0]
     assert rows["n_train"].tolist() == [0, 8, 8, 8]
     assert rows["value"].nunique() > 1
@@ -196,7 +194,8 @@ def test_encoders_are_compared_before_and_after_and_the_last_with_labels(
     study_data: StudyData, plan: Recipe, encoder_dir: Callable[[str], Path], tmp_path: Path
 ) -> None:
     other = replace(plan, encoder=str(encoder_dir("electra")))
-    table = compare_encoders("05", study_data, [other, plan], 12, [0, 1], tmp_path)
+    run = Experiment("05", study_data, [0, 1], tmp_path)
+    table = compare_encoders(run, [other, plan], 12)
     rows = spearmans(table)
     assert list(zip(rows["encoder"], rows["method"], rows["n_train"], strict=True)) == [
         *[("tiny-electra", "untrained", 0), ("tiny-electra", "unsup-simcse", 12)] * 2,
@@ -205,11 +204,19 @@ def test_encoders_are_compared_before_and_after_and_the_last_with_labels(
     ]
 
 
-def test_without_triplets_nothing_is_trained_with_labels(
-    study_data: StudyData, plan: Recipe, tmp_path: Path
+@pytest.mark.parametrize(
+    ("n_triplets", "n_train"), [(0, 8), (2, 12), (8, 5)], ids=["none", "too few", "one a batch"]
+)
+def test_without_triplets_enough_nothing_is_trained_with_labels(
+    study_data: StudyData, plan: Recipe, tmp_path: Path, n_triplets: int, n_train: int
 ) -> None:
-    bare = replace(study_data, triplets=None)
-    table = compare_encoders("05", bare, [plan], 8, [0], tmp_path)
+    few = study_data.triplets and NliTriplets(
+        study_data.triplets.anchor[:n_triplets],
+        study_data.triplets.positive[:n_triplets],
+        study_data.triplets.hard_negative[:n_triplets],
+    )
+    data = replace(study_data, triplets=few if n_triplets else None)
+    table = compare_encoders(Experiment("05", data, [0], tmp_path), [plan], n_train)
     assert set(table["method"]) == {"untrained", "unsup-simcse"}
 
 
@@ -228,18 +235,20 @@ def test_a_second_call_trains_nothing_and_gives_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(experiments, "train_simcse", refuse)
-    assert_frame_equal(train_sizes("02", study_data, plan, [6, 16], [0, 1], kept), curve)
+    again = train_sizes(Experiment("02", study_data, [0, 1], kept), plan, [6, 16])
+    assert_frame_equal(again, curve)
 
 
 def test_a_second_call_encodes_no_baseline_again_and_gives_the_same(
     baselines: pd.DataFrame,
     study_data: StudyData,
-    bert_dir: Path,
+    plan: Recipe,
     kept: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(SentenceEncoder, "encode_poolings", refuse)
-    assert_frame_equal(untrained("01", study_data, [str(bert_dir)], 20, [0, 1], kept), baselines)
+    again = untrained(Experiment("01", study_data, [0, 1], kept), [plan], 20)
+    assert_frame_equal(again, baselines)
 
 
 @pytest.fixture
@@ -259,7 +268,7 @@ def test_another_seed_leaves_the_kept_seeds_alone(
         return train_simcse(encoder, sentences, config, *rest, **named)
 
     monkeypatch.setattr(experiments, "train_simcse", note)
-    train_sizes("02", study_data, plan, [6, 16], [0, 1, 2], kept_curve)
+    train_sizes(Experiment("02", study_data, [0, 1, 2], kept_curve), plan, [6, 16])
     assert trained == [2]
 
 
@@ -277,7 +286,7 @@ def test_what_changed_trains_afresh_and_is_named(
         plan = replace(plan, train=replace(plan.train, learning_rate=2e-3))
     if changed == "pooling":
         plan = replace(plan, pooling=Pooling.CLS)
-    train_sizes("02", study_data, plan, [6, 16], [0], kept_curve)
+    train_sizes(Experiment("02", study_data, [0], kept_curve), plan, [6, 16])
     assert f"because {changed} changed" in capsys.readouterr().out
 
 
@@ -287,9 +296,9 @@ def test_what_changed_trains_afresh_and_is_named(
 @pytest.mark.parametrize(
     ("sizes", "said"),
     [
-        ([], "at least one"),
-        ([6, 6], "distinct"),
-        ([1, 6], "at least 2"),
+        ([], "sizes: distinct numbers of at least 2"),
+        ([6, 6], "sizes: distinct numbers of at least 2"),
+        ([1, 6], "sizes: distinct numbers of at least 2"),
         ([6, 25], "n_train: .*24 sentences of the pool, got 25"),
     ],
 )
@@ -297,46 +306,49 @@ def test_bad_sizes_are_refused_before_training(
     sizes: list[int], said: str, study_data: StudyData, plan: Recipe, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match=said):
-        train_sizes("02", study_data, plan, sizes, [0], tmp_path)
+        train_sizes(Experiment("02", study_data, [0], tmp_path), plan, sizes)
 
 
 @pytest.mark.parametrize("seeds", [[], [-1], [0, 0]])
-def test_bad_seeds_are_refused_before_training(
-    seeds: list[int], study_data: StudyData, plan: Recipe, tmp_path: Path
+def test_bad_seeds_are_refused_before_anything(
+    seeds: list[int], study_data: StudyData, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match="seeds: distinct numbers from 0 up"):
-        train_sizes("02", study_data, plan, [6], seeds, tmp_path)
+        Experiment("02", study_data, seeds, tmp_path)
 
 
-# --- what a chart says -----------------------------------------------------------------------
+# --- what a chart and a table say ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("seeds", "first_line"),
-    [([], "tiny data"), ([4], "tiny data · seed 4"), ([0, 1], "tiny data · seeds 0, 1")],
+    ("seeds", "first_line"), [([4], "tiny data · seed 4"), ([0, 1], "tiny data · seeds 0, 1")]
 )
 def test_a_caption_names_data_seeds_and_encoders(
-    seeds: list[int], first_line: str, study_data: StudyData, plan: Recipe
+    seeds: list[int], first_line: str, study_data: StudyData, plan: Recipe, tmp_path: Path
 ) -> None:
-    assert caption(study_data, [plan], seeds).splitlines() == [first_line, plan.describe()]
+    caption = Experiment("02", study_data, seeds, tmp_path).caption([plan])
+    assert caption.splitlines() == [first_line, plan.describe()]
 
 
-def test_provenance_holds_what_decides_a_result(study_data: StudyData, plan: Recipe) -> None:
-    provenance = data_provenance(study_data, seed=3)
-    assert provenance["data"] == study_data.fingerprint
-    assert {"dataset", "seed", "threads", "versions", "code"} <= set(provenance)
-    table = table_provenance(study_data, [plan], [0, 1], n_train=5)
-    assert table["encoders"][plan.encoder]["weights"] == plan.load().fingerprint
-    assert (table["seeds"], table["n_train"]) == ([0, 1], 5)
-
-
-def test_a_chart_calls_a_local_encoder_by_its_folders_name(
-    study_data: StudyData, plan: Recipe
+def test_a_table_is_stamped_with_what_decides_it(
+    study_data: StudyData, plan: Recipe, tmp_path: Path
 ) -> None:
-    # As the results do; charts are published, and a path of the machine says nothing to others.
-    said = caption(study_data, [plan], [0])
-    assert "tiny-bert: mean pooling" in said
-    assert "/" not in said
+    stamp = Experiment("02", study_data, [0, 1], tmp_path).provenance([plan], n_train=5)
+    assert (stamp["data"], stamp["dataset"]) == (study_data.fingerprint, "tiny data")
+    assert (stamp["seeds"], stamp["n_train"]) == ([0, 1], 5)
+    assert {"threads", "versions", "code"} <= set(stamp)
+    assert stamp["encoders"]["tiny-bert"]["weights"] == plan.load().fingerprint
+    assert stamp["encoders"]["tiny-bert"]["train"]["learning_rate"] == 1e-3
+
+
+def test_charts_and_tables_call_a_local_encoder_by_its_folders_name(
+    study_data: StudyData, plan: Recipe, tmp_path: Path
+) -> None:
+    # As the results do; they are published, and a path of the machine says nothing to others.
+    run = Experiment("02", study_data, [0], tmp_path)
+    assert "tiny-bert: mean pooling" in run.caption([plan])
+    assert plan.encoder not in run.caption([plan])
+    assert plan.encoder not in str(run.provenance([plan]))
 
 
 def test_the_tiny_data_keeps_dev_and_test_out_of_the_pool(study_data: StudyData) -> None:

@@ -250,9 +250,7 @@ def test_another_language_is_refused() -> None:
 # --- files -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "chart", ["scores by label", "baselines", "curve over sentences", "before, after, report"]
-)
+@pytest.mark.parametrize("chart", ["scores by label", "before, after, report"])
 def test_a_saved_chart_is_the_same_png_each_time(chart: str, tmp_path: Path) -> None:
     set_style("en")
     for name in ("one", "two"):

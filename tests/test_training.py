@@ -178,6 +178,25 @@ def test_later_epochs_are_shuffled_by_the_seed_and_the_first_is_not(load: Load) 
     assert not same_bits(*ends[2])
 
 
+STILL = replace(CONFIG, learning_rate=1e-12)  # steps too small to move a loss visibly
+
+
+def test_every_step_has_dropout_of_its_own(load: Load) -> None:
+    # The same batch three times over: without dropout the loss stays, with it each is another.
+    batch = TEXTS[:4] * 3
+    calm = train_simcse(load(), batch, replace(STILL, dropout=0.0), [4, 8, 12])["loss"]
+    noisy = train_simcse(load(), batch, STILL, [4, 8, 12])["loss"]
+    assert calm.tolist() == pytest.approx([calm[0]] * 3, abs=1e-5)
+    assert len({round(loss, 4) for loss in noisy}) == 3
+
+
+def test_every_epoch_after_the_first_has_an_order_of_its_own(load: Load) -> None:
+    settings = replace(STILL, dropout=0.0, num_epochs=3)
+    losses = train_simcse(load(), TEXTS[:12], settings, range(4, 37, 4))["loss"].round(4)
+    first, second, third = (set(losses[start : start + 3]) for start in (0, 3, 6))
+    assert first != second != third != first
+
+
 # --- what a step does ------------------------------------------------------------------------
 
 

@@ -1,0 +1,239 @@
+"""The benchmark: its arithmetic by hand, its competitors side by side, and a tiny run of it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import SENTENCES
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import BertConfig, BertModel
+
+from simcse_core import SentenceEncoder, unsup_simcse_loss
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+import benchmark
+from bench import measure, ours, plain
+from bench.arithmetic import (
+    forward_flops,
+    grid_cost,
+    linear_parameters,
+    sweep_cost,
+    training_flops,
+)
+from bench.task import SETTINGS, Task
+
+SHAPE = {
+    "hidden_size": 4,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 8,
+    "vocab_size": 30,
+}
+PAIRS = (SENTENCES[:6], SENTENCES[6:12], (0, 1, 2, 3, 4, 5))
+
+
+@pytest.fixture
+def still_dir(load: Callable[..., SentenceEncoder], tmp_path: Path) -> str:
+    """A folder with the tiny BERT without dropout."""
+    encoder = load()
+    encoder.set_dropout(0.0)
+    encoder.save(tmp_path / "still")
+    return str(tmp_path / "still")
+
+
+@pytest.fixture
+def no_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Competitors train without dropout, in steps large enough to be seen."""
+    for module in (ours, plain):
+        monkeypatch.setattr(module, "MAX_LENGTH", 32)
+        settings = replace(SETTINGS, dropout=0.0, learning_rate=1e-3)
+        monkeypatch.setattr(module, "SETTINGS", settings)
+
+
+def task(model: str, competitor: str = "ours", n: int = 12) -> Task:
+    return Task(competitor, 1, model, 4, SENTENCES[:n], (4, n), PAIRS, 1)
+
+
+class TestArithmetic:
+    def test_linear_parameters_by_hand(self) -> None:
+        config = BertConfig(**SHAPE)
+        assert linear_parameters(config) == 2 * (4 * 4 * 4 + 2 * 4 * 8)
+        model = BertModel(config, add_pooling_layer=False)
+        linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
+        assert linear_parameters(config) == sum(m.weight.numel() for m in linear)
+
+    def test_flops_by_hand(self) -> None:
+        # 256 weights; 3 + 5 tokens; scores and weighted sums: 2 x 2 operations x 4 hidden x 2
+        # layers for each of 3 x 3 + 5 x 5 pairs of tokens.
+        forward = 2 * 256 * 8 + 4 * 4 * 2 * 34
+        assert forward_flops(BertConfig(**SHAPE), [3, 5]) == forward == 5184
+        assert training_flops(BertConfig(**SHAPE), [3, 5]) == 2 * 3 * forward
+
+    def test_torch_counts_the_same(self, load: Callable[..., SentenceEncoder]) -> None:
+        encoder = load("mean")
+        encoder.model.pooler = None
+        encoder.model.train()
+        rows = encoder.tokenize(SENTENCES[:5])
+        with FlopCounterMode(display=False) as counter:
+            encoder.embed(rows * 2).sum().backward()
+        lengths = [len(row) for row in rows]
+        assert counter.get_total_flops() == training_flops(encoder.model.config, lengths)
+
+
+class TestGrid:
+    def test_sweep_by_hand(self) -> None:
+        # 50 = 3 x 16 + 2, so the point costs two sentences on a branch; 96 = 6 x 16 costs none.
+        assert sweep_cost([50, 96, 100], 16) == {"ours": 102, "separate runs": 246}
+
+    def test_a_branch_of_one_sentence_is_not_stepped(self) -> None:
+        assert sweep_cost([17, 32], 16) == {"ours": 32, "separate runs": 49}
+
+    def test_report_by_hand(self) -> None:
+        grid = grid_cost()
+        # 50, 150, ..., 750 in batches of 64 leave 50 + 22 + 58 + 30 + 2 + 38 + 10 + 46 on branches.
+        small = {"ours": 800 + 256, "separate runs": 4_000, "a run for every point": 4_000}
+        assert grid["02_small_sample"].items() >= small.items()
+        # 5,000, ..., 45,000 leave 8 + 16 + 24 + 32 + 40 + 48 + 56 + 0 + 8.
+        large = {"ours": 50_232, "separate runs": 275_000, "a run for every point": 275_000}
+        assert grid["03_large_data"].items() >= large.items()
+        epochs = {"ours": 200_000, "separate runs": 200_000, "a run for every point": 2_100_000}
+        assert grid["04_epochs"].items() >= epochs.items()
+        everything = {"ours": 251_288, "separate runs": 479_000, "a run for every point": 2_379_000}
+        assert grid["all"].items() >= everything.items()
+        assert grid["all"]["ratio"] == pytest.approx(251_288 / 479_000)
+        assert grid["all"]["ratio"] <= 0.53
+
+
+class TestCompetitors:
+    def test_the_plain_loss_is_ours(self) -> None:
+        first, second = torch.randn(2, 7, 16, generator=torch.Generator().manual_seed(0))
+        interleaved = torch.stack([first, second], dim=1).flatten(0, 1)
+        expected = unsup_simcse_loss(torch.cat([first, second]), 0.05)
+        torch.testing.assert_close(plain.interleaved_loss(interleaved, 0.05), expected)
+
+    @pytest.mark.usefixtures("no_dropout")
+    def test_without_dropout_the_plain_loop_ends_where_ours_does(self, still_dir: str) -> None:
+        ends = []
+        for competitor in (ours.Ours(task(still_dir)), plain.PlainLoop(task(still_dir))):
+            before = competitor.embed(SENTENCES[:6])
+            turns: list[int] = []
+            competitor.train(lambda: turns.append(1))  # noqa: B023
+            assert len(turns) == 2  # at 4 and at 12 sentences
+            ends.append((before, competitor.embed(SENTENCES[:6]), competitor.evaluate()))
+        (our_start, our_end, our_score), (start, end, score) = ends
+        np.testing.assert_allclose(our_start, start, atol=1e-5)
+        np.testing.assert_allclose(our_end, end, atol=1e-4)
+        assert np.abs(our_end - our_start).max() > 1e-2
+        assert our_score == pytest.approx(score)
+
+    @pytest.mark.usefixtures("no_dropout")
+    def test_sentence_transformers_takes_part(self, still_dir: str) -> None:
+        pytest.importorskip("sentence_transformers")
+        library = pytest.importorskip("bench.library")
+        competitor = library.SentenceTransformersTrainer(task(still_dir))
+        mine = ours.Ours(task(still_dir))
+        np.testing.assert_allclose(
+            competitor.embed(SENTENCES[:6]), mine.embed(SENTENCES[:6]), atol=1e-5
+        )
+        assert competitor.evaluate() == pytest.approx(mine.evaluate())
+        turns: list[int] = []
+        competitor.train(lambda: turns.append(1))
+        assert len(turns) == 2
+
+    @pytest.mark.usefixtures("no_dropout")
+    @pytest.mark.parametrize("lever", ours.LEVERS)
+    def test_a_lever_changes_no_vector(self, still_dir: str, lever: str) -> None:
+        competitor = ours.OursByLevers(task(still_dir, "levers"))
+        rows = competitor.encoder.tokenize(SENTENCES[:6]) * 2
+        expected = competitor.encoder.embed(rows)
+        competitor.turn_off(lever)
+        torch.testing.assert_close(competitor.encoder.embed(rows), expected, atol=1e-5, rtol=1e-5)
+        competitor.turn_off(ours.LEVERS[0])
+        assert ours.packing.PADDED_GROUPS == ours.PADDED_GROUPS
+        assert competitor.encoder.packing
+
+    @pytest.mark.usefixtures("no_dropout")
+    def test_levers_take_turns_on_one_trajectory(self, still_dir: str) -> None:
+        competitor = ours.OursByLevers(task(still_dir, "levers"))
+        turned: list[str] = []
+        competitor.turn_off = turned.append  # type: ignore[method-assign, assignment]
+        competitor.train(lambda: None)
+        assert turned == list(ours.LEVERS[:2])
+        (optimizer,) = competitor.optimizers
+        assert optimizer.param_groups[0]["fused"]
+
+
+class TestRun:
+    @pytest.fixture
+    def few(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Ours and the plain loop alone: the library takes its time to be imported."""
+        chosen = [(measure.OURS, False), ("plain loop", False)]
+        for module in (measure, benchmark):
+            monkeypatch.setattr(module, "competitors", lambda bf16: chosen)
+
+    @pytest.mark.usefixtures("few")
+    def test_end_to_end(
+        self, bert_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        page = tmp_path / "page.md"
+        page.write_text("before\n<!-- benchmark -->\nold\n<!-- end -->\nafter\n", encoding="utf-8")
+        out = tmp_path / "out"
+        options = {
+            "--models": bert_dir,
+            "--batch-sizes": 4,
+            "--rounds": 2,
+            "--seconds": 0.001,
+            "--scaling": "10,20",
+            "--threads": 1,
+            "--out": out,
+            "--markdown": page,
+        }
+        assert benchmark.main([str(word) for pair in options.items() for word in pair]) == 0
+
+        text = (out / "benchmark.json").read_text(encoding="utf-8")
+        assert str(tmp_path) not in text
+        assert platform.node() not in text
+        result = json.loads(text)
+        assert [row["competitor"] for row in result["training"]] == ["ours", "plain loop"]
+        assert [row["competitor"] for row in result["evaluation"]] == ["ours", "plain loop"]
+        assert [row["competitor"] for row in result["levers"]] == list(ours.LEVERS)
+        for row in (*result["training"], *result["evaluation"], *result["levers"]):
+            assert len(row["rounds"]) == 2
+            assert row["per_second"] > 0
+            assert 0 < row["share_of_peak"] < 1
+        assert result["training"][0]["times_ours"] == 1
+        assert result["training"][0]["peak_memory"] > 2**20
+        growth = result["scaling"]["points"]
+        assert [point["sentences"] for point in growth] == [10, 20]
+        assert growth[0]["one trajectory"] < growth[1]["one trajectory"]
+        assert result["grid"]["all"]["ratio"] < 1
+        for chart in ("training", "evaluation", "levers", "scaling"):
+            assert (out / f"benchmark_{chart}.png").stat().st_size > 1000
+
+        filled = page.read_text(encoding="utf-8")
+        assert filled.startswith("before\n<!-- benchmark -->\n")
+        assert filled.endswith("\n<!-- end -->\nafter\n")
+        assert "plain loop" in filled
+        assert "old" not in filled.split()
+        printed = capsys.readouterr().out
+        assert "sentence-transformers is not installed" in printed
+        assert "### The report's grid" in printed
+
+    def test_too_few_sentences(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert benchmark.main(["--batch-sizes", "50000"]) == 1
+        assert "sentences are needed" in capsys.readouterr().err
+
+    def test_a_process_that_breaks_off_is_named(self, tmp_path: Path) -> None:
+        with (
+            measure.working([Task("plain loop", 1, str(tmp_path))]) as (worker,),
+            pytest.raises(measure.BenchmarkError, match=r"plain loop broke off[\s\S]*Error"),
+        ):
+            worker.answer()

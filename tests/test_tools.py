@@ -1,0 +1,85 @@
+"""The small tools: README tables, weight conversion, notebook execution."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import pandas as pd
+import pytest
+import torch
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from transformers import AutoModel
+
+from simcse_core.config import PROJECT_ROOT
+
+
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, PROJECT_ROOT / "tools" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_generated_parts_of_a_readme_are_what_the_results_say(name: str) -> None:
+    text = (PROJECT_ROOT / name).read_text(encoding="utf-8")
+    assert tool("update_readme").filled(text) == text, "run python tools/update_readme.py"
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_every_picture_and_file_a_readme_names_is_there(name: str) -> None:
+    text = (PROJECT_ROOT / name).read_text(encoding="utf-8")
+    links = [part.split(")")[0] for part in text.split("](")[1:]]
+    local = [link.split("#")[0] for link in links if not link.startswith(("http", "#"))]
+    assert local
+    assert [link for link in local if not (PROJECT_ROOT / link).exists()] == []
+
+
+def test_a_part_is_filled_from_the_table_it_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tool("update_readme")
+    monkeypatch.setattr(module, "PROJECT_ROOT", tmp_path)
+    pd.DataFrame({"claim": ["it works"], "verdict": ["supported"]}).to_csv(
+        tmp_path / "claims.csv", index=False
+    )
+    old = "before\n<!-- rows claims.csv -->\nstale\n<!-- end -->\nafter\n"
+    assert module.filled(old) == (
+        "before\n<!-- rows claims.csv -->\n"
+        "| claim | verdict |\n|---|---|\n| it works | supported |\n"
+        "<!-- end -->\nafter\n"
+    )
+
+
+def test_pickled_weights_become_the_same_safetensors(bert_dir: Path, tmp_path: Path) -> None:
+    pickled = Path(shutil.copytree(bert_dir, tmp_path / "pickled"))
+    weights = AutoModel.from_pretrained(bert_dir).state_dict()
+    (pickled / "model.safetensors").unlink()
+    torch.save(weights, pickled / "pytorch_model.bin")
+    tool("convert_to_safetensors").convert(pickled, tmp_path / "safe")
+    converted = AutoModel.from_pretrained(tmp_path / "safe", use_safetensors=True).state_dict()
+    assert weights.keys() == converted.keys()
+    assert all(torch.equal(weights[name], converted[name]) for name in weights)
+
+
+def executed(*outputs: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    return new_notebook(cells=[new_code_cell("1", execution_count=1, outputs=list(outputs))])
+
+
+def test_progress_bars_are_taken_out_of_a_stored_notebook() -> None:
+    module = tool("execute_notebooks")
+    bar = new_output("display_data", data={module.WIDGET: {}, "text/plain": "0%"})
+    text = new_output("stream", name="stdout", text="kept")
+    assert module.without_widgets(executed(bar, text)).cells[0].outputs == [text]
+
+
+def test_a_warning_stops_the_storing_of_a_notebook() -> None:
+    warning = new_output("stream", name="stderr", text="DeprecationWarning: old")
+    with pytest.raises(RuntimeError, match=r"cell 1 .* DeprecationWarning"):
+        tool("execute_notebooks").without_widgets(executed(warning))
