@@ -128,8 +128,7 @@ def load_sts(source: str | Path, split: str, hub: HubData = HubData()) -> StsPai
     if source == "hub":
         rows = load_hub_rows(hub.sts, hub.sts_revision, split, ("sentence1", "sentence2", "score"))
         return _pairs(
-            (str(a), str(b), _score(c, f"{hub.sts}, {split}, row {i}"))
-            for i, (a, b, c) in enumerate(rows, start=1)
+            _hub_pair(row, f"{hub.sts}, {split}, row {i}") for i, row in enumerate(rows, start=1)
         )
     path = _file(source, split)
     return _pairs(
@@ -356,10 +355,14 @@ def _label(text: str, path: Path, line: int) -> float:
     return float(text)
 
 
-def _score(value: object, where: str) -> float:
-    if not isinstance(value, int | float) or not 0 <= value <= 5:
-        raise DataError(f"{where}: score must be a number from 0 to 5, got {value!r}")
-    return float(value)
+def _hub_pair(row: tuple[object, ...], where: str) -> tuple[str, str, float]:
+    first, second = (str(text or "").strip() for text in row[:2])
+    if not (first and second):
+        raise DataError(f"{where}: a sentence is empty; choose another data set or revision")
+    score = row[2]
+    if not isinstance(score, int | float) or not 0 <= score <= 5:
+        raise DataError(f"{where}: score must be a number from 0 to 5, got {score!r}")
+    return first, second, float(score)
 
 
 def _unique(sentences: Iterable[str]) -> list[str]:

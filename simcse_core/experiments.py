@@ -110,11 +110,18 @@ class Experiment:
             **parts,
         )
 
-    def check_sizes(self, sizes: Sequence[int]) -> None:
-        """Raises a DataError unless every size can be drawn from the pool."""
-        if not sizes or len(set(sizes)) != len(sizes) or min(sizes) < 2:
-            raise DataError(f"sizes: distinct numbers of at least 2 are needed, got {list(sizes)}")
-        sample_sentences(self.data.pool.sentences, max(sizes), seed=0)
+    def check_sizes(self, sizes: Sequence[int], parameter: str = "sizes") -> None:
+        """Raises a DataError that names the parameter unless every size can be drawn."""
+        n_pool = len(self.data.pool.sentences)
+        if (
+            not sizes
+            or len(set(sizes)) != len(sizes)
+            or not 2 <= min(sizes) <= max(sizes) <= n_pool
+        ):
+            raise DataError(
+                f"{parameter}: distinct numbers from 2 to the {n_pool:,} sentences of the pool are "
+                f"needed, got {list(sizes)}; name more files in extra_sentences for a larger pool"
+            )
 
 
 def untrained(run: Experiment, plans: Sequence[Recipe], whitening_sentences: int) -> pd.DataFrame:
@@ -123,7 +130,7 @@ def untrained(run: Experiment, plans: Sequence[Recipe], whitening_sentences: int
     TF-IDF is fitted on the whole unlabelled pool, whitening on ``whitening_sentences`` of it, drawn
     anew for each seed.
     """
-    run.check_sizes([whitening_sentences])
+    run.check_sizes([whitening_sentences], "whitening_sentences")
     frames = [run.kept("tfidf", partial(_tfidf_rows, run.data))]
     for plan in tqdm(plans, desc="untrained", unit="encoder", leave=False):
         encoder = plan.load()
@@ -168,7 +175,7 @@ def train_sizes(run: Experiment, plan: Recipe, sizes: Sequence[int]) -> pd.DataF
 
 def train_epochs(run: Experiment, plan: Recipe, n_train: int, num_epochs: int) -> pd.DataFrame:
     """One to ``num_epochs`` epochs on ``n_train`` sentences: one trajectory a seed."""
-    run.check_sizes([n_train])
+    run.check_sizes([n_train], "n_train")
     plan = replace(plan, train=replace(plan.train, num_epochs=num_epochs))
     points = [epoch * n_train for epoch in range(num_epochs + 1)]
     return _trajectories(run, plan, n_train, points)
@@ -180,7 +187,7 @@ def compare_encoders(run: Experiment, plans: Sequence[Recipe], n_train: int) -> 
     Supervised training takes triplets of three sentences each, so it gets a third as many of them:
     both see the same number of sentences. It is left out where the source has too few triplets.
     """
-    run.check_sizes([n_train])
+    run.check_sizes([n_train], "n_train")
     frames = [_trajectories(run, plan, n_train, [0, n_train]) for plan in plans]
     n_triplets = n_train // len(NLI_PARTS)
     if run.data.triplets is not None and 2 <= n_triplets <= len(run.data.triplets):

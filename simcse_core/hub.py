@@ -64,41 +64,45 @@ def fetch_encoder(name: str) -> tuple[Path, str]:
     except Exception as error:  # httpx, OS and hub errors alike mean: not reachable
         return _cached_encoder(name, repository, revision, error)
     if not _has_safetensors(info):
-        converted = _converted(repository)
-        if converted is None:
+        revision = _converted(repository)
+        if not revision:
             raise HubError(
                 f"encoder: {name!r} has no safetensors weights, and pickled weights are not loaded "
                 "because they can run code; convert them once with "
                 "tools/convert_to_safetensors.py and give that folder"
             )
         print(f"encoder: {name} has pickled weights; using the hub's own safetensors conversion")
-        info = converted
-    folder = huggingface_hub.snapshot_download(
-        repository, revision=info.sha, allow_patterns=list(_ENCODER_FILES)
-    )
-    return Path(folder), str(info.sha)
+    try:
+        # By name, not by commit: so the cache knows what the name stood for when the hub is away.
+        folder = huggingface_hub.snapshot_download(
+            repository, revision=revision or None, allow_patterns=list(_ENCODER_FILES)
+        )
+    except Exception as error:
+        raise HubError(
+            f"encoder: {name!r} was found on the hub but not all of its files could be had "
+            f"({type(error).__name__}: {error}); run again to go on with the download"
+        ) from error
+    return Path(folder), Path(folder).name
 
 
 def _has_safetensors(info: huggingface_hub.ModelInfo) -> bool:
     return any(file.rfilename.endswith(".safetensors") for file in info.siblings or [])
 
 
-def _converted(repository: str) -> huggingface_hub.ModelInfo | None:
-    """The pull request in which the hub's conversion bot offers safetensors, if there is one."""
+def _converted(repository: str) -> str:
+    """The revision in which the hub's conversion bot offers safetensors; empty if there is none."""
     api = huggingface_hub.HfApi()
     try:
-        offers = api.get_repo_discussions(
+        for offer in api.get_repo_discussions(
             repository, author=CONVERSION_BOT, discussion_type="pull_request"
-        )
-        for offer in offers:
-            info = api.model_info(
-                repository, revision=f"refs/pr/{offer.num}", timeout=PROBE_SECONDS
-            )
+        ):
+            revision = f"refs/pr/{offer.num}"
+            info = api.model_info(repository, revision=revision, timeout=PROBE_SECONDS)
             if _has_safetensors(info):
-                return info
+                return revision
     except (HfHubHTTPError, RevisionNotFoundError):
-        return None
-    return None
+        pass
+    return ""
 
 
 def _cached_encoder(
@@ -107,7 +111,10 @@ def _cached_encoder(
     try:
         folder = Path(
             huggingface_hub.snapshot_download(
-                repository, revision=revision or None, local_files_only=True
+                repository,
+                revision=revision or None,
+                allow_patterns=list(_ENCODER_FILES),
+                local_files_only=True,
             )
         )
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, EntryNotFoundError, OSError) as error:

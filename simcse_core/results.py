@@ -88,11 +88,11 @@ def stored(
         kept = json.loads(path.read_text(encoding="utf-8"))
         changed = _changes(kept["provenance"], dict(provenance))
         if not changed:
-            return pd.DataFrame(kept["rows"]).reindex(columns=COLUMNS).astype(_FLOATS)
+            return _frame(kept["rows"])
         print(f"{name}: computed afresh, because {', '.join(changed)} changed")
-    frame = compute()
-    write_json(path, {"provenance": dict(provenance), "rows": _records(frame)})
-    return frame
+    rows = _records(compute())
+    write_json(path, {"provenance": dict(provenance), "rows": rows})
+    return _frame(rows)
 
 
 def read_table(directory: Path, name: str, made_by: str, dataset: str) -> pd.DataFrame:
@@ -149,6 +149,10 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows).reindex(columns=COLUMNS).astype(_FLOATS)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import ast
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,8 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 
 from simcse_core.config import PROJECT_ROOT, HubData, check_language
-from simcse_core.data import StudyData, load_study_data, sample_sentences
-from simcse_core.encoder import locate_encoder
-from simcse_core.experiments import recipe
+from simcse_core.data import StudyData, load_study_data
+from simcse_core.experiments import Experiment, recipe
 from simcse_core.hub import HubError
 from simcse_core.results import output_directory
 
@@ -59,17 +59,24 @@ def defaults(notebook: Path) -> dict[str, Any]:
         raise StudyError(
             f"{notebook.name}: expected one cell tagged 'parameters', got {len(cells)}"
         )
-    values: dict[str, Any] = {}
-    for statement in ast.parse(cells[0].source).body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(name)], value=value):
-                values[name] = ast.literal_eval(value)
-            case _:
-                raise StudyError(
-                    f"{notebook.name}, parameters cell, line {statement.lineno}: only "
-                    "'name = literal' belongs here; papermill recomputes nothing"
-                )
-    return values
+    try:
+        statements = ast.parse(cells[0].source).body
+    except SyntaxError as error:
+        raise StudyError(
+            f"{notebook.name}, parameters cell, line {error.lineno}: {error.msg}"
+        ) from error
+    return dict(_literal(notebook, statement) for statement in statements)
+
+
+def _literal(notebook: Path, statement: ast.stmt) -> tuple[str, Any]:
+    match statement:
+        case ast.Assign(targets=[ast.Name(name)], value=value):
+            with suppress(ValueError):
+                return name, ast.literal_eval(value)
+    raise StudyError(
+        f"{notebook.name}, parameters cell, line {statement.lineno}: only 'name = literal' belongs "
+        "here; papermill recomputes nothing"
+    )
 
 
 def load_profile(profile: str) -> dict[str, dict[str, Any]]:
@@ -85,21 +92,31 @@ def load_profile(profile: str) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         known = ", ".join([QUICK, *sorted(file.stem for file in PROFILES.glob("*.yaml"))])
         raise StudyError(f"profile: unknown value {profile!r}; use one of: {known}")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = _yaml(path.read_text(encoding="utf-8"), path.name)
+    if not isinstance(content, dict):
+        raise StudyError(f"{path.name}: expected parameters by notebook, got {content!r}")
     if unknown := sorted(set(content) - {*names, "all"}):
         raise StudyError(f"{path.name}: no notebook {unknown[0]!r}; there are {', '.join(names)}")
     shared = content.get("all", {})
+    parameters = {name: defaults(_notebook(name)) for name in names}
+    if unknown := sorted(set(shared) - set().union(*parameters.values())):
+        raise StudyError(f"{path.name}: no notebook has the parameter {unknown[0]!r} of 'all'")
     return {
-        name: {
-            **{
-                key: value
-                for key, value in shared.items()
-                if key in defaults(NOTEBOOKS / f"{name}.ipynb")
-            },
-            **content.get(name, {}),
-        }
+        name: {key: shared[key] for key in shared if key in parameters[name]}
+        | content.get(name, {})
         for name in names
     }
+
+
+def _notebook(name: str) -> Path:
+    return NOTEBOOKS / f"{name}.ipynb"
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise StudyError(f"{where}: not YAML ({error})") from error
 
 
 def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
@@ -144,12 +161,13 @@ def check_meaning(notebook: Path, parameters: Mapping[str, Any]) -> None:
             tuple(parameters["extra_sentences"]),
             HubData.from_mapping(parameters["hub"]),
         )
-        for size in (*parameters.get("sizes", []), parameters.get("n_train", 2)):
-            sample_sentences(data.pool.sentences, size, seed=0)
-        for name in (parameters.get("encoder"), *parameters.get("encoders", [])):
-            if name:
-                recipe(name, parameters.get("pooling", ""), parameters.get("training"))
-                locate_encoder(name)
+        run = Experiment(notebook.stem, data, parameters["seeds"], PROJECT_ROOT)
+        for name in ("sizes", "n_train", "whitening_sentences"):
+            value = parameters.get(name, 2)
+            run.check_sizes(value if isinstance(value, list) else [value], name)
+        for encoder in [parameters.get("encoder"), *parameters.get("encoders", [])]:
+            if encoder:
+                recipe(encoder, parameters.get("pooling", ""), parameters.get("training")).load()
         check_language(parameters["language"])
     except (ValueError, HubError) as error:
         raise StudyError(f"{notebook.name}: {error}") from error
@@ -216,8 +234,9 @@ def run_study(
     Raises:
         StudyError: bad parameters (before anything starts), or a notebook failed.
     """
-    directory = output_directory(out or PROJECT_ROOT / "runs" / profile)
-    steps = plan(profile, {**(overrides or {}), "output_dir": str(directory)}, only)
+    target = Path(out or PROJECT_ROOT / "runs" / profile).expanduser().resolve()
+    steps = plan(profile, {**(overrides or {}), "output_dir": str(target)}, only)
+    directory = output_directory(target)
     executed = directory / "notebooks"
     executed.mkdir(exist_ok=True)
     with tqdm(steps, unit="notebook") as bar:
@@ -262,14 +281,15 @@ def _run_notebook(
 def _last_cell(executed: Path) -> str:
     """The cell that a broken-off notebook was in.
 
-    papermill leaves every cell of it marked completed, so what counts is the last one started.
+    papermill leaves every cell of it marked completed, so what counts is the last one it started.
     """
-    counts = [
-        cell.get("execution_count") or 0
-        for cell in nbformat.read(executed, as_version=4).cells
-        if cell.cell_type == "code"
+    cells = nbformat.read(executed, as_version=4).cells
+    started = [
+        cell
+        for cell in cells
+        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time")
     ]
-    return f"cell {max(counts, default=0) + 1}"
+    return f"cell {len(started)}"
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -297,7 +317,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
         name, found, value = pair.partition("=")
         if not found:
             raise StudyError(f"--parameter: expected NAME=VALUE, got {pair!r}")
-        values[name] = yaml.safe_load(value)
+        values[name] = _yaml(value, f"--parameter {name}")
     if options.source:
         is_folder = options.source not in ("sample", "hub")
         values["source"] = str(Path(options.source).resolve()) if is_folder else options.source

@@ -296,10 +296,10 @@ def test_what_changed_trains_afresh_and_is_named(
 @pytest.mark.parametrize(
     ("sizes", "said"),
     [
-        ([], "sizes: distinct numbers of at least 2"),
-        ([6, 6], "sizes: distinct numbers of at least 2"),
-        ([1, 6], "sizes: distinct numbers of at least 2"),
-        ([6, 25], "n_train: .*24 sentences of the pool, got 25"),
+        ([], "sizes: distinct numbers from 2 to the 24 sentences"),
+        ([6, 6], "sizes: distinct numbers from 2 to the 24 sentences"),
+        ([1, 6], "sizes: distinct numbers from 2 to the 24 sentences"),
+        ([6, 25], "sizes: .*24 sentences of the pool are needed, got .6, 25"),
     ],
 )
 def test_bad_sizes_are_refused_before_training(

@@ -293,7 +293,7 @@ MARK = "open('ran', 'w').close()"
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        ({"n_train": 9}, "n_train: .*8 sentences of the pool, got 9"),
+        ({"n_train": 9}, "n_train: .*8 sentences of the pool are needed, got .9"),
         ({"n_train": 0}, "n_train"),
         ({"n_train": 1}, "n_train|sizes"),  # a sentence alone has no negatives
         ({"seeds": []}, "seeds"),
