@@ -16,7 +16,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simcse_core.config import check_language
 from simcse_core.results import write_bytes
@@ -209,6 +209,7 @@ def plot_curve(results: pd.DataFrame, x: str, caption: str = "") -> Figure:
             ylabel=label("Spearman"),
             xlabel=label("Epochs" if x == "epoch" else "Unlabelled training sentences"),
         )
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
     handles, texts = ax.get_legend_handles_labels()
     figure.legend(handles, texts, loc="outside upper center", ncols=4, frameon=False)

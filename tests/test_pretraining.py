@@ -1,4 +1,4 @@
-"""The pretraining tool: filter, masks and repeatability, on made-up text and a model of a few thousand weights."""
+"""The pretraining tool: filter, masks and repeatability, on made-up text and a tiny model."""
 
 import sys
 from pathlib import Path
@@ -19,6 +19,15 @@ SENTENCES = [
     for where in ("在图书馆", "在火车站旁边", "昨天晚上")
     for what in ("讨论新的计划", "喝咖啡", "慢慢地读报纸", "等待朋友", "听见了音乐")
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """A tiny model gains nothing from a second thread, and on a busy machine waits for it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +143,8 @@ def test_15_percent_are_chosen_and_treated_80_10_10(whole_words):
     assert near((masked[chosen] == 7).mean(), 0.1, chosen.sum())
     random = masked[chosen & (masked != mlm_data.MASK) & (masked != 7)]
     assert near(len(random) / chosen.sum(), 0.1, chosen.sum())
-    assert random.min() >= len(mlm_data.SPECIAL) and random.max() < vocab_size
+    assert random.min() >= len(mlm_data.SPECIAL)
+    assert random.max() < vocab_size
     assert (masked[~chosen] == 7).all()
 
 
@@ -166,7 +176,8 @@ def test_halves_cut_at_a_word_and_lose_nothing(corpus):
         sentences, parts[: len(sentences)], parts[len(sentences) :], strict=True
     ):
         assert np.concatenate([first[0], second[0]]).tolist() == tokens.tolist()
-        assert len(first[0]) and len(second[0]) and second[1][0] == 1
+        assert min(len(first[0]), len(second[0])) > 0
+        assert second[1][0] == 1
 
 
 # ---------------------------------------------------------------- training
@@ -188,9 +199,16 @@ def weights_after(corpus, tokenizer, work, stop_after_steps=None, **changes):
     if recipe.character_vectors:
         pretrain_mini.set_character_vectors(model, corpus, recipe)
     log = pretrain_mini.train(
-        model, corpus, corpus, recipe, len(tokenizer), work,
-        checkpoint_every=5, evaluate_every=10, stop_after_steps=stop_after_steps,
-    )  # fmt: skip
+        model,
+        corpus,
+        corpus,
+        recipe,
+        len(tokenizer),
+        work,
+        checkpoint_every=5,
+        evaluate_every=10,
+        stop_after_steps=stop_after_steps,
+    )
     return model.state_dict(), log
 
 
@@ -214,7 +232,7 @@ def test_a_killed_run_resumes_to_bitwise_the_same_weights(
     corpus, tokenizer, tmp_path, killed_after
 ):
     whole, log = weights_after(corpus, tokenizer, tmp_path / "whole")
-    assert log["step"] > 15 and log["epoch"] >= 1, (
+    assert min(log["step"] / 16, log["epoch"]) >= 1, (
         "the run must outlast the kill and one pass over the text"
     )
     weights_after(corpus, tokenizer, tmp_path / "killed", stop_after_steps=killed_after)

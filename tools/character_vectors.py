@@ -1,4 +1,4 @@
-"""Character vectors from co-occurrence counts: a start for masked language modelling that costs seconds."""
+"""Character vectors from co-occurrence counts: a start for pretraining that costs seconds."""
 
 import numpy as np
 import scipy.sparse as sparse
@@ -8,7 +8,10 @@ from sklearn.utils.extmath import randomized_svd
 def cooccurrence(
     tokens: np.ndarray, offsets: np.ndarray, vocab_size: int, window: int = 5
 ) -> sparse.csr_matrix:
-    """Symmetric counts (vocab, vocab) of tokens within `window` in one sentence, weighted by 1 / distance."""
+    """Symmetric counts (vocab, vocab) of tokens within `window`, weighted by 1 / distance.
+
+    tokens: (total,) ids; offsets: (lines + 1,), where each sentence begins.
+    """
     line = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     counts = sparse.csr_matrix((vocab_size, vocab_size))
     for distance in range(1, window + 1):

@@ -146,9 +146,9 @@ def word_starts(sentence: str, offsets) -> np.ndarray:
 def encode_corpus(
     paths, tokenizer, excluded: set[str], folder, max_tokens: int, held_out: bool
 ) -> Corpus:
-    """Encode the training (or the held-out) lines of `paths` into `folder`; a finished folder is reused.
+    """Encode the training (or held-out) lines of `paths` below `folder`; a finished one is reused.
 
-    max_tokens: longer sentences are cut. Memory stays constant: lines go to disk as they are encoded.
+    max_tokens: longer sentences are cut. Lines go to disk as they are encoded: constant memory.
     Raises ValueError when no line is left.
     """
     folder = Path(folder)
@@ -180,7 +180,8 @@ def _write_corpus(paths, tokenizer, excluded, folder, max_tokens, held_out):
 
     def flush():
         encoded = tokenizer(pending, add_special_tokens=False, return_offsets_mapping=True)
-        for sentence, ids, offsets in zip(pending, encoded["input_ids"], encoded["offset_mapping"]):
+        rows = zip(pending, encoded["input_ids"], encoded["offset_mapping"], strict=True)
+        for sentence, ids, offsets in rows:
             if len(ids) < 2:
                 continue
             np.array(ids[:max_tokens], np.uint16).tofile(tokens)
@@ -210,7 +211,7 @@ def _write_corpus(paths, tokenizer, excluded, folder, max_tokens, held_out):
 
 
 def plan_batches(lengths: np.ndarray, batch_tokens: int, rng: np.random.Generator):
-    """Yield arrays of line numbers: every line once, neighbours in length together, batches shuffled.
+    """Yield arrays of line numbers: every line once, like lengths together, batches shuffled.
 
     lengths: (lines,) in tokens. A batch, with padding and [CLS] [SEP], stays within `batch_tokens`.
     """

@@ -8,6 +8,7 @@ A killed run goes on from its last checkpoint when the same command is given aga
 
 import argparse
 import json
+import math
 import os
 import time
 from dataclasses import asdict, dataclass
@@ -30,6 +31,7 @@ from transformers import AutoTokenizer, BertConfig, BertForPreTraining, BertMode
 HELD_OUT_BATCH_TOKENS = 8192
 HELD_OUT_LINES = 2000
 HALVES_TEMPERATURE = 0.1
+STEPS_PER_SHOWN_LOSS = 20  # reading a loss makes a GPU wait
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,19 @@ class Recipe:
 
 
 def new_model(recipe: Recipe, vocab_size: int) -> BertForPreTraining:
-    """A BERT with heads, drawn from the recipe's seed; without dropout, which costs a short run more than it gives."""
+    """A BERT with heads, drawn from the recipe's seed; without dropout, which slows a short run."""
     torch.manual_seed(recipe.seed)
     config = BertConfig(
-        vocab_size=vocab_size, hidden_size=recipe.hidden, num_hidden_layers=recipe.layers,
-        num_attention_heads=recipe.heads, intermediate_size=4 * recipe.hidden, hidden_act=recipe.activation,
-        max_position_embeddings=recipe.max_tokens * 2, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-    )  # fmt: skip
+        vocab_size=vocab_size,
+        hidden_size=recipe.hidden,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.heads,
+        intermediate_size=4 * recipe.hidden,
+        hidden_act=recipe.activation,
+        max_position_embeddings=recipe.max_tokens * 2,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
     return BertForPreTraining(config)
 
 
@@ -101,7 +109,7 @@ def continued_model(folder: Path) -> BertForPreTraining:
 
 
 def export(model: BertForPreTraining, tokenizer, folder: Path) -> None:
-    """Write the encoder as `AutoModel` reads it, fp16 on disk, and the heads for whoever trains on."""
+    """Write the encoder as `AutoModel` reads it, fp16 on disk, and the heads for training on."""
     folder.mkdir(parents=True, exist_ok=True)
     encoder = BertModel(model.config)
     encoder.load_state_dict(model.bert.state_dict())
@@ -110,7 +118,8 @@ def export(model: BertForPreTraining, tokenizer, folder: Path) -> None:
     heads = {k: v.half().contiguous() for k, v in model.cls.named_parameters() if id(v) not in tied}
     save_file(heads, folder / "heads.safetensors")
     config = json.loads((folder / "config.json").read_text())
-    # float32 in use: AutoModel follows this field, not the width on disk; the usual dropout for whoever fine-tunes
+    # float32 in use: AutoModel follows this field, not the width on disk
+    # dropout is for whoever fine-tunes; pretraining had none
     config.update(
         dtype="float32",
         architectures=["BertModel"],
@@ -125,7 +134,7 @@ def export(model: BertForPreTraining, tokenizer, folder: Path) -> None:
 
 
 def autocast_dtype(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where the hardware computes in it; None elsewhere, since emulation is slower than float32."""
+    """bfloat16 where the hardware computes in it; None elsewhere, where float32 is faster."""
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
@@ -161,7 +170,7 @@ def make_batch(
 
 
 def halves_loss(pooled: torch.Tensor) -> torch.Tensor:
-    """How badly a first half finds its second half among those of the batch, and the other way round.
+    """How badly a first half finds its second half in the batch, and the other way round.
 
     pooled: (2 * sentences, hidden), first halves before second halves.
     """
@@ -172,7 +181,7 @@ def halves_loss(pooled: torch.Tensor) -> torch.Tensor:
 
 
 def losses(model: BertForPreTraining, batch: dict, device: torch.device, dtype: torch.dtype | None):
-    """Masked-token loss, half-sentence loss (0 without that objective) and the number of masked tokens found."""
+    """Masked-token loss, half-sentence loss (0 without) and the number of masked tokens found."""
     batch = {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()}
     with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
         out = model.bert(batch["input_ids"], batch["attention_mask"])
@@ -189,7 +198,7 @@ def losses(model: BertForPreTraining, batch: dict, device: torch.device, dtype: 
 def masked_accuracy(
     model, corpus, recipe: Recipe, vocab_size: int, device, masking: str | None = None
 ) -> dict:
-    """Share of held-out masked tokens found, and their mean loss; the masks are the same at every call."""
+    """Share of held-out masked tokens found, and their mean loss; every call has the same masks."""
     rng = np.random.default_rng(12345)
     lengths = corpus.lengths()[:HELD_OUT_LINES]
     found = total = 0
@@ -225,7 +234,7 @@ def learning_rate(recipe: Recipe, tokens_seen: int) -> float:
     return recipe.learning_rate * max(0.0, min(rise, fall))
 
 
-def make_optimizer(model, recipe: Recipe, device) -> torch.optim.Optimizer:
+def make_optimizer(model, recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW that spares biases, norms and embeddings from decay."""
     decayed = [p for n, p in model.named_parameters() if p.dim() > 1 and "embeddings" not in n]
     spared = [p for n, p in model.named_parameters() if p.dim() == 1 or "embeddings" in n]
@@ -247,94 +256,136 @@ def save_checkpoint(path: Path, **state) -> None:
 
 
 def check_same_run(path: Path, saved: dict, recipe: Recipe, text: list) -> None:
-    """Raise ValueError when the checkpoint belongs to another recipe; the length of a run may change."""
+    """Raise ValueError when the checkpoint has another recipe; the length of a run may change."""
     wanted = asdict(recipe) | {"text": text}
     different = [k for k in wanted if k not in ("tokens", "decay") and saved.get(k) != wanted[k]]
     if different:
         raise ValueError(
-            f"{path} was made with another {', '.join(different)}; give another --work or the same settings"
+            f"{path} was made with another {', '.join(different)}; "
+            "give another --work or the same settings"
         )
 
 
-def train(model, corpus, held_out, recipe: Recipe, vocab_size: int, work: Path, *, text=(), checkpoint_every=200,
-          evaluate_every=1000, on_evaluation=None, stop_after_steps=None, device=torch.device("cpu")) -> dict:  # fmt: skip
-    """Train `model` in place until `recipe.tokens` are seen; go on from `work`/checkpoint.pt when there is one.
+class Run:
+    """A training run that can be stopped after any step and taken up from its last checkpoint.
 
-    checkpoint_every, evaluate_every: in steps. on_evaluation(step) is called after each evaluation.
-    stop_after_steps: leave early, as if killed. Returns the log: steps, tokens, seconds and evaluations.
-    Every batch follows from (seed, epoch, step) alone, so the data order needs no state but two numbers.
+    Every batch follows from (seed, epoch, step) alone, so the data order needs no state but two
+    numbers. `text` names the text files, to recognise the checkpoint of another run.
     """
-    model.to(device).train()
-    optimizer = make_optimizer(model, recipe, device)
-    state = {"step": 0, "epoch": 0, "batch": 0, "tokens": 0, "seconds": 0.0, "evaluations": []}
-    path = work / "checkpoint.pt"
-    if path.exists():
-        saved = torch.load(path, map_location=device, weights_only=False)
-        check_same_run(path, saved["recipe"], recipe, list(text))
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
+
+    def __init__(self, model, corpus, recipe: Recipe, vocab_size: int, work: Path, text, device):
+        self.model, self.corpus, self.recipe = model.to(device).train(), corpus, recipe
+        self.vocab_size, self.text, self.device = vocab_size, list(text), device
+        self.dtype = autocast_dtype(device)
+        self.optimizer = make_optimizer(model, recipe)
+        self.state = {"step": 0, "epoch": 0, "batch": 0, "tokens": 0, "seconds": 0.0}
+        self.state["evaluations"] = []
+        self.path = work / "checkpoint.pt"
+        if self.path.exists():
+            self._restore()
+
+    def _restore(self) -> None:
+        saved = torch.load(self.path, map_location=self.device, weights_only=False)
+        check_same_run(self.path, saved["recipe"], self.recipe, self.text)
+        self.model.load_state_dict(saved["model"])
+        self.optimizer.load_state_dict(saved["optimizer"])
         torch.set_rng_state(saved["rng"].cpu())
-        state = saved["state"]
+        self.state = saved["state"]
 
-    def save():
-        save_checkpoint(path, model=model.state_dict(), optimizer=optimizer.state_dict(), rng=torch.get_rng_state(),
-                        state=state, recipe=asdict(recipe) | {"text": list(text)})  # fmt: skip
-
-    last_together = 0.0
-    dtype, lengths, first_step = autocast_dtype(device), corpus.lengths(), state["step"]
-    started, seconds_before = time.perf_counter(), state["seconds"]
-    bar = tqdm(
-        total=recipe.tokens, initial=state["tokens"], unit="tok", unit_scale=True, mininterval=5
-    )
-    while state["tokens"] < recipe.tokens:
-        plan = mlm_data.plan_batches(
-            lengths, recipe.batch_tokens, np.random.default_rng([recipe.seed, state["epoch"]])
+    def save(self) -> None:
+        save_checkpoint(
+            self.path,
+            model=self.model.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            rng=torch.get_rng_state(),
+            state=self.state,
+            recipe=asdict(self.recipe) | {"text": self.text},
         )
-        for lines in islice(plan, state["batch"], None):
-            rng = np.random.default_rng([recipe.seed, 1, state["step"]])
-            batch = make_batch(
-                corpus, lines, recipe, vocab_size, rng, halves=rng.random() < recipe.halves
-            )
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(recipe, state["tokens"])
-            if len(batch["labels"]):
-                masked_loss, together_loss, right = losses(model, batch, device, dtype)
-                (masked_loss + together_loss).backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-            state["step"] += 1
-            state["batch"] += 1
-            state["tokens"] += batch["tokens"]
-            state["seconds"] = seconds_before + time.perf_counter() - started
-            bar.update(batch["tokens"])
-            if batch["halves"]:
-                last_together = float(together_loss.detach())
-            if state["step"] % 20 == 0:
-                shown = {
-                    "loss": f"{float(masked_loss.detach()):.3f}",
-                    "halves": f"{last_together:.3f}",
-                }
-                bar.set_postfix(shown, refresh=False)
-            if state["step"] % evaluate_every == 0:
-                measured = masked_accuracy(model, held_out, recipe, vocab_size, device)
-                state["evaluations"].append(
-                    {"step": state["step"], "tokens": state["tokens"], **measured}
-                )
-                tqdm.write(json.dumps(state["evaluations"][-1]))
-                if on_evaluation:
-                    on_evaluation(state["step"])
-            if state["step"] % checkpoint_every == 0:
-                save()
-            if stop_after_steps and state["step"] - first_step >= stop_after_steps:
-                return state
-            if state["tokens"] >= recipe.tokens:
-                break
-        else:
+
+    def finished(self) -> bool:
+        return self.state["tokens"] >= self.recipe.tokens
+
+    def steps(self):
+        """Train step by step until the tokens are seen; yields what each step showed."""
+        lengths, state, recipe = self.corpus.lengths(), self.state, self.recipe
+        while not self.finished():
+            order = np.random.default_rng([recipe.seed, state["epoch"]])
+            plan = mlm_data.plan_batches(lengths, recipe.batch_tokens, order)
+            for lines in islice(plan, state["batch"], None):
+                started = time.perf_counter()
+                shown = self._step(lines)
+                state["seconds"] += time.perf_counter() - started
+                yield shown
+                if self.finished():
+                    return
             state["epoch"] += 1
             state["batch"] = 0
-    save()
-    bar.close()
+
+    def _step(self, lines) -> dict:
+        state, recipe = self.state, self.recipe
+        rng = np.random.default_rng([recipe.seed, 1, state["step"]])
+        halves = rng.random() < recipe.halves
+        batch = make_batch(self.corpus, lines, recipe, self.vocab_size, rng, halves)
+        shown = {"tokens": batch["tokens"]}
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, state["tokens"])
+        if len(batch["labels"]):  # a batch of one short sentence may have nothing masked
+            masked, together, _ = losses(self.model, batch, self.device, self.dtype)
+            (masked + together).backward()
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            shown["loss"] = masked.detach()
+            if halves:
+                shown["halves"] = together.detach()
+        state["step"] += 1
+        state["batch"] += 1
+        state["tokens"] += batch["tokens"]
+        return shown
+
+
+def train(
+    model,
+    corpus,
+    held_out,
+    recipe: Recipe,
+    vocab_size: int,
+    work: Path,
+    *,
+    text=(),
+    checkpoint_every=200,
+    evaluate_every=1000,
+    on_evaluation=None,
+    stop_after_steps=None,
+    device=torch.device("cpu"),
+) -> dict:
+    """Train `model` in place until `recipe.tokens` are seen, from `work`/checkpoint.pt if there.
+
+    checkpoint_every, evaluate_every: in steps. on_evaluation() is called after each evaluation.
+    stop_after_steps: leave early, as if killed. Returns the log: step, tokens, seconds of training
+    and evaluations. Raises ValueError when the checkpoint belongs to another recipe.
+    """
+    run = Run(model, corpus, recipe, vocab_size, work, text, device)
+    state, shown, last = run.state, {}, (stop_after_steps or math.inf) + run.state["step"]
+    count = {"total": recipe.tokens, "initial": state["tokens"], "unit": "tok", "unit_scale": True}
+    with tqdm(**count, mininterval=5) as bar:
+        for step in run.steps():
+            bar.update(step.pop("tokens"))
+            shown |= step
+            if state["step"] % STEPS_PER_SHOWN_LOSS == 0:
+                bar.set_postfix({k: f"{float(v):.3f}" for k, v in shown.items()}, refresh=False)
+            if state["step"] % evaluate_every == 0:
+                measured = masked_accuracy(model, held_out, recipe, vocab_size, device)
+                at = {"step": state["step"], "tokens": state["tokens"]}
+                state["evaluations"].append(at | measured)
+                tqdm.write(json.dumps(at | measured))
+                if on_evaluation:
+                    on_evaluation()
+            if state["step"] % checkpoint_every == 0:
+                run.save()
+            if state["step"] >= last:
+                return state
+    run.save()
     return state
 
 
@@ -408,7 +459,18 @@ def get_tokenizer(args, recipe: Recipe, excluded: set[str]):
     return tokenizer
 
 
+def get_model(args, recipe: Recipe, corpus, vocab_size: int) -> BertForPreTraining:
+    """The encoder to continue, or a new one."""
+    if args.init:
+        return continued_model(args.init)
+    model = new_model(recipe, vocab_size)
+    if recipe.character_vectors:
+        set_character_vectors(model, corpus, recipe)
+    return model
+
+
 def main(arguments=None) -> None:
+    """Pretrain as the command line says; writes the encoder to --out and a log to --work."""
     args = parse_arguments(arguments)
     recipe = Recipe(**{name: getattr(args, name) for name in asdict(Recipe())})
     torch.set_flush_denormal(True)
@@ -419,26 +481,40 @@ def main(arguments=None) -> None:
     cache, content = args.cache or args.work, recipe.max_tokens - 2
     corpus = mlm_data.encode_corpus(args.text, tokenizer, excluded, cache, content, held_out=False)
     held_out = mlm_data.encode_corpus(args.text, tokenizer, excluded, cache, content, held_out=True)
-    device = torch.device(args.device)
-    if args.init:
-        model = continued_model(args.init)
-    else:
-        model = new_model(recipe, len(tokenizer))
-        if recipe.character_vectors:
-            set_character_vectors(model, corpus, recipe)
+    device, model = torch.device(args.device), get_model(args, recipe, corpus, len(tokenizer))
     parameters = sum(p.numel() for p in model.bert.parameters())
-    print(f"{len(corpus):,} sentences, {len(corpus.tokens):,} tokens, vocabulary {len(tokenizer):,}, {parameters:,} parameters, "
-          f"{device}, {autocast_dtype(device) or 'float32'}", flush=True)  # fmt: skip
-    log = train(model, corpus, held_out, recipe, len(tokenizer), args.work, text=[p.name for p in args.text],
-                checkpoint_every=args.checkpoint_every, evaluate_every=args.evaluate_every, device=device,
-                on_evaluation=lambda step: export(model, tokenizer, args.work / "latest"))  # fmt: skip
+    print(
+        f"{len(corpus):,} sentences, {len(corpus.tokens):,} tokens, vocabulary {len(tokenizer):,}, "
+        f"{parameters:,} parameters, {device}, {autocast_dtype(device) or 'float32'}",
+        flush=True,
+    )
+    log = train(
+        model,
+        corpus,
+        held_out,
+        recipe,
+        len(tokenizer),
+        args.work,
+        text=[p.name for p in args.text],
+        checkpoint_every=args.checkpoint_every,
+        evaluate_every=args.evaluate_every,
+        device=device,
+        on_evaluation=lambda: export(model, tokenizer, args.work / "latest"),
+    )
     log["final"] = {
         m: masked_accuracy(model, held_out, recipe, len(tokenizer), device, m)
         for m in ("character", "word")
     }
     export(model, tokenizer, args.out)
-    summary = {"recipe": asdict(recipe), "text": [p.name for p in args.text], "init": args.init and args.init.name,
-               "sentences": len(corpus), "parameters": parameters, "device": str(device), **log}  # fmt: skip
+    summary = {
+        "recipe": asdict(recipe),
+        "text": [p.name for p in args.text],
+        "init": args.init and args.init.name,
+        "sentences": len(corpus),
+        "parameters": parameters,
+        "device": str(device),
+        **log,
+    }
     (args.work / "log.json").write_text(json.dumps(summary, indent=2) + "\n")
     print(json.dumps({k: v for k, v in summary.items() if k != "evaluations"}, indent=2))
 

@@ -1,0 +1,191 @@
+"""Tables and charts of the benchmark, from its results alone."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from simcse_core.config import PROJECT_ROOT
+from simcse_core.plotting import save_chart, set_style
+from simcse_core.reading import to_markdown
+from simcse_core.results import write_text
+
+_PALETTE = sns.color_palette("colorblind").as_hex()
+COLOURS = {
+    "ours": _PALETTE[0],
+    "ours, bf16": _PALETTE[9],
+    "plain loop": _PALETTE[3],
+    "sentence-transformers": _PALETTE[1],
+    "sentence-transformers, bf16": _PALETTE[8],
+}
+_PART = re.compile(r"(<!-- benchmark -->\n).*?(<!-- end -->)", re.DOTALL)
+_TITLES = {
+    "training": "Training",
+    "evaluation": "Evaluation",
+    "levers": "Training with one lever off",
+}
+_UNITS = {"training": "sentences", "evaluation": "pairs", "levers": "sentences"}
+
+
+def table(result: Mapping[str, Any], part: str) -> pd.DataFrame:
+    """``training``, ``evaluation`` or ``levers`` as people read it."""
+    rows = pd.DataFrame(result[part])
+    who, against = ("lever off", "all on") if part == "levers" else ("competitor", "ours")
+    columns = {
+        "model": rows["model"],
+        "batch": rows["batch_size"],
+        who: rows["competitor"],
+        f"{_UNITS[part]} a second": rows["per_second"].map("{:,.1f}".format),
+        f"time against {against}": rows["times_ours"].map("{:.2f}x".format),
+        "share of the peak": rows["share_of_peak"].map("{:.1%}".format),
+    }
+    for name in ("peak_memory", "peak_device_memory"):
+        if name in rows:
+            columns[name.replace("_", " ")] = rows[name].map(_mebibytes)
+    return pd.DataFrame(columns).set_index("model")
+
+
+def markdown(result: Mapping[str, Any], charts: str | None = None) -> str:
+    """All results as Markdown.
+
+    Args:
+        charts: where the charts lie, relative to the page; None leaves them out.
+    """
+    machine, settings = result["machine"], result["settings"]
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    peaks = [f"{peak / 1e9:,.0f} GFLOP/s in {name}" for name, peak in result["peak"].items()]
+    where = machine.get("gpu") or f"{machine['processor']}, {machine['cores']} cores"
+    parts = [
+        f"{where}, threads: {machine['threads']}; {versions}. Matrix products reach "
+        f"{', '.join(peaks)}. Text: {settings['text']}; medians over {settings['rounds']} rounds."
+    ]
+    for part, title in _TITLES.items():
+        if result[part]:
+            parts.append(f"### {title}")
+            if charts:
+                parts.append(f"![{title}]({charts}/benchmark_{part}.png)")
+            parts.append(to_markdown(table(result, part)))
+    grid = pd.DataFrame(result["grid"]).T.rename_axis("sentences trained")
+    counts = grid.drop(columns="ratio").map("{:,.0f}".format)
+    parts += [
+        "### The report's grid",
+        to_markdown(counts.assign(ratio=grid["ratio"].map("{:.3f}".format))),
+    ]
+    if result["scaling"]:
+        scaling = pd.DataFrame(result["scaling"]["points"]).set_index("sentences")
+        parts += ["### One trajectory at growing numbers of sentences", _scaling_title(result)]
+        if charts:
+            parts.append(f"![Seconds against sentences]({charts}/benchmark_scaling.png)")
+        parts.append(to_markdown(scaling.map("{:,.1f} s".format)))
+    return "\n\n".join(parts)
+
+
+def fill_markdown(page: Path, result: Mapping[str, Any], directory: Path) -> None:
+    """Puts the results between ``<!-- benchmark -->`` and ``<!-- end -->`` of a page.
+
+    Raises:
+        ValueError: the page has no such markers.
+    """
+    text = page.read_text(encoding="utf-8")
+    if not _PART.search(text):
+        raise ValueError(f"{page.name}: has no <!-- benchmark --> ... <!-- end --> to fill")
+    inside = directory.resolve().is_relative_to(PROJECT_ROOT)
+    charts = Path(os.path.relpath(directory.resolve(), page.resolve().parent)).as_posix()
+    filled = markdown(result, charts if inside else None)
+    write_text(page, _PART.sub(lambda part: f"{part[1]}{filled}\n{part[2]}", text))
+
+
+def save_charts(result: Mapping[str, Any], directory: Path) -> None:
+    """Writes ``benchmark_training``, ``_evaluation``, ``_levers`` and ``_scaling`` as PNG."""
+    set_style()
+    for part in _TITLES:
+        if result[part]:
+            save_chart(plot_rates(result, part), directory, f"benchmark_{part}")
+    if result["scaling"]:
+        save_chart(plot_scaling(result), directory, "benchmark_scaling")
+
+
+def plot_rates(result: Mapping[str, Any], part: str) -> Figure:
+    """Bars of a table: a panel for each model and batch size, each bar with its times of ours."""
+    rows = pd.DataFrame(result[part])
+    panels = list(rows.groupby(["model", "batch_size"], sort=False))
+    height = 1.1 + 0.42 * max(len(panel) for _, panel in panels)
+    figure, axes = plt.subplots(
+        -(-len(panels) // 2),
+        min(2, len(panels)),
+        figsize=(6.4 * min(2, len(panels)), height * -(-len(panels) // 2)),
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax in axes.flat[len(panels) :]:
+        ax.set_visible(False)
+    for ax, ((model, batch_size), panel) in zip(axes.flat, panels, strict=False):
+        colours = [COLOURS.get(name, COLOURS["ours"]) for name in panel["competitor"]]
+        low, high = panel["rounds"].map(min), panel["rounds"].map(max)
+        ax.barh(panel["competitor"], panel["per_second"], color=colours)
+        ax.hlines(panel["competitor"], low, high, color="0.3")
+        for y, (rate, times, end) in enumerate(
+            zip(panel["per_second"], panel["times_ours"], high, strict=True)
+        ):
+            said = f"{rate:,.1f}" + (f"  ({times:.1f}x the time)" if y else "")
+            ax.annotate(
+                said, (end, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9
+            )
+        ax.invert_yaxis()
+        batch = "" if part == "evaluation" else f", batch {batch_size}"
+        ax.set(
+            title=f"{model}{batch}",
+            xlabel=f"{_UNITS[part].capitalize()} a second",
+            xlim=(0, 1.75 * high.max()),
+        )
+        ax.grid(visible=False, axis="y")
+    return _captioned(figure, result, "median over rounds, whiskers from slowest to fastest")
+
+
+def plot_scaling(result: Mapping[str, Any]) -> Figure:
+    """Seconds against the number of sentences: one trajectory, and the same points separately."""
+    points = pd.DataFrame(result["scaling"]["points"])
+    figure, ax = plt.subplots(figsize=(6.4, 4.3), layout="constrained")
+    palette = sns.color_palette("colorblind")
+    ax.plot(points["sentences"], points["one trajectory"], "o-", color=palette[0])
+    ax.plot(points["sentences"], points["separate runs so far"], "s--", color=palette[1])
+    for name, y in points.drop(columns="sentences").iloc[-1].items():
+        ax.annotate(
+            str(name),
+            (points["sentences"].iloc[-1], y),
+            xytext=(-10, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+        )
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
+    ax.set(xlabel="Sentences", ylabel="Seconds of training", xlim=(0, None), ylim=(0, None))
+    ax.margins(y=0.12)
+    return _captioned(figure, result, _scaling_title(result))
+
+
+def _scaling_title(result: Mapping[str, Any]) -> str:
+    scaling = result["scaling"]
+    return f"{scaling['model']}, batch {scaling['batch_size']}, a point at each number of sentences"
+
+
+def _captioned(figure: Figure, result: Mapping[str, Any], said: str) -> Figure:
+    machine, text = result["machine"], result["settings"]["text"]
+    where = machine.get("gpu") or machine["processor"]
+    caption = f"{where}, threads: {machine['threads']} · {text}\n{said}"
+    figure.supxlabel(caption, fontsize=7, color="0.35", x=0.01, ha="left")
+    plt.close(figure)
+    return figure
+
+
+def _mebibytes(n: float) -> str:
+    return f"{n / 2**20:,.0f} MiB"
