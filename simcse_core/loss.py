@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def unsup_simcse_loss(embeddings: Tensor, temperature: float = 0.05) -> Tensor:
+def unsup_simcse_loss(
+    embeddings: Tensor, temperature: float = 0.05, same: Tensor | None = None
+) -> Tensor:
     """InfoNCE over two dropout views of each sentence, with 2N-2 in-batch negatives a row.
 
     Cosine similarities of all 2N rows form a 2N x 2N matrix; a row's similarity to itself is
@@ -17,6 +21,7 @@ def unsup_simcse_loss(embeddings: Tensor, temperature: float = 0.05) -> Tensor:
     Args:
         embeddings: (2 * batch, hidden); rows i and i + batch are two views of one sentence.
         temperature: divides the cosines; 0.05 in Gao et al. (2021, Table D.2).
+        same: pairs that are no negatives, as of :func:`same_sentence`: (2 * batch, 2 * batch).
 
     Returns:
         A scalar, the mean over rows. It is exactly 0 for a batch of one, which has no negatives.
@@ -36,6 +41,8 @@ def unsup_simcse_loss(embeddings: Tensor, temperature: float = 0.05) -> Tensor:
     itself = torch.eye(rows, dtype=torch.bool, device=logits.device)
     logits = logits.masked_fill(itself, float("-inf"))
     positive = torch.arange(rows, device=logits.device).roll(rows // 2)  # (2N,)
+    if same is not None:
+        logits = logits.masked_fill(same.to(logits.device), float("-inf"))
     return F.cross_entropy(logits, positive)
 
 
@@ -44,6 +51,7 @@ def sup_simcse_loss(
     positive: Tensor,
     hard_negative: Tensor | None = None,
     temperature: float = 0.05,
+    same: Tensor | None = None,
 ) -> Tensor:
     """InfoNCE over NLI triplets: equation 5 of Gao et al. (2021).
 
@@ -52,6 +60,7 @@ def sup_simcse_loss(
     Args:
         anchor, positive, hard_negative: (batch, hidden) each.
         temperature: divides the cosines.
+        same: candidates that are no negatives, as of :func:`same_triplet`: (batch, 2 * batch).
 
     Returns:
         A scalar, the mean over anchors.
@@ -69,7 +78,43 @@ def sup_simcse_loss(
             )
     candidates = F.normalize(torch.cat(others), dim=-1)  # (N or 2N, hidden)
     logits = F.normalize(anchor, dim=-1) @ candidates.T / temperature  # (N, N or 2N)
+    if same is not None:
+        logits = logits.masked_fill(same.to(logits.device), float("-inf"))
     return F.cross_entropy(logits, torch.arange(anchor.shape[0], device=anchor.device))
+
+
+def same_sentence(sentences: Sequence[str]) -> Tensor | None:
+    """Which views in a batch are of a sentence that stands in it twice: false negatives.
+
+    Returns:
+        bool, (2 * batch, 2 * batch), False for a row's own positive; None for unique sentences.
+    """
+    if len(set(sentences)) == len(sentences):
+        return None
+    equal = _equal(sentences, sentences)  # (N, N)
+    equal.fill_diagonal_(False)  # a row and its other view
+    return equal.repeat(2, 2)
+
+
+def same_triplet(
+    anchor: Sequence[str], positive: Sequence[str], hard_negative: Sequence[str]
+) -> Tensor | None:
+    """Which candidates of a batch of triplets are an anchor itself or a positive of it.
+
+    Returns:
+        bool, (batch, 2 * batch), False for an anchor's own positive; None where there is none.
+    """
+    candidates = [*positive, *hard_negative]
+    of_equal_anchors = _equal(anchor, anchor).float() @ _equal(positive, candidates).float()
+    same = (of_equal_anchors > 0) | _equal(anchor, candidates)  # (N, 2N)
+    same.fill_diagonal_(False)
+    return same if same.any() else None
+
+
+def _equal(rows: Sequence[str], columns: Sequence[str]) -> Tensor:
+    number = {sentence: i for i, sentence in enumerate(dict.fromkeys([*rows, *columns]))}
+    ids = [torch.tensor([number[sentence] for sentence in part]) for part in (rows, columns)]
+    return ids[0][:, None] == ids[1][None, :]
 
 
 def _check_temperature(temperature: float) -> None:

@@ -8,13 +8,16 @@ import json
 import math
 import os
 import platform
+import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from simcse_core.config import PROJECT_ROOT
 
@@ -32,10 +35,17 @@ COLUMNS = [
     "value",
     "ci_low",
     "ci_high",
+    "missing",  # why there is no value; empty where there is one
+    "cosines",  # of the pairs behind a Spearman, packed by evaluation; kept, but not in tables
 ]
 # A column without any value would come back from JSON as objects.
-_FLOATS = dict.fromkeys(("epoch", "value", "ci_low", "ci_high"), "float64")
-_NUMBER_MAKERS = ("torch", "transformers", "numpy", "scipy", "scikit-learn")
+_TYPES = dict.fromkeys(("epoch", "value", "ci_low", "ci_high"), "float64") | dict.fromkeys(
+    ("missing", "cosines"), "str"
+)
+_NUMBER_MAKERS = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "jieba")
+# What only runs, draws or tells; what hub fetches is stamped by its content.
+_NUMBERLESS = {"__init__", "claims", "hub", "plotting", "reading", "study", "summary"}
+_HELD = "SIMCSE_HELD_FOLDER"  # tells a study's kernels that the folder is held for them
 
 
 def tidy(frame: pd.DataFrame, **fixed: str | float) -> pd.DataFrame:
@@ -64,12 +74,47 @@ def run_provenance(**parts: object) -> dict[str, Any]:
 
 @cache
 def code_fingerprint() -> str:
-    """First 12 hex digits of SHA-256 over this package's modules, drawing and running left out."""
+    """First 12 hex digits of SHA-256 over the modules of this package that decide a number."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem not in {"plotting", "study", "summary"}:
+        if path.stem not in _NUMBERLESS:
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+class FolderInUseError(RuntimeError):
+    """Another run works in the output folder; the message names it."""
+
+
+@contextmanager
+def only_run(directory: Path) -> Iterator[None]:
+    """Holds an output folder for one run at a time; what a killed process held is free.
+
+    A study holds its folder from first to last; its notebooks go in with it.
+
+    Raises:
+        FolderInUseError: another run holds it.
+    """
+    directory = directory.resolve()
+    if os.environ.get(_HELD) == str(directory):
+        yield
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / ".lock"
+    try:
+        lock = FileLock(path).acquire(timeout=0)
+    except Timeout as error:
+        raise FolderInUseError(
+            f"output_dir: {directory} is in use by {path.read_text(encoding='utf-8')}; wait for "
+            "it, stop it, or name another folder"
+        ) from error
+    with lock:
+        path.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        os.environ[_HELD] = str(directory)
+        try:
+            yield
+        finally:
+            os.environ.pop(_HELD, None)
 
 
 def stored(
@@ -84,15 +129,31 @@ def stored(
     afresh, and what changed is printed.
     """
     path = directory / "cells" / f"{name}.json"
-    if path.is_file():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        changed = _changes(kept["provenance"], dict(provenance))
-        if not changed:
-            return _frame(kept["rows"])
-        print(f"{name}: computed afresh, because {', '.join(changed)} changed")
-    rows = _records(compute())
-    write_json(path, {"provenance": dict(provenance), "rows": rows})
+    if kept := read_kept(path, provenance):
+        return _frame(kept["rows"])
+    with only_run(directory):
+        rows = _records(compute())
+        write_json(path, {"provenance": dict(provenance), "rows": rows})
     return _frame(rows)
+
+
+def read_kept(path: Path, provenance: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a JSON file keeps if it is of this provenance; if not, None, and the reason is printed.
+
+    Without a file there is nothing to say.
+    """
+    if not path.is_file():
+        return None
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        changed = changes(kept["provenance"], provenance)
+    except (ValueError, TypeError, KeyError) as error:
+        print(f"{path}: damaged ({error!r}); computed afresh")
+        return None
+    if changed:
+        print(f"{path.stem}: computed afresh, because {', '.join(changed)} changed")
+        return None
+    return kept
 
 
 def read_table(directory: Path, name: str, made_by: str, dataset: str) -> pd.DataFrame:
@@ -115,8 +176,9 @@ def read_table(directory: Path, name: str, made_by: str, dataset: str) -> pd.Dat
 def write_table(
     directory: Path, name: str, frame: pd.DataFrame, provenance: Mapping[str, Any]
 ) -> Path:
-    """Writes a table as CSV and, beside it, what it was made from as JSON."""
+    """Writes a table as CSV, without the cosines; beside it, what it was made from as JSON."""
     path = directory / f"{name}.csv"
+    frame = frame.drop(columns="cosines", errors="ignore")
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
     write_json(
         directory / f"{name}.json",
@@ -136,12 +198,19 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file, whole or not at all: a temporary file, fsync, rename."""
+    """Writes a file, whole or not at all."""
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to that appears under ``path`` when all of it is written, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
@@ -151,8 +220,13 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The names of the parts in which two provenances differ."""
+    return sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+
+
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(rows).reindex(columns=COLUMNS).astype(_FLOATS)
+    return pd.DataFrame(rows).reindex(columns=COLUMNS).astype(_TYPES)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -166,7 +240,3 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _plain(value: Any) -> Any:
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    return sorted(key for key in {*old, *new} if old.get(key) != new.get(key))

@@ -6,6 +6,7 @@ import copy
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from simcse_core.config import TrainConfig
+from simcse_core.checkpoint import Checkpoint
+from simcse_core.config import Precision, TrainConfig
 from simcse_core.data import NliTriplets
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.loss import sup_simcse_loss, unsup_simcse_loss
+from simcse_core.loss import same_sentence, same_triplet, sup_simcse_loss, unsup_simcse_loss
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +30,13 @@ BatchLoss = Callable[[Sequence[int]], Tensor]
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the message says why and what to change."""
+    """Training cannot go on; the message says why and what to change.
+
+    Attributes:
+        measured: the rows of the points that were measured before.
+    """
+
+    measured: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ def train_simcse(
     measure_at: Sequence[int] = (),
     measure: Measure | None = None,
     progress: bool = False,
+    checkpoint: Checkpoint | None = None,
 ) -> pd.DataFrame:
     """Trains an encoder in place by unsupervised SimCSE (Gao et al., 2021).
 
@@ -57,6 +66,9 @@ def train_simcse(
     depends on the total length makes prefixes unequal; the points are then trained separately, and
     a warning says so.
 
+    A sentence that stands twice in a batch is no negative of itself: such pairs are left out of the
+    loss.
+
     Args:
         encoder: trained in place; its two dropout probabilities are set to ``config.dropout``.
         sentences: training order; :func:`simcse_core.sample_sentences` gives nested samples.
@@ -65,25 +77,30 @@ def train_simcse(
             point in the first epoch, ``k * len(sentences)`` the end of epoch k.
         measure: called with the encoder at each point; returns a row or a list of rows.
         progress: shows a progress bar.
+        checkpoint: keeps points and state on the way. A run that was broken off goes on from there
+            and ends with the same bits as one that was not; the caller removes it.
 
     Returns:
         The rows of ``measure`` with ``sentences_seen``, ``epoch`` and the training ``loss`` of the
         last step, in order of ``measure_at``.
 
     Raises:
-        ValueError: fewer than two sentences, or a point beyond the run.
+        ValueError: fewer than two sentences or in a batch, or a point beyond the run.
         TrainingError: the loss is not finite.
     """
     if len(sentences) < 2:
         raise ValueError(f"sentences: at least 2 are needed for a negative, got {len(sentences)}")
+    if config.batch_size < 2:
+        raise ValueError("batch_size: unsupervised SimCSE needs at least 2, for a negative; got 1")
     rows = encoder.tokenize(sentences)
 
     def batch_loss(batch: Sequence[int]) -> Tensor:
         views = [rows[i] for i in batch] * 2  # rows i and i + batch are two views
-        return unsup_simcse_loss(encoder.embed(views), config.temperature)
+        same = same_sentence([sentences[i] for i in batch])
+        return unsup_simcse_loss(encoder.embed(views), config.temperature, same)
 
     # A sentence alone has no negatives: its loss is 0, and a step would only apply weight decay.
-    run = _Trajectory(encoder, len(sentences), batch_loss, config, measure, progress, smallest=2)
+    run = _Trajectory(encoder, len(sentences), batch_loss, config, measure, progress, checkpoint, 2)
     return _run(run, measure_at)
 
 
@@ -94,23 +111,24 @@ def train_sup_simcse(
     measure_at: Sequence[int] = (),
     measure: Measure | None = None,
     progress: bool = False,
+    checkpoint: Checkpoint | None = None,
 ) -> pd.DataFrame:
     """Trains an encoder in place by supervised SimCSE on NLI triplets with hard negatives.
 
-    The same trajectory as :func:`train_simcse`, over triplets instead of sentences.
+    The same trajectory as :func:`train_simcse`, over triplets instead of sentences. Another row's
+    sentence that is this anchor or one of its positives is left out of the loss too.
     """
-    parts = [
-        encoder.tokenize(column)
-        for column in (triplets.anchor, triplets.positive, triplets.hard_negative)
-    ]
+    columns = (triplets.anchor, triplets.positive, triplets.hard_negative)
+    parts = [encoder.tokenize(column) for column in columns]
 
     def batch_loss(batch: Sequence[int]) -> Tensor:
         views = [part[i] for part in parts for i in batch]
         embeddings = encoder.embed(views)
         anchor, positive, hard_negative = embeddings.chunk(3)
-        return sup_simcse_loss(anchor, positive, hard_negative, config.temperature)
+        same = same_triplet(*([column[i] for i in batch] for column in columns))
+        return sup_simcse_loss(anchor, positive, hard_negative, config.temperature, same)
 
-    run = _Trajectory(encoder, len(triplets), batch_loss, config, measure, progress, smallest=1)
+    run = _Trajectory(encoder, len(triplets), batch_loss, config, measure, progress, checkpoint, 1)
     return _run(run, measure_at)
 
 
@@ -123,19 +141,24 @@ def _run(run: _Trajectory, measure_at: Sequence[int]) -> pd.DataFrame:
             f"{config.num_epochs} epoch(s), got {points[0]:,} to {points[-1]:,}"
         )
     run.encoder.set_dropout(config.dropout)
+    run.encoder.precision = Precision(config.precision)
     # Measuring must not disturb the caller's random numbers, nor they the training.
     with torch.random.fork_rng(devices=_cuda_devices(run.encoder)):
-        if config.schedule == "constant" or not [p for p in points if 0 < p < total]:
-            frame = run.to_end(points, total)
-        else:
-            logger.warning(
-                "a %s schedule makes shared prefixes unequal: %d points are trained separately",
-                config.schedule,
-                len(points),
-            )
-            frame = run.separately(points, total)
+        try:
+            if config.schedule == "constant" or not [p for p in points if 0 < p < total]:
+                run.to_end(points, total)
+            else:
+                logger.warning(
+                    "a %s schedule makes shared prefixes unequal: %d points are trained separately",
+                    config.schedule,
+                    len(points),
+                )
+                run.separately(points, total)
+        except TrainingError as error:
+            error.measured = run.rows()
+            raise
     run.encoder.model.eval()
-    return frame
+    return pd.DataFrame(run.rows())
 
 
 class _Trajectory:
@@ -149,11 +172,13 @@ class _Trajectory:
         config: TrainConfig,
         measure: Measure | None,
         progress: bool,
+        checkpoint: Checkpoint | None,
         smallest: int,
     ) -> None:
         self.encoder, self.n, self.config = encoder, n, config
         self.smallest = smallest  # rows below which a batch is not stepped
         self.batch_loss, self.measure, self.progress = batch_loss, measure, progress
+        self.checkpoint = checkpoint
         self.optimizer = torch.optim.AdamW(
             encoder.model.parameters(),
             lr=config.learning_rate,
@@ -161,38 +186,66 @@ class _Trajectory:
             fused=True,
         )
         self.loss = float("nan")
+        self.measured: dict[int, list[dict[str, Any]]] = {}
 
-    def to_end(self, points: Sequence[int], total: int) -> pd.DataFrame:
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of all measured points, in their order."""
+        return [row for point in sorted(self.measured) for row in self.measured[point]]
+
+    def to_end(self, points: Sequence[int], total: int) -> None:
         """Trains to ``total`` sentences, measuring at the points on the way."""
-        frames = [self._measure(0)] if 0 in points else []
-        pending = [point for point in points if point > 0]
+        pending = [point for point in points if not self._measured_before(point)]
+        done, start = self._resume(pending, total)
+        if pending and pending[0] == 0:
+            self._measure(pending.pop(0))
         with tqdm(
+            initial=start,
             total=total,
             desc=f"SimCSE on {self.encoder.name}",
             unit="sentence",
             disable=not self.progress,
         ) as bar:
-            start = 0
-            for step, batch in enumerate(self._batches(total)):
+            for step, batch in islice(enumerate(self._batches(total)), done, None):
                 while pending and pending[0] < batch.end:
-                    frames.append(
-                        self._measure_on_branch(step, batch, start, pending.pop(0), total)
-                    )
+                    self._measure_on_branch(step, batch, start, pending.pop(0), total)
                 self._step(step, batch, total)
                 if pending and pending[0] == batch.end:
-                    frames.append(self._measure(pending.pop(0)))
+                    self._measure(pending.pop(0))
                 bar.update(batch.end - start)
                 start = batch.end
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+                self._save(step + 1, start, total)
 
-    def separately(self, points: Sequence[int], total: int) -> pd.DataFrame:
+    def separately(self, points: Sequence[int], total: int) -> None:
         """Trains each point from the start as a run of its own, the full run last."""
         start = self._state()
-        frames = []
         for end in [point for point in points if point < total] + [total]:
-            self._restore(start)
-            frames.append(self.to_end([end] if end in points else [], end))
-        return pd.concat(frames, ignore_index=True)
+            if end == total or not self._measured_before(end):
+                self._restore(start)
+                self.to_end([end] if end in points else [], end)
+
+    def _measured_before(self, point: int) -> bool:
+        """Takes over the rows of a point that a run broken off has measured."""
+        rows = self.checkpoint.measured(point) if self.checkpoint else None
+        if rows is not None:
+            self.measured[point] = rows
+        return rows is not None
+
+    def _resume(self, pending: Sequence[int], total: int) -> tuple[int, int]:
+        """Goes back to the saved state if it leads to the pending points.
+
+        Returns:
+            The number of steps and of sentences that are behind it; 0 and 0 without a state.
+        """
+        saved = self.checkpoint.state() if self.checkpoint else None
+        if not saved or saved["total"] != total or (pending and pending[0] <= saved["seen"]):
+            return 0, 0
+        self._restore(saved)
+        return saved["step"], saved["seen"]
+
+    def _save(self, step: int, seen: int, total: int) -> None:
+        if self.checkpoint:
+            place = {"step": step, "seen": seen, "total": total}
+            self.checkpoint.save(lambda: place | self._references())
 
     def _batches(self, total: int) -> Iterator[_Batch]:
         """Batches in training order; an epoch ends with a short batch, and so does the run."""
@@ -229,28 +282,35 @@ class _Trajectory:
 
     def _measure_on_branch(
         self, step: int, batch: _Batch, start: int, point: int, total: int
-    ) -> pd.DataFrame:
-        state, loss = self._state(), self.loss
+    ) -> None:
+        state = self._state()
         self._step(step, replace(batch, rows=batch.rows[: point - start], end=point), total)
-        frame = self._measure(point)
+        self._measure(point)
         self._restore(state)
-        self.loss = loss
-        return frame
 
-    def _measure(self, point: int) -> pd.DataFrame:
+    def _measure(self, point: int) -> None:
         self.encoder.model.eval()
         rows = self.measure(self.encoder) if self.measure else {}
         fixed = {"sentences_seen": point, "epoch": point / self.n, "loss": self.loss}
-        return pd.DataFrame([fixed | row for row in (rows if isinstance(rows, list) else [rows])])
+        found = [fixed | row for row in (rows if isinstance(rows, list) else [rows])]
+        self.measured[point] = found
+        if self.checkpoint:
+            self.checkpoint.record(point, found)
 
     def _state(self) -> dict[str, Any]:
-        return copy.deepcopy(
-            {"model": self.encoder.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-        )
+        return copy.deepcopy(self._references())
+
+    def _references(self) -> dict[str, Any]:
+        return {
+            "model": self.encoder.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "loss": self.loss,
+        }
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.encoder.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self.loss = state["loss"]
 
 
 def _step_seed(seed: int, step: int) -> int:

@@ -58,7 +58,7 @@ def test_tidy_has_the_columns_of_the_design_in_order() -> None:
     table = tidy(pd.DataFrame({"value": [1.0], "other": [2]}), seed=3)
     labels = ["experiment", "encoder", "method", "pooling", "n_train", "epoch", "seed"]
     numbers = ["dataset", "split", "metric", "value", "ci_low", "ci_high"]
-    assert list(table) == [*labels, *numbers]
+    assert list(table) == [*labels, *numbers, "missing", "cosines"]
     assert (table.loc[0, "value"], table.loc[0, "seed"]) == (1.0, 3)
     assert pd.isna(table.loc[0, "encoder"])
 
@@ -197,7 +197,7 @@ def test_a_table_is_read_back_to_the_last_bit(tmp_path: Path) -> None:
     write_table(tmp_path, "table", frame(values), {})
     table = read_table(tmp_path, "table", "01_baselines", "data")
     assert table["value"].to_numpy().tobytes() == np.array(values).tobytes()
-    assert list(table) == COLUMNS
+    assert list(table) == COLUMNS[:-1]  # cosines are kept, but are no part of a table
     assert set(table["encoder"]) == {"none"}  # a name, not a missing value
 
 

@@ -309,11 +309,13 @@ def test_a_sentence_alone_in_its_batch_changes_nothing(load: Load) -> None:
     assert same_bits(weights(four), weights(five))
 
 
-def test_batches_of_one_change_nothing(load: Load) -> None:
+def test_batches_of_one_are_refused_where_only_the_batch_gives_negatives(load: Load) -> None:
     encoder = load()
-    frame = train_simcse(encoder, TEXTS[:3], config(batch_size=1), [3])
+    with pytest.raises(ValueError, match="batch_size: unsupervised SimCSE needs at least 2"):
+        train_simcse(encoder, TEXTS[:3], config(batch_size=1), [3])
     assert same_bits(weights(encoder), weights(load()))
-    assert np.isnan(frame["loss"][0])
+    train_sup_simcse(encoder, triplets(3), config(batch_size=1))
+    assert not same_bits(weights(encoder), weights(load()))
 
 
 def test_a_triplet_alone_in_its_batch_still_has_its_hard_negative(load: Load) -> None:

@@ -1,0 +1,220 @@
+"""A run broken off anywhere and started again ends as one that was left alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import SENTENCES
+from pandas.testing import assert_frame_equal
+
+from simcse_core import NliTriplets, SentenceEncoder, TrainConfig, checkpoint, train_simcse
+from simcse_core.checkpoint import Checkpoint
+from simcse_core.training import train_sup_simcse
+
+Load = Callable[..., SentenceEncoder]
+CONFIG = TrainConfig(batch_size=4, learning_rate=1e-3, dropout=0.1, seed=3, num_epochs=2)
+POINTS = [0, 2, 4, 7, 13, 20, 26]
+STAMP = {"seed": 3}
+TRIPLETS = NliTriplets(*(list(SENTENCES[start : start + 13]) for start in (0, 13, 26)))
+
+
+class BrokenOff(BaseException):
+    """In the place of a kill; no except clause of the package may stop it."""
+
+
+class Measure:
+    """Measures bits of the encoder; breaks off after the given number of measurements."""
+
+    def __init__(self, breaks_after: int = 10**9) -> None:
+        self.left, self.calls = breaks_after, 0
+
+    def __call__(self, encoder: SentenceEncoder) -> list[dict[str, Any]]:
+        if self.calls == self.left:
+            raise BrokenOff
+        self.calls += 1
+        vector = encoder.encode(SENTENCES[40:42])
+        return [{"value": float(row[0]), "none": math.nan} for row in vector]
+
+
+def train(
+    encoder: SentenceEncoder, kind: str, config: TrainConfig, measure: Measure, *rest: Any
+) -> pd.DataFrame:
+    if kind == "supervised":
+        return train_sup_simcse(encoder, TRIPLETS, config, POINTS, measure, False, *rest)
+    return train_simcse(encoder, SENTENCES[:13], config, POINTS, measure, False, *rest)
+
+
+def same_weights(one: SentenceEncoder, other: SentenceEncoder) -> bool:
+    states = one.model.state_dict(), other.model.state_dict()
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.fixture
+def saves_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``seconds`` 0, however long a save takes."""
+    monkeypatch.setattr(checkpoint, "PAUSE_PER_SAVE", 0)
+
+
+@pytest.mark.usefixtures("saves_every_step")
+@pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["state at every step", "points alone"])
+@pytest.mark.parametrize("schedule", ["constant", "linear"])
+@pytest.mark.parametrize("kind", ["unsupervised", "supervised"])
+def test_a_run_broken_off_at_every_point_ends_with_the_same_bits(
+    load: Load, tmp_path: Path, kind: str, schedule: str, seconds: float
+) -> None:
+    config = replace(CONFIG, schedule=schedule)
+    undisturbed = load()
+    expected = train(undisturbed, kind, config, Measure())
+    measured = 0
+    for _ in POINTS:  # measures one point, then is broken off at the next
+        measure = Measure(breaks_after=1)
+        with suppress(BrokenOff):  # the last one comes through
+            train(load(), kind, config, measure, Checkpoint(tmp_path, STAMP, seconds))
+        measured += measure.calls
+    resumed, measure = load(), Measure()
+    found = train(resumed, kind, config, measure, Checkpoint(tmp_path, STAMP, seconds))
+    assert (measured, measure.calls) == (len(POINTS), 0)
+    assert_frame_equal(found, expected, check_exact=True)
+    assert same_weights(resumed, undisturbed)
+
+
+def steps_taken(monkeypatch: pytest.MonkeyPatch, breaks_after: int = 10**9) -> list[int]:
+    """Counts optimizer steps from now on, and breaks off after so many."""
+    taken: list[int] = []
+    step = torch.optim.AdamW.step
+
+    def counted(self: torch.optim.AdamW, *args: Any) -> Any:
+        if len(taken) == breaks_after:
+            raise BrokenOff
+        taken.append(1)
+        return step(self, *args)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", counted)
+    return taken
+
+
+@pytest.mark.usefixtures("saves_every_step")
+@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+def test_a_run_broken_off_between_points_takes_no_step_twice(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    undisturbed = load()
+    expected = train_simcse(undisturbed, SENTENCES[:13], CONFIG, [26], Measure())
+
+    def run(encoder: SentenceEncoder) -> pd.DataFrame:
+        kept = Checkpoint(tmp_path, STAMP, 0.0)
+        return train_simcse(encoder, SENTENCES[:13], CONFIG, [26], Measure(), checkpoint=kept)
+
+    with monkeypatch.context() as patch:
+        steps_taken(patch, steps)
+        with pytest.raises(BrokenOff):
+            run(load())
+    resumed, taken = load(), steps_taken(monkeypatch)
+    found = run(resumed)
+    assert len(taken) == 6 - steps  # three an epoch: the batch of one is not stepped
+    assert_frame_equal(found, expected, check_exact=True)
+    assert same_weights(resumed, undisturbed)
+
+
+# --- whose it is -----------------------------------------------------------------------------
+
+
+def saved(folder: Path) -> Checkpoint:
+    """A checkpoint with one point and one state."""
+    kept = Checkpoint(folder, STAMP, 0.0)
+    kept.record(2, [{"value": 0.1 + 0.2, "none": math.nan, "n": np.int64(3)}])
+    kept.save(lambda: {"step": 5, "model": {"weight": torch.tensor([1 / 3])}})
+    return kept
+
+
+def test_a_checkpoint_gives_back_what_it_was_given(tmp_path: Path) -> None:
+    saved(tmp_path / "run")
+    again = Checkpoint(tmp_path / "run", STAMP)
+    (row,) = again.measured(2) or []
+    assert (row["value"], row["n"]) == (0.1 + 0.2, 3)
+    assert math.isnan(row["none"])
+    assert again.measured(3) is None
+    state = again.state() or {}
+    assert (state["step"], state["model"]["weight"]) == (5, torch.tensor([1 / 3]))
+
+
+def test_what_another_provenance_left_is_not_used_and_the_reason_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved(tmp_path / "run")
+    other = Checkpoint(tmp_path / "run", {"seed": 4})
+    assert (other.measured(2), other.state()) == (None, None)
+    assert "because seed changed" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("lost", ["points.json", "state.pt"])
+@pytest.mark.parametrize("content", [b"", b"{", b"PK\x03\x04", b"[1]"])
+def test_a_damaged_file_is_left_aside_and_the_reason_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lost: str, content: bytes
+) -> None:
+    saved(tmp_path)
+    (tmp_path / lost).write_bytes(content)
+    again = Checkpoint(tmp_path, STAMP)
+    assert again.state() is None
+    assert (again.measured(2) is None) is (lost == "points.json")
+    assert lost in capsys.readouterr().out
+
+
+def test_a_state_whose_points_are_lost_is_not_used(tmp_path: Path) -> None:
+    saved(tmp_path)
+    (tmp_path / "points.json").unlink()
+    assert Checkpoint(tmp_path, STAMP).state() is None
+
+
+def test_a_state_that_could_run_code_is_not_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved(tmp_path)
+    torch.save({"step": tmp_path}, tmp_path / "state.pt")  # a class, so it needs code
+    assert Checkpoint(tmp_path, STAMP).state() is None
+    assert "cannot be read" in capsys.readouterr().out
+
+
+def test_a_removed_checkpoint_leaves_nothing(tmp_path: Path) -> None:
+    saved(tmp_path / "run").remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_write_that_was_killed_leaves_no_litter_after_the_next_start(tmp_path: Path) -> None:
+    saved(tmp_path)
+    (tmp_path / ".state.pt.abc").write_bytes(b"half")
+    Checkpoint(tmp_path, STAMP)
+    assert {path.name for path in tmp_path.iterdir()} == {"points.json", "state.pt"}
+
+
+def test_a_slow_save_is_made_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    kept, saves = Checkpoint(tmp_path, STAMP, 30.0), []
+
+    def state() -> dict[str, Any]:
+        saves.append(now[0])
+        now[0] += 10  # a save takes ten seconds
+        return {}
+
+    for second in range(0, 1000, 5):
+        now[0] = max(now[0], float(second))
+        kept.save(state)
+    assert saves == [30.0, 240.0, 450.0, 660.0, 870.0]  # one part in twenty
+
+
+def test_points_are_kept_as_text(tmp_path: Path) -> None:
+    saved(tmp_path)
+    kept = json.loads((tmp_path / "points.json").read_text(encoding="utf-8"))
+    assert kept["provenance"] == STAMP
