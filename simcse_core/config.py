@@ -32,6 +32,24 @@ class Pooling(StrEnum):
         raise ValueError(f"pooling: unknown value {value!r}; use one of: {known}")
 
 
+class Precision(StrEnum):
+    """In what the matrix products of a training step are computed; all else is float32.
+
+    ``float32``: everywhere the same. ``bfloat16``: autocast to it. ``auto``: ``bfloat16`` where the
+    CPU or GPU multiplies it in hardware, ``float32`` elsewhere, so that results depend on the
+    machine.
+    """
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    AUTO = "auto"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Precision:
+        known = ", ".join(member.value for member in cls)
+        raise ValueError(f"precision: unknown value {value!r}; use one of: {known}")
+
+
 def _check(name: str, value: object, accepts: Callable[[float], bool], wanted: str) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or not accepts(value):  # type: ignore[arg-type]
@@ -61,6 +79,8 @@ class TrainConfig:
     # "constant" as in that family of scripts; "linear" decays to zero over the whole run, as the
     # transformers Trainer used by Gao et al. (2021) does.
     schedule: str = "constant"
+    # As the report's family of scripts; the other values are faster on hardware made for them.
+    precision: str = Precision.FLOAT32.value
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "num_epochs"):
@@ -77,6 +97,7 @@ class TrainConfig:
         _check("weight_decay", self.weight_decay, lambda v: v >= 0, ">= 0")
         if self.schedule not in ("constant", "linear"):
             raise ValueError(f"schedule: must be 'constant' or 'linear', got {self.schedule!r}")
+        Precision(self.precision)
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, object]) -> TrainConfig:

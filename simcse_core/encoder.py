@@ -15,7 +15,14 @@ from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from simcse_core.config import ASSETS, BUNDLED_ENCODERS, Pooling, encoder_settings
+from simcse_core.config import (
+    ASSETS,
+    BUNDLED_ENCODERS,
+    Pooling,
+    Precision,
+    encoder_settings,
+)
+from simcse_core.dropout import replace_dropout
 from simcse_core.hub import fetch_encoder
 from simcse_core.packing import Group, can_pack, max_tokens, packed_forward, padded_forward
 
@@ -61,8 +68,11 @@ class SentenceEncoder:
                 f"pooling: {name} has no pooler layer; use cls, mean or first-last-mean"
             )
         self.fingerprint = _fingerprint(model)
+        replace_dropout(model)
         # Off, every batch is padded to its longest row; for models that packing does not know, too.
         self.packing = can_pack(model)
+        # Of the forward in training; encode() is always float32. See has_bf16 for "auto".
+        self.precision = Precision.FLOAT32
         self._token_cache: dict[str, list[int]] = {}
 
     @classmethod
@@ -128,11 +138,16 @@ class SentenceEncoder:
         """One forward over rows of token ids, without padding where the model allows it.
 
         Follows the model's mode: dropout in training, none in evaluation; gradients as set outside.
+        Matrix products have the encoder's ``precision``; weights stay float32.
 
         Returns:
-            Embeddings of shape (rows, hidden).
+            float32 embeddings of shape (rows, hidden).
         """
-        return self._forward(token_ids, [self.pooling])[0]
+        in_bf16 = self.precision is Precision.BFLOAT16 or (
+            self.precision is Precision.AUTO and has_bf16(self.device)
+        )
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bf16):
+            return self._forward(token_ids, [self.pooling])[0].float()
 
     def encode(self, sentences: Sequence[str], progress: bool = False) -> np.ndarray:
         """Embeds sentences without dropout, in length order, each unique sentence once.
@@ -172,6 +187,29 @@ class SentenceEncoder:
         picked = vectors[:, [index[sentence] for sentence in sentences]]
         return dict(zip(poolings, picked, strict=True))
 
+    @torch.no_grad()
+    def encode_tokens(self, sentences: Sequence[str]) -> list[np.ndarray]:
+        """The last layer's vector of every token, special tokens included, without dropout.
+
+        Returns:
+            A float32 array of shape (length, hidden) for each sentence, tokens as in ``tokenize``.
+        """
+        rows = self.tokenize(sentences)
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        forward = packed_forward if self.packing else padded_forward
+        vectors: list[np.ndarray] = [np.empty(0)] * len(rows)
+        training = self.model.training
+        self.model.eval()
+        try:
+            for batch in _token_batches(order, rows):
+                for group in forward(self.model, [rows[i] for i in batch]):
+                    states = group.last_hidden_state.float().cpu().numpy()
+                    for i, state in zip([batch[row] for row in group.rows], states, strict=True):
+                        vectors[i] = state[: len(rows[i])]
+        finally:
+            self.model.train(training)
+        return vectors
+
     def poolings(self) -> list[Pooling]:
         """The poolings this encoder has: all, or all but the pooler."""
         has_pooler = getattr(self.model, "pooler", None) is not None
@@ -198,6 +236,14 @@ class SentenceEncoder:
         """Writes config, safetensors weights and tokenizer; transformers alone loads them back."""
         self.model.save_pretrained(directory, safe_serialization=True)
         self.tokenizer.save_pretrained(directory)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a GPU or CPU multiplies bfloat16 in hardware; without, it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    able = torch.cpu.get_capabilities()
+    return device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def pool(group: Group, pooling: Pooling) -> Tensor:

@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from simcse_core.dropout import dropout
+
 # Groups by length of a padded batch: most of the padding goes with four, little more with eight.
 PADDED_GROUPS = 4
 # Families that share BERT's layers; in RoBERTa's line positions are counted from the padding id on.
@@ -130,16 +132,25 @@ def _layer(layer: Any, hidden: Tensor, shapes: Sequence[tuple[int, int]]) -> Ten
 
 def _attend(attention: Any, hidden: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
     """Self-attention within each sentence, (tokens, hidden)."""
-    heads = attention.num_attention_heads
-    dropout = attention.dropout.p if attention.training else 0.0
+    heads, size = attention.num_attention_heads, attention.attention_head_size
+    p = attention.dropout.p if attention.training else 0.0
+    projections = (attention.query, attention.key, attention.value)
+    weight = torch.cat([projection.weight for projection in projections])
+    bias = torch.cat([projection.bias for projection in projections])
+    projected = F.linear(hidden, weight, bias)  # (tokens, 3 * hidden)
     sizes = [n * length for n, length in shapes]
-    queries, keys, values = (
-        project(hidden).split(sizes)
-        for project in (attention.query, attention.key, attention.value)
-    )
     contexts = []
-    for (n, length), *parts in zip(shapes, queries, keys, values, strict=True):
-        q, k, v = (part.view(n, length, heads, -1).transpose(1, 2) for part in parts)
-        context = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
-        contexts.append(context.transpose(1, 2).reshape(n * length, -1))
+    for (n, length), tokens in zip(shapes, projected.split(sizes), strict=True):
+        projected_to = tokens.view(n, length, 3, heads, size).permute(2, 0, 3, 1, 4)
+        query, key, value = projected_to.contiguous()  # (n, heads, length, size) each
+        context = _weighted_values(query, key, value, p)
+        contexts.append(context.transpose(1, 2).reshape(n * length, heads * size))
     return torch.cat(contexts)
+
+
+def _weighted_values(query: Tensor, key: Tensor, value: Tensor, p: float) -> Tensor:
+    """Scaled dot-product attention with dropout of the weights, (n, heads, length, size)."""
+    if p == 0.0:
+        return F.scaled_dot_product_attention(query, key, value)
+    scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+    return dropout(scores.softmax(dim=-1), p) @ value

@@ -42,6 +42,7 @@ def test_defaults_are_the_settings_of_the_report() -> None:
         ("dropout", -0.1),
         ("weight_decay", -0.01),
         ("schedule", "cosine"),
+        ("precision", "bf16"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(name: str, value: object) -> None:

@@ -18,7 +18,8 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM
 import simcse_core.encoder
 import simcse_core.packing
 from simcse_core import SentenceEncoder
-from simcse_core.encoder import EncoderError, locate_encoder
+from simcse_core.config import Precision
+from simcse_core.encoder import EncoderError, has_bf16, locate_encoder
 
 Load = Callable[..., SentenceEncoder]
 Dirs = Callable[[str], Path]
@@ -505,3 +506,49 @@ def test_a_checkpoint_without_pooler_has_one_fingerprint(masked_language_model: 
 def test_a_checkpoint_without_pooler_refuses_that_pooling(masked_language_model: Path) -> None:
     with pytest.raises(EncoderError, match=r"pooling: .* no pooler"):
         SentenceEncoder.from_pretrained(masked_language_model, "pooler", 32)
+
+
+# --- precision -------------------------------------------------------------------------------
+
+
+def embedded_in(load: Load, precision: Precision) -> tuple[Tensor, Tensor]:
+    """Embeddings without dropout, and the gradient of the word embeddings."""
+    encoder = load("mean")
+    encoder.precision = precision
+    vectors = encoder.embed(encoder.tokenize(SENTENCES[:9]))
+    vectors.pow(2).sum().backward()
+    return vectors.detach(), encoder.model.embeddings.word_embeddings.weight.grad
+
+
+def test_bfloat16_is_close_to_float32_on_any_machine(load: Load) -> None:
+    exact, exact_gradient = embedded_in(load, Precision.FLOAT32)
+    rounded, gradient = embedded_in(load, Precision.BFLOAT16)
+    assert rounded.dtype == gradient.dtype == torch.float32
+    # bfloat16 has 8 bits of mantissa.
+    torch.testing.assert_close(rounded, exact, rtol=0, atol=0.05 * exact.abs().max().item())
+    assert not torch.equal(rounded, exact)
+    assert torch.cosine_similarity(gradient.flatten(), exact_gradient.flatten(), dim=0) > 0.99
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_auto_follows_the_hardware(load: Load, able: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simcse_core.encoder, "has_bf16", lambda device: able)
+    expected = embedded_in(load, Precision.BFLOAT16 if able else Precision.FLOAT32)[0]
+    assert torch.equal(embedded_in(load, Precision.AUTO)[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("instructions", "able"), [({"avx2": True}, False), ({"avx512_bf16": True}, True)]
+)
+def test_hardware_is_known_by_its_instructions(
+    instructions: dict[str, bool], able: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions)
+    assert has_bf16(torch.device("cpu")) is able
+
+
+def test_vectors_are_measured_in_float32_whatever_training_takes(load: Load) -> None:
+    encoder = load("mean")
+    expected = encoder.encode(SENTENCES[:5])
+    encoder.precision = Precision.BFLOAT16
+    assert np.array_equal(encoder.encode(SENTENCES[:5]), expected)

@@ -18,7 +18,7 @@ from simcse_core import SentenceEncoder, StsPairs, TrainConfig, packing, train_s
 from simcse_core.evaluation import pair_cosines, spearman
 
 # The setting that runs the forward in bfloat16, where simcse_core has one.
-BF16 = {"precision": "bf16"}
+BF16 = {"precision": "bfloat16"}
 HAS_BF16 = set(BF16) <= {field.name for field in fields(TrainConfig)}
 PADDED_GROUPS = packing.PADDED_GROUPS
 TOKENIZED_EACH_STEP = "tokenized in every step"
