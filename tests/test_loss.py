@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from simcse_core import sup_simcse_loss, unsup_simcse_loss
+from simcse_core.loss import same_sentence, same_triplet
 
 E1, E2, E3 = torch.eye(3).tolist()
 
@@ -215,3 +217,69 @@ def test_a_temperature_that_is_not_positive_is_refused_by_name(temperature: floa
         unsup_simcse_loss(torch.ones(4, 3), temperature)
     with pytest.raises(ValueError, match=r"^temperature: "):
         sup_simcse_loss(torch.ones(4, 3), torch.ones(4, 3), temperature=temperature)
+
+
+# --- false negatives -------------------------------------------------------------------------
+
+
+def by_definition(vectors: np.ndarray, sentences: list[str], temperature: float) -> float:
+    """The 2N-row loss, counting as negatives only views of other sentences."""
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    n, texts, losses = len(sentences), sentences * 2, []
+    for i in range(2 * n):
+        positive = np.exp(unit[i] @ unit[(i + n) % (2 * n)] / temperature)
+        others = [j for j in range(2 * n) if texts[j] != texts[i]]
+        negatives = sum(np.exp(unit[i] @ unit[j] / temperature) for j in others)
+        losses.append(-np.log(positive / (positive + negatives)))
+    return float(np.mean(losses))
+
+
+@pytest.mark.parametrize("sentences", ["ab", "aab", "abab", "aaaa", "abca", "aabbcc"])
+def test_a_sentence_twice_in_a_batch_is_no_negative_of_itself(sentences: str) -> None:
+    texts = list(sentences)
+    vectors = np.random.default_rng(0).normal(size=(2 * len(texts), 5))
+    loss = unsup_simcse_loss(torch.tensor(vectors), 0.5, same_sentence(texts))
+    assert loss.item() == pytest.approx(by_definition(vectors, texts, 0.5), abs=1e-12)
+
+
+def test_unique_sentences_need_no_mask() -> None:
+    assert same_sentence(["a", "b", "c"]) is None
+    assert same_triplet(["a", "b"], ["c", "d"], ["e", "f"]) is None
+
+
+def test_a_batch_of_one_sentence_many_times_has_no_gradient() -> None:
+    vectors = torch.randn(8, 5, requires_grad=True)
+    loss = unsup_simcse_loss(vectors, 0.05, same_sentence(["a"] * 4))
+    loss.backward()
+    assert loss.item() == 0
+    assert not vectors.grad.any()
+
+
+@pytest.mark.parametrize(
+    ("anchor", "positive", "hard_negative", "masked"),
+    [
+        ("ab", "cc", "ef", [(0, 1), (1, 0)]),  # another anchor has the same positive
+        ("aa", "cd", "ef", [(0, 1), (1, 0)]),  # the same anchor has another positive
+        ("ab", "bd", "ef", [(1, 0)]),  # another's positive is this anchor
+        ("ab", "cd", "fc", [(0, 3)]),  # another's hard negative is this positive
+        ("ab", "cd", "ea", [(0, 3)]),  # another's hard negative is this anchor
+        ("ab", "cd", "cf", [(0, 2)]),  # its own hard negative is its positive
+        ("ab", "cd", "ee", []),  # the same hard negative twice is a negative twice
+    ],
+)
+def test_candidates_that_mean_the_anchor_are_no_negatives(
+    anchor: str, positive: str, hard_negative: str, masked: list[tuple[int, int]]
+) -> None:
+    same = same_triplet(list(anchor), list(positive), list(hard_negative))
+    found = [] if same is None else [tuple(at) for at in same.nonzero().tolist()]
+    assert found == masked
+
+
+def test_a_masked_candidate_leaves_the_supervised_loss() -> None:
+    a, p, n = torch.randn(3, 2, 5, dtype=torch.float64, generator=torch.manual_seed(0))
+    same = same_triplet(["a", "b"], ["c", "c"], ["e", "f"])
+    loss = sup_simcse_loss(a, p, n, 0.5, same)
+    logits = F.normalize(a, dim=-1) @ F.normalize(torch.cat([p, n]), dim=-1).T / 0.5
+    own = torch.diagonal(logits)
+    left = torch.stack([own, logits[:, 2], logits[:, 3]])  # its positive, the hard negatives
+    assert loss.item() == pytest.approx((left.logsumexp(0) - own).mean().item(), abs=1e-12)

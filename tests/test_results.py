@@ -3,8 +3,10 @@ from __future__ import annotations
 import errno
 import json
 import math
+import multiprocessing
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from pandas.testing import assert_frame_equal
 from simcse_core import results
 from simcse_core.results import (
     COLUMNS,
+    FolderInUseError,
     code_fingerprint,
+    only_run,
     output_directory,
     read_table,
     run_provenance,
@@ -126,6 +130,82 @@ def test_a_computation_that_fails_keeps_nothing(tmp_path: Path) -> None:
     compute = Counted([1.0])
     stored(tmp_path, "cell", {}, compute)
     assert compute.calls == 1
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"rows": []}', '{"provenance": 3}'])
+def test_a_damaged_cell_is_computed_afresh_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "cell.json").write_text(content)
+    compute = Counted([0.5])
+    for _ in range(2):
+        assert stored(tmp_path, "cell", {"seed": 0}, compute)["value"].tolist() == [0.5]
+    assert compute.calls == 1
+    assert "damaged" in capsys.readouterr().out
+
+
+# --- one run in a folder ---------------------------------------------------------------------
+
+FORK = multiprocessing.get_context("fork")  # another process without importing torch again
+
+
+def hold(folder: Path, ready: Any) -> None:
+    with only_run(folder):
+        ready.set()
+        signal.pause()
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[multiprocessing.Process]:
+    """Another process that holds ``tmp_path`` until it is killed."""
+    ready = FORK.Event()
+    holder = FORK.Process(target=hold, args=(tmp_path, ready))
+    holder.start()
+    assert ready.wait(60)
+    yield holder
+    holder.kill()
+    holder.join()
+
+
+def test_a_folder_in_use_is_refused_at_once_by_its_name_and_its_holders(
+    tmp_path: Path, held: multiprocessing.Process
+) -> None:
+    compute = Counted([0.5])
+    with pytest.raises(FolderInUseError, match=f"{tmp_path} is in use by process {held.pid} on"):
+        stored(tmp_path, "cell", {}, compute)
+    assert compute.calls == 0
+
+
+def test_what_is_kept_in_a_folder_in_use_can_be_read(
+    tmp_path: Path, held: multiprocessing.Process
+) -> None:
+    assert held.is_alive()
+    write_json(tmp_path / "cells" / "cell.json", {"provenance": {}, "rows": [{"value": 0.5}]})
+    assert stored(tmp_path, "cell", {}, Counted([1.0]))["value"].tolist() == [0.5]
+
+
+def test_a_killed_process_holds_nothing(tmp_path: Path, held: multiprocessing.Process) -> None:
+    held.kill()
+    held.join()
+    assert stored(tmp_path, "cell", {}, Counted([0.5]))["value"].tolist() == [0.5]
+
+
+def test_a_study_lets_its_own_notebooks_in(tmp_path: Path) -> None:
+    with only_run(tmp_path):  # a kernel inherits the environment
+        kernel = FORK.Process(target=stored, args=(tmp_path, "cell", {}, Counted([0.5])))
+        kernel.start()
+        kernel.join()
+    assert kernel.exitcode == 0
+    assert (tmp_path / "cells" / "cell.json").is_file()
+
+
+def test_a_folder_is_free_after_a_run_that_failed(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), only_run(tmp_path):
+        _ = 1 / 0
+    assert "SIMCSE_HELD_FOLDER" not in os.environ
+    with only_run(tmp_path):
+        pass
 
 
 # --- whole or not at all ---------------------------------------------------------------------
@@ -266,8 +346,14 @@ def test_the_code_fingerprint_is_stable_and_short(package: Path) -> None:
     assert len(fresh_fingerprint()) == 12
 
 
-@pytest.mark.parametrize(("module", "moves"), [("training", True), ("plotting", False)])
-def test_the_code_fingerprint_moves_with_what_computes_and_not_with_what_draws(
+@pytest.mark.parametrize(
+    ("module", "moves"),
+    [
+        *((name, True) for name in ("training", "loss", "data", "evaluation", "a_new_one")),
+        *((name, False) for name in ("plotting", "reading", "claims", "study", "hub", "__init__")),
+    ],
+)
+def test_the_code_fingerprint_moves_with_what_decides_a_number_alone(
     package: Path, module: str, moves: bool
 ) -> None:
     before = fresh_fingerprint()
