@@ -88,6 +88,7 @@ class SentencePool:
     n_read: int
     n_duplicates: int
     n_in_dev_or_test: int
+    left_out: frozenset[str] = frozenset()  # the sentences of dev or test that the text held
 
     def describe(self) -> str:
         """One line for people: how many sentences there are and how many were left out."""
@@ -110,11 +111,32 @@ class StudyData:
     fingerprint: str
 
     def describe(self) -> str:
-        """Two lines for people: where the data is from and how much of it there is."""
+        """Three lines for people: where the data is from, how much there is, what parts share."""
+        shared = self.shared()
+        both = set(self.dev.sentences()) & set(self.test.sentences())
         return (
             f"{self.name}: {len(self.dev):,} dev pairs, {len(self.test):,} test pairs\n"
-            f"{self.pool.describe()}"
+            f"{self.pool.describe()}\n"
+            f"{len(both):,} sentences stand in both dev and test; {shared['dev'].sum():,} dev and "
+            f"{shared['test'].sum():,} test pairs hold a sentence that stands in another part too"
         )
+
+    def shared(self) -> dict[str, np.ndarray]:
+        """Which pairs of dev and of test have a sentence that also stands in another part.
+
+        Other parts are the text of the pool, from which such sentences are left out, and the other
+        one of dev and test.
+
+        Returns:
+            ``dev`` and ``test`` to bool arrays of shape (n,).
+        """
+        parts = {"dev": (self.dev, self.test), "test": (self.test, self.dev)}
+        found = {}
+        for split, (pairs, other) in parts.items():
+            seen = self.pool.left_out | set(other.sentences())
+            both = zip(pairs.first, pairs.second, strict=True)
+            found[split] = np.array([a in seen or b in seen for a, b in both])
+        return found
 
 
 def load_sts(source: str | Path, split: str, hub: HubData = HubData()) -> StsPairs:
@@ -172,9 +194,17 @@ def load_pool(
     """
     read = list(_pool_sentences(source, extra, hub))
     unique = _unique(read)
-    held_out = {s for split in ("dev", "test") for s in load_sts(source, split, hub).sentences()}
+    held_out = frozenset(
+        s for split in ("dev", "test") for s in load_sts(source, split, hub).sentences()
+    )
     kept = [sentence for sentence in unique if sentence not in held_out]
-    return SentencePool(kept, len(read), len(read) - len(unique), len(unique) - len(kept))
+    return SentencePool(
+        kept,
+        len(read),
+        len(read) - len(unique),
+        len(unique) - len(kept),
+        held_out & set(unique),
+    )
 
 
 def load_sentences(

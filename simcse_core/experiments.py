@@ -5,10 +5,11 @@ Every trained run is kept in the output folder and used again while nothing that
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from simcse_core.baselines import TFIDF_UNITS, tfidf_encode, whitened_encode
+from simcse_core.baselines import TFIDF_UNITS, idf_mean_encode, tfidf_encode, whitened_encode
+from simcse_core.checkpoint import Checkpoint
 from simcse_core.config import Pooling, TrainConfig, encoder_settings
 from simcse_core.data import DataError, StudyData, sample_sentences, sample_triplets
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.evaluation import Encode, measure_spearman, pair_cosines, spearman
 from simcse_core.results import run_provenance, stored, tidy
-from simcse_core.training import train_simcse, train_sup_simcse
+from simcse_core.training import TrainingError, train_simcse, train_sup_simcse
 
 NLI_PARTS = ("anchor", "positive", "hard_negative")
 
@@ -98,8 +100,20 @@ class Experiment:
 
     def kept(self, name: str, compute: Callable[[], pd.DataFrame], **parts: object) -> pd.DataFrame:
         """What ``compute`` gives, kept under ``name`` as long as ``parts`` and the data hold."""
-        slug = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{self.name}-{name}")
-        return stored(self.output_dir, slug, self._stamp(**parts), compute)
+        return stored(self.output_dir, self._file_name(name), self._stamp(**parts), compute)
+
+    def kept_run(
+        self, name: str, compute: Callable[[Checkpoint], pd.DataFrame], **parts: object
+    ) -> pd.DataFrame:
+        """The same for a training run, which goes on where it was broken off."""
+        name, stamp = self._file_name(name), self._stamp(**parts)
+        folder = self.output_dir / "cells" / f"{name}.unfinished"
+        frame = stored(self.output_dir, name, stamp, lambda: compute(Checkpoint(folder, stamp)))
+        shutil.rmtree(folder, ignore_errors=True)
+        return frame
+
+    def _file_name(self, name: str) -> str:
+        return "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{self.name}-{name}")
 
     def _stamp(self, **parts: object) -> dict[str, Any]:
         return run_provenance(
@@ -127,8 +141,8 @@ class Experiment:
 def untrained(run: Experiment, plans: Sequence[Recipe], whitening_sentences: int) -> pd.DataFrame:
     """TF-IDF, and every pooling of every encoder as it is and whitened, on dev and test.
 
-    TF-IDF is fitted on the whole unlabelled pool, whitening on ``whitening_sentences`` of it, drawn
-    anew for each seed.
+    TF-IDF and the weights of IDF-weighted averages are fitted on the whole unlabelled pool,
+    whitening on ``whitening_sentences`` of it, drawn anew for each seed.
     """
     run.check_sizes([whitening_sentences], "whitening_sentences")
     frames = [run.kept("tfidf", partial(_tfidf_rows, run.data))]
@@ -136,7 +150,7 @@ def untrained(run: Experiment, plans: Sequence[Recipe], whitening_sentences: int
         encoder = plan.load()
         frames.append(
             run.kept(
-                encoder.name,
+                f"{encoder.name}-{encoder.fingerprint}",
                 partial(_untrained_rows, run, encoder, whitening_sentences),
                 encoder=encoder.name,
                 weights=encoder.fingerprint,
@@ -165,6 +179,32 @@ def label_cosines(data: StudyData, plan: Recipe) -> pd.DataFrame:
         columns = {"panel": panel, "label": data.dev.scores, "cosine": cosines}
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
+
+
+def sample_curves(run: Experiment, plan: Recipe, sizes: Sequence[int]) -> pd.DataFrame:
+    """What n unlabelled sentences buy: by SimCSE, and by what is fitted on the same sentences."""
+    return pd.concat(
+        [train_sizes(run, plan, sizes), fit_sizes(run, plan, sizes)], ignore_index=True
+    )
+
+
+def fit_sizes(run: Experiment, plan: Recipe, sizes: Sequence[int]) -> pd.DataFrame:
+    """Character TF-IDF, IDF-weighted averages and whitening, fitted on each number of sentences.
+
+    The samples are those that :func:`train_sizes` trains on; whitening is of the plan's pooling.
+    """
+    run.check_sizes(sizes)
+    encoder = plan.load()
+    return run.kept(
+        f"{encoder.name}-{encoder.fingerprint}-fitted",
+        partial(_fitted_rows, run, encoder, sorted(sizes)),
+        encoder=encoder.name,
+        weights=encoder.fingerprint,
+        pooling=plan.pooling.value,
+        max_seq_length=encoder.max_seq_length,
+        sizes=sorted(sizes),
+        seeds=list(run.seeds),
+    ).assign(experiment=run.name)
 
 
 def train_sizes(run: Experiment, plan: Recipe, sizes: Sequence[int]) -> pd.DataFrame:
@@ -207,8 +247,8 @@ def _trajectories(
     for seed in run.seeds:
         train = replace(plan.train, seed=seed)
         frames.append(
-            run.kept(
-                f"{start.name}-{method}-seed{seed}",
+            run.kept_run(
+                f"{start.name}-{start.fingerprint}-{method}-seed{seed}",
                 partial(_trajectory, run, replace(plan, train=train), n_train, points, method),
                 encoder=start.name,
                 weights=start.fingerprint,
@@ -225,20 +265,30 @@ def _trajectories(
 
 
 def _trajectory(
-    run: Experiment, plan: Recipe, n_train: int, points: Sequence[int], method: str
+    run: Experiment,
+    plan: Recipe,
+    n_train: int,
+    points: Sequence[int],
+    method: str,
+    checkpoint: Checkpoint,
 ) -> pd.DataFrame:
     encoder, data, train = plan.load(), run.data, plan.train
-    score = measure_spearman({"dev": data.dev, "test": data.test})
+    score, held_out = measure_spearman({"dev": data.dev, "test": data.test}), _held_out(data)
 
     def measure(trained: SentenceEncoder) -> list[dict[str, object]]:
-        return score(trained.encode)
+        return score(_encoded(held_out, trained.encode(held_out)))
 
-    if method == "sup-simcse":
-        triplets = sample_triplets(data.triplets, n_train, train.seed)
-        frame = train_sup_simcse(encoder, triplets, train, points, measure, progress=True)
-    else:
-        sentences = sample_sentences(data.pool.sentences, n_train, train.seed)
-        frame = train_simcse(encoder, sentences, train, points, measure, progress=True)
+    how = (train, points, measure, True, checkpoint)
+    try:
+        if method == "sup-simcse":
+            triplets = sample_triplets(data.triplets, n_train, train.seed)
+            frame = train_sup_simcse(encoder, triplets, *how)
+        else:
+            sentences = sample_sentences(data.pool.sentences, n_train, train.seed)
+            frame = train_simcse(encoder, sentences, *how)
+    except TrainingError as error:
+        print(error)
+        frame = _with_missing(error, points, n_train)
     seen = frame["sentences_seen"]
     frame["n_train"] = seen.clip(upper=n_train)
     frame["method"] = seen.map(lambda n: method if n else "untrained")
@@ -253,38 +303,83 @@ def _trajectory(
     )
 
 
+def _with_missing(error: TrainingError, points: Sequence[int], n_train: int) -> pd.DataFrame:
+    """What was measured before training broke down; every point after it is missing."""
+    reached = {row["sentences_seen"] for row in error.measured}
+    lost = [
+        {"sentences_seen": point, "epoch": point / n_train, "split": split, "metric": metric}
+        for point in sorted(set(points) - reached)
+        for split in ("dev", "test")
+        for metric in ("spearman", "alignment", "uniformity")
+    ]
+    return pd.DataFrame([*error.measured, *(row | {"missing": str(error)} for row in lost)])
+
+
 def _tfidf_rows(data: StudyData) -> pd.DataFrame:
-    return pd.concat(
-        [
-            _score(data, tfidf_encode(method, data.pool.sentences), encoder="none", method=method)
-            for method in TFIDF_UNITS
-        ],
-        ignore_index=True,
-    )
+    pool = data.pool.sentences
+    score = partial(_score, data, encoder="none", n_train=len(pool))
+    frames = [score(tfidf_encode(method, pool), method=method) for method in TFIDF_UNITS]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _untrained_rows(run: Experiment, encoder: SentenceEncoder, n_whitening: int) -> pd.DataFrame:
-    data, sentences = run.data, run.data.pool.sentences
-    samples = {seed: sample_sentences(sentences, n_whitening, seed) for seed in run.seeds}
-    needed = [*data.dev.sentences(), *data.test.sentences(), *chain(*samples.values())]
-    unique = list(dict.fromkeys(needed))
-    row = {sentence: i for i, sentence in enumerate(unique)}
+    data, pool = run.data, run.data.pool.sentences
+    samples = {seed: sample_sentences(pool, n_whitening, seed) for seed in run.seeds}
+    unique = list(dict.fromkeys([*_held_out(data), *chain(*samples.values())]))
     frames = []
     for pooling, vectors in encoder.encode_poolings(unique, encoder.poolings(), True).items():
-        encode = partial(_look_up, vectors, row)
+        encode = _encoded(unique, vectors)
         score = partial(_score, data, encoder=encoder.name, pooling=pooling.value)
         frames.append(score(encode, method="untrained"))
+        for seed, sample in samples.items():
+            whitened = whitened_encode(encode, sample)
+            frames.append(score(whitened, method="whitening", seed=seed, n_train=n_whitening))
+    weighted = _idf_means(encoder, data)(pool)
+    frames.append(
+        _score(data, weighted, encoder.name, "idf-mean", pooling="mean", n_train=len(pool))
+    )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _fitted_rows(run: Experiment, encoder: SentenceEncoder, sizes: Sequence[int]) -> pd.DataFrame:
+    data, pool = run.data, run.data.pool.sentences
+    samples = {seed: sample_sentences(pool, sizes[-1], seed) for seed in run.seeds}
+    unique = list(dict.fromkeys([*_held_out(data), *chain(*samples.values())]))
+    encode = _encoded(unique, encoder.encode(unique, progress=True))
+    weighted, pooling = _idf_means(encoder, data), encoder.pooling.value
+    frames = []
+    cells = list(product(run.seeds, sizes))
+    for seed, n in tqdm(cells, desc="fit without training", unit="fit", leave=False):
+        sample, score = samples[seed][:n], partial(_score, data, seed=seed, n_train=n)
         frames += [
-            score(whitened_encode(encode, sample), method="whitening", seed=seed)
-            for seed, sample in samples.items()
+            score(tfidf_encode("tfidf-char", sample), "none", "tfidf-char"),
+            score(weighted(sample), encoder.name, "idf-mean", pooling="mean"),
+            score(whitened_encode(encode, sample), encoder.name, "whitening", pooling=pooling),
         ]
     return pd.concat(frames, ignore_index=True)
 
 
-def _look_up(vectors: np.ndarray, row: Mapping[str, int], sentences: Sequence[str]) -> np.ndarray:
-    return vectors[[row[sentence] for sentence in sentences]]
+def _idf_means(encoder: SentenceEncoder, data: StudyData) -> Callable[[Sequence[str]], Encode]:
+    """From sentences to an encoder of dev and test whose token weights are fitted on them."""
+    held_out = _held_out(data)
+    ids = dict(zip(held_out, encoder.tokenize(held_out), strict=True))
+    vectors = dict(zip(held_out, encoder.encode_tokens(held_out), strict=True))
+    return lambda sentences: idf_mean_encode(ids, vectors, encoder.tokenize(sentences))
 
 
-def _score(data: StudyData, encode: Encode, **fixed: str | float) -> pd.DataFrame:
+def _held_out(data: StudyData) -> list[str]:
+    return list(dict.fromkeys([*data.dev.sentences(), *data.test.sentences()]))
+
+
+def _encoded(sentences: Sequence[str], vectors: np.ndarray) -> Encode:
+    """An encode function that looks up what has been encoded."""
+    row = {sentence: i for i, sentence in enumerate(sentences)}
+    return lambda batch: vectors[[row[sentence] for sentence in batch]]
+
+
+def _score(
+    data: StudyData, encode: Encode, encoder: str, method: str, **fixed: str | int
+) -> pd.DataFrame:
     rows = pd.DataFrame(measure_spearman({"dev": data.dev, "test": data.test})(encode))
-    return tidy(rows, **{"n_train": 0, "epoch": 0, "seed": 0, "dataset": data.name, **fixed})
+    known = {"encoder": encoder, "method": method, "dataset": data.name}
+    return tidy(rows, **{"n_train": 0, "epoch": 0, "seed": 0, **known, **fixed})

@@ -8,10 +8,12 @@ import jieba
 import numpy as np
 import pytest
 from conftest import SENTENCES
+from sklearn.covariance import LedoitWolf
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from simcse_core.baselines import tfidf_encode, whitened_encode
+from simcse_core import SentenceEncoder
+from simcse_core.baselines import idf_mean_encode, tfidf_encode, whitened_encode
 
 FITTED, NEW = SENTENCES[:30], SENTENCES[20:]
 METHODS = ("tfidf-char", "tfidf-char-bigram", "tfidf-word")
@@ -79,46 +81,62 @@ def points(n: int, hidden: int) -> tuple[list[str], Callable[[Sequence[str]], np
     return list(table), lambda sentences: np.array([table[s] for s in sentences])
 
 
-def test_whitened_vectors_have_identity_covariance_over_the_fitted_sentences() -> None:
-    sentences, encode = points(60, 7)
-    directions = whitened_encode(encode, sentences)(sentences)  # of unit length
-    # Mahalanobis lengths put back the lengths that normalising took away.
-    centred = encode(sentences) - encode(sentences).mean(axis=0)
-    inverse = np.linalg.inv(np.cov(centred.T))
-    lengths = np.sqrt(np.einsum("nh,hk,nk->n", centred, inverse, centred))
-    covariance = np.cov((directions * lengths[:, None]).T)
-    np.testing.assert_allclose(covariance, np.eye(7), rtol=0, atol=1e-8)
+def mahalanobis_cosines(centred: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    products = centred @ np.linalg.inv(covariance) @ centred.T
+    return products / np.sqrt(np.outer(np.diag(products), np.diag(products)))
 
 
-def test_cosines_of_new_sentences_are_those_of_mahalanobis() -> None:
+@pytest.mark.parametrize("n_fitted", [4, 40], ids=["fewer than dimensions", "more"])
+def test_cosines_of_new_sentences_are_those_of_mahalanobis(n_fitted: int) -> None:
     sentences, encode = points(60, 7)
-    fitted, new = sentences[:40], sentences[40:]
-    inverse = np.linalg.inv(np.cov(encode(fitted).T))
-    centred = encode(new) - encode(fitted).mean(axis=0)
-    products = centred @ inverse @ centred.T
-    expected = products / np.sqrt(np.outer(np.diag(products), np.diag(products)))
+    fitted, new = sentences[:n_fitted], sentences[40:]
+    covariance = LedoitWolf().fit(encode(fitted)).covariance_
+    expected = mahalanobis_cosines(encode(new) - encode(fitted).mean(axis=0), covariance)
     found = cosines(whitened_encode(encode, fitted)(new))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("n", [2, 4, 6])
-def test_fewer_sentences_than_dimensions_become_a_regular_simplex(n: int) -> None:
-    # n points in general position, white in n - 1 dimensions: all angles are the same.
-    sentences, encode = points(n, 10)
+def test_with_many_sentences_hardly_anything_is_shrunk() -> None:
+    vectors = np.random.default_rng(0).normal(size=(4000, 5)) * [1.0, 2.0, 3.0, 4.0, 5.0] + 5.0
+    table = {str(i): vector for i, vector in enumerate(vectors)}
+    found = whitened_encode(lambda batch: np.array([table[s] for s in batch]), list(table))
+    expected = mahalanobis_cosines(vectors[:50] - vectors.mean(axis=0), np.cov(vectors.T))
+    np.testing.assert_allclose(cosines(found(list(table)[:50])), expected, rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("n", [12, 25, 40])
+def test_few_sentences_do_not_ruin_the_vectors(n: int) -> None:
+    # Whitening by the plain covariance is at its worst where n is near the 24 dimensions.
+    sentences, encode = points(3000, 24)
+    truth = cosines(whitened_encode(encode, sentences)(sentences[-50:]))
+    centred = encode(sentences[-50:]) - encode(sentences[:n]).mean(axis=0)
+    pairs = np.triu_indices(50, k=1)
+
+    def likeness(found: np.ndarray) -> float:
+        return float(np.corrcoef(found[pairs], truth[pairs])[0, 1])
+
+    shrunk = likeness(cosines(whitened_encode(encode, sentences[:n])(sentences[-50:])))
+    plain = np.linalg.pinv(np.cov(encode(sentences[:n]).T))
+    products = centred @ plain @ centred.T
+    diagonal = np.diag(products)
+    assert shrunk > likeness(products / np.sqrt(np.outer(diagonal, diagonal)))
+    assert shrunk > 0.3
+
+
+def test_two_sentences_are_whitened_along_the_line_between_them() -> None:
+    sentences, encode = points(2, 10)
     found = cosines(whitened_encode(encode, sentences)(sentences))
-    expected = np.where(np.eye(n) > 0, 1.0, -1 / (n - 1))
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found, [[1, -1], [-1, 1]], rtol=0, atol=1e-9)
 
 
-def test_a_direction_in_which_nothing_varies_is_left_out() -> None:
+def test_a_direction_in_which_nothing_varies_does_no_harm() -> None:
     sentences, encode = points(20, 5)
 
     def with_constant(batch: Sequence[str]) -> np.ndarray:
         return np.hstack([encode(batch), np.full((len(batch), 1), 3.0)])
 
     whitened = whitened_encode(with_constant, sentences)(sentences)
-    assert whitened.shape == (20, 5)
-    assert np.isfinite(whitened).all()
+    np.testing.assert_allclose(np.linalg.norm(whitened, axis=1), 1.0)
 
 
 @pytest.mark.parametrize("sentences", [["甲", "甲", "甲"], ["甲", "乙"]])
@@ -130,3 +148,45 @@ def test_identical_vectors_cannot_be_whitened(sentences: list[str]) -> None:
 def test_one_sentence_cannot_be_whitened() -> None:
     with pytest.raises(ValueError, match="sentences: whitening needs at least 2, got 1"):
         whitened_encode(lambda batch: np.ones((len(batch), 3)), ["甲"])
+
+
+# --- IDF-weighted averages -------------------------------------------------------------------
+
+IDS = {"甲": [1, 5, 6, 2], "乙": [1, 6, 2], "丙": [1, 2]}  # 1 and 2 as [CLS] and [SEP]
+TOKENS = {
+    "甲": np.array([[9.0, 9.0], [1.0, 0.0], [0.0, 1.0], [9.0, 9.0]]),
+    "乙": np.array([[9.0, 9.0], [2.0, 4.0], [9.0, 9.0]]),
+    "丙": np.array([[1.0, 3.0], [3.0, 5.0]]),
+}
+FITTED_IDS = [[1, 5, 6, 2], [1, 6, 6, 2], [1, 7, 2]]
+
+
+def test_an_idf_weighted_average_by_hand() -> None:
+    # Of 3 sentences, token 5 is in one and 6 in two (twice in one of them, which counts once).
+    rare, common = math.log(4 / 2), math.log(4 / 3)
+    found = idf_mean_encode(IDS, TOKENS, FITTED_IDS)(["甲", "乙"])
+    expected = [[rare / (rare + common), common / (rare + common)], [2.0, 4.0]]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_a_token_of_every_sentence_weighs_nothing_unless_there_is_no_other() -> None:
+    found = idf_mean_encode(IDS, TOKENS, FITTED_IDS)(["丙"])
+    np.testing.assert_allclose(found, [[2.0, 4.0]])  # the plain average
+
+
+def test_a_token_that_was_never_seen_weighs_most() -> None:
+    found = idf_mean_encode(IDS, TOKENS, [[1, 6, 2], [1, 5, 6, 2]])(["甲"])
+    np.testing.assert_allclose(found, [[1.0, 0.0]])  # 6 stands in both, 5 in one
+    unseen = idf_mean_encode(IDS, TOKENS, [[1, 6, 2], [1, 2]])(["甲"])
+    weight = math.log(3) / (math.log(3) + math.log(1.5))
+    np.testing.assert_allclose(unseen, [[weight, 1 - weight]])
+
+
+def test_equal_weights_give_the_encoders_own_average(load: Callable[..., SentenceEncoder]) -> None:
+    # No fitted sentence at all: every token weighs log(1 / 1) = 0, so all the same.
+    encoder = load("mean")
+    sentences = list(SENTENCES[:10])
+    ids = dict(zip(sentences, encoder.tokenize(sentences), strict=True))
+    vectors = dict(zip(sentences, encoder.encode_tokens(sentences), strict=True))
+    found = idf_mean_encode(ids, vectors, [])(sentences)
+    np.testing.assert_allclose(found, encoder.encode(sentences), rtol=0, atol=1e-6)

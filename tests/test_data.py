@@ -424,3 +424,28 @@ def test_no_bytes_crash_a_reader_without_naming_the_file(
         assert message is None or name in message
 
     in_directory(check)
+
+
+# --- what parts share ------------------------------------------------------------------------
+
+
+def test_pairs_that_share_a_sentence_with_another_part_are_told(cnsd_dir: Path) -> None:
+    # 我喝茶 of the third dev pair stands in STS-train.
+    data = load_study_data(cnsd_dir)
+    assert data.pool.left_out == {"我喝茶"}
+    assert {split: shared.tolist() for split, shared in data.shared().items()} == {
+        "dev": [False, False, True],
+        "test": [False, False, False],
+    }
+    assert data.describe().splitlines()[2] == (
+        "0 sentences stand in both dev and test; 1 dev and 0 test pairs hold a sentence that "
+        "stands in another part too"
+    )
+
+
+def test_a_sentence_of_dev_and_test_is_shared_by_both(cnsd_dir: Path) -> None:
+    path = cnsd_dir / "cnsd-sts-test.txt"
+    path.write_text("0||孩子看书||我今天看书||5\n1||甲||乙||0\n", encoding="utf-8")
+    shared = load_study_data(cnsd_dir).shared()
+    assert shared["dev"].tolist() == [True, False, True]
+    assert shared["test"].tolist() == [True, False]

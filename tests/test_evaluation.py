@@ -14,10 +14,13 @@ from simcse_core.evaluation import (
     bootstrap_interval,
     measure_spearman,
     normalize,
+    pack_cosines,
     pair_cosines,
     paired_bootstrap,
+    resampled_spearman,
     spearman,
     uniformity,
+    unpack_cosines,
 )
 
 Numbers = np.ndarray
@@ -151,7 +154,7 @@ def test_alignment_is_missing_where_no_pair_is_above_four() -> None:
     ],
 )
 def test_uniformity_by_hand(vectors: list[list[float]], expected: float) -> None:
-    assert uniformity(np.array(vectors)) == pytest.approx(expected, abs=1e-12)
+    assert uniformity(np.array(vectors)) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("vectors", [np.empty((0, 3)), np.eye(1, 3), np.full((3, 2), math.nan)])
@@ -235,6 +238,56 @@ def test_rows_have_an_interval_for_spearman_alone() -> None:
         for metric in ("spearman", "alignment", "uniformity")
     ]
     for row in rows:
-        assert math.isnan(row["ci_low"]) == (row["metric"] != "spearman")
-        assert math.isnan(row["ci_high"]) == (row["metric"] != "spearman")
+        assert row["missing"] is None
+        for column in ("ci_low", "ci_high", "cosines"):
+            assert (row[column] is None) == (row["metric"] != "spearman")
     assert rows[0]["value"] == pytest.approx(1.0)
+    assert rows[0]["cosines"] == "0 600000 1000000"
+
+
+def test_a_row_without_a_value_says_why() -> None:
+    same = dict.fromkeys(VECTORS, (1.0, 1.0))
+    rows = measure_spearman({"dev": PAIRS}, n_resamples=20)(table_encode(same))
+    missing = {row["metric"]: row["missing"] for row in rows}
+    assert "constant" in missing["spearman"]
+    assert missing["alignment"] is None  # the one pair above 4 is there, at distance 0
+
+
+def test_what_cannot_be_written_as_cosines_is_left_out() -> None:
+    broken = dict.fromkeys(VECTORS, (math.nan, 1.0))
+    rows = measure_spearman({"dev": PAIRS}, n_resamples=20)(table_encode(broken))
+    assert rows[0]["cosines"] == ""
+    assert all(row["missing"] for row in rows)
+
+
+def test_kept_cosines_give_the_very_same_spearman() -> None:
+    cosines, labels = correlated(300, 0.5, seed=7)
+    cosines = np.round(np.tanh(cosines), 6)
+    again = unpack_cosines(pack_cosines(cosines))
+    assert again.tolist() == cosines.tolist()
+    assert spearman(again, labels) == spearman(cosines, labels)
+
+
+def test_pairs_that_differ_by_rounding_alone_are_tied() -> None:
+    # Equal sentences have a cosine of 1 up to the last bits of float32, which must not rank them.
+    near = np.array([1.0, 1.0 - 1e-8, 0.5, 0.25])
+    angles = dict(zip("abcd", np.arccos(near), strict=True))
+    vectors = {name: (math.cos(x), math.sin(x)) for name, x in angles.items()} | {"o": (1.0, 0.0)}
+    pairs = StsPairs(list("abcd"), list("oooo"), np.array([4.0, 5.0, 2.0, 0.0]))
+    found = pair_cosines(table_encode(vectors), pairs)
+    assert found.tolist() == [1.0, 1.0, 0.5, 0.25]
+    expected = spearmanr([1.0, 1.0, 0.5, 0.25], pairs.scores).statistic
+    assert evaluate_sts(table_encode(vectors), pairs, 20)["spearman"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n", [3, 40])
+def test_resampled_spearman_is_scipys_on_every_resample(n: int) -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.integers(0, 9, size=(2, n)).astype(float)
+    found = resampled_spearman(x, y, 150, seed=3)
+    drawn = np.random.default_rng(3)
+    rows = np.vstack([drawn.integers(0, n, size=(size, n)) for size in (100, 50)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scipy's, where a resample is constant
+        expected = [spearmanr(x[row], y[row]).statistic for row in rows]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)

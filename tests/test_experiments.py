@@ -13,14 +13,18 @@ from pandas.testing import assert_frame_equal
 from scipy.stats import spearmanr
 
 from simcse_core import NliTriplets, SentenceEncoder, TrainConfig, experiments, train_simcse
+from simcse_core.baselines import idf_mean_encode, tfidf_encode, whitened_encode
 from simcse_core.config import Pooling
 from simcse_core.data import DataError, StsPairs, StudyData, sample_sentences
+from simcse_core.evaluation import evaluate_sts, spearman, unpack_cosines
 from simcse_core.experiments import (
     Experiment,
     Recipe,
     compare_encoders,
+    fit_sizes,
     label_cosines,
     recipe,
+    sample_curves,
     train_epochs,
     train_sizes,
     untrained,
@@ -48,7 +52,7 @@ def by_hand(encoder: SentenceEncoder, pairs: StsPairs) -> float:
     )
     products = np.sum(first * second, axis=1)
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    return float(spearmanr(products / lengths, pairs.scores).statistic)
+    return float(spearmanr(np.round(products / lengths, 6), pairs.scores).statistic)
 
 
 # --- recipes ---------------------------------------------------------------------------------
@@ -100,15 +104,16 @@ def baselines(study_data: StudyData, plan: Recipe, kept: Path) -> pd.DataFrame:
 
 
 def test_every_method_and_pooling_is_scored_on_both_splits(baselines: pd.DataFrame) -> None:
-    # 3 TF-IDFs, 4 poolings untrained, 4 poolings whitened with each of 2 seeds.
+    # 3 TF-IDFs, 4 poolings untrained, 4 whitened with each of 2 seeds, an IDF-weighted average.
     assert list(baselines.columns) == COLUMNS
-    assert len(baselines) == (3 + 4 + 4 * 2) * SPLITS * METRICS
+    assert len(baselines) == (3 + 4 + 4 * 2 + 1) * SPLITS * METRICS
     assert baselines["method"].value_counts().to_dict() == {
         "tfidf-char": 6,
         "tfidf-char-bigram": 6,
         "tfidf-word": 6,
         "untrained": 24,
         "whitening": 48,
+        "idf-mean": 6,
     }
     assert set(baselines["encoder"]) == {"none", "tiny-bert"}
     assert set(baselines["dataset"]) == {"tiny data"}
@@ -140,6 +145,61 @@ def test_label_cosines_have_a_panel_for_counting_and_one_for_the_encoder(
     assert encoder.startswith("tiny-bert, mean: Spearman ")
     assert table["label"].tolist() == study_data.dev.scores.tolist() * 2
     assert table["cosine"].between(-1, 1 + 1e-9).all()
+
+
+@pytest.fixture(scope="module")
+def fitted(study_data: StudyData, plan: Recipe, kept: Path) -> pd.DataFrame:
+    return fit_sizes(Experiment("02", study_data, [0, 1], kept), plan, [16, 6])
+
+
+def test_what_is_fitted_has_every_size_for_every_seed(fitted: pd.DataFrame) -> None:
+    assert list(fitted.columns) == COLUMNS
+    rows = spearmans(fitted)
+    assert list(zip(rows["method"], rows["n_train"], rows["seed"], strict=True)) == [
+        (method, n, seed)
+        for seed in (0, 1)
+        for n in (6, 16)
+        for method in ("tfidf-char", "idf-mean", "whitening")
+    ]
+    assert set(rows["epoch"]) == {0.0}
+
+
+def test_a_fitted_point_is_fitted_on_the_sentences_that_simcse_gets(
+    fitted: pd.DataFrame, study_data: StudyData, plan: Recipe
+) -> None:
+    sample = sample_sentences(study_data.pool.sentences, 6, seed=1)
+    encoder = plan.load()
+    held = [*study_data.dev.sentences(), *study_data.test.sentences()]
+    ids, vectors = encoder.tokenize(held), encoder.encode_tokens(held)
+    expected = {
+        "tfidf-char": tfidf_encode("tfidf-char", sample),
+        "whitening": whitened_encode(encoder.encode, sample),
+        "idf-mean": idf_mean_encode(
+            dict(zip(held, ids, strict=True)),
+            dict(zip(held, vectors, strict=True)),
+            encoder.tokenize(sample),
+        ),
+    }
+    rows = spearmans(fitted)
+    rows = rows[(rows["n_train"] == 6) & (rows["seed"] == 1)].set_index("method")["value"]
+    for method, encode in expected.items():
+        value = evaluate_sts(encode, study_data.test, 10)["spearman"]
+        assert rows[method] == pytest.approx(value, abs=1e-6), method
+
+
+def test_kept_cosines_are_those_behind_each_spearman(
+    fitted: pd.DataFrame, study_data: StudyData
+) -> None:
+    for split, pairs in {"dev": study_data.dev, "test": study_data.test}.items():
+        for row in spearmans(fitted, split).itertuples():
+            assert spearman(unpack_cosines(row.cosines), pairs.scores) == row.value
+
+
+def test_sample_curves_are_what_is_trained_and_what_is_fitted(
+    curve: pd.DataFrame, fitted: pd.DataFrame, study_data: StudyData, plan: Recipe, kept: Path
+) -> None:
+    both = sample_curves(Experiment("02", study_data, [0, 1], kept), plan, [6, 16])
+    assert_frame_equal(both, pd.concat([curve, fitted], ignore_index=True))
 
 
 # --- trained ---------------------------------------------------------------------------------
