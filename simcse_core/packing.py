@@ -141,8 +141,8 @@ def _attend(attention: Any, hidden: Tensor, shapes: Sequence[tuple[int, int]]) -
     sizes = [n * length for n, length in shapes]
     contexts = []
     for (n, length), tokens in zip(shapes, projected.split(sizes), strict=True):
-        projected_to = tokens.view(n, length, 3, heads, size).permute(2, 0, 3, 1, 4)
-        query, key, value = projected_to.contiguous()  # (n, heads, length, size) each
+        by_head = tokens.view(n, length, 3, heads, size).permute(2, 0, 3, 1, 4)
+        query, key, value = by_head.contiguous()  # (n, heads, length, size) each
         context = _weighted_values(query, key, value, p)
         contexts.append(context.transpose(1, 2).reshape(n * length, heads * size))
     return torch.cat(contexts)
