@@ -221,17 +221,22 @@ def train_epochs(run: Experiment, plan: Recipe, n_train: int, num_epochs: int) -
     return _trajectories(run, plan, n_train, points)
 
 
-def compare_encoders(run: Experiment, plans: Sequence[Recipe], n_train: int) -> pd.DataFrame:
+def compare_encoders(
+    run: Experiment, plans: Sequence[Recipe], n_train: int, sizes: Sequence[int] = ()
+) -> pd.DataFrame:
     """Each encoder before and after one epoch, and the last of them trained with NLI labels too.
 
     Supervised training takes triplets of three sentences each, so it gets a third as many of them:
-    both see the same number of sentences. It is left out where the source has too few triplets.
+    both see the same number of sentences. It is left out where the source has too few triplets, and
+    measured on the way at those of ``sizes`` (in sentences) that two triplets or more make up.
     """
     run.check_sizes([n_train], "n_train")
     frames = [_trajectories(run, plan, n_train, [0, n_train]) for plan in plans]
     n_triplets = n_train // len(NLI_PARTS)
     if run.data.triplets is not None and 2 <= n_triplets <= len(run.data.triplets):
-        frames.append(_trajectories(run, plans[-1], n_triplets, [n_triplets], "sup-simcse"))
+        points = {n // len(NLI_PARTS) for n in [*sizes, n_train]}
+        points = {n for n in points if 2 <= n <= n_triplets}
+        frames.append(_trajectories(run, plans[-1], n_triplets, sorted(points), "sup-simcse"))
     return pd.concat(frames, ignore_index=True)
 
 

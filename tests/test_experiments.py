@@ -264,6 +264,16 @@ def test_encoders_are_compared_before_and_after_and_the_last_with_labels(
     ]
 
 
+def test_supervised_training_is_measured_on_the_way(
+    study_data: StudyData, plan: Recipe, tmp_path: Path
+) -> None:
+    run = Experiment("05", study_data, [0], tmp_path)
+    rows = spearmans(compare_encoders(run, [plan], 21, [3, 7, 9, 12, 5000]))
+    supervised = rows[rows["method"] == "sup-simcse"]
+    assert supervised["n_train"].tolist() == [2, 3, 4, 7]  # triplets
+    assert supervised["epoch"].tolist() == [1.0] * 4
+
+
 @pytest.mark.parametrize(
     ("n_triplets", "n_train"), [(0, 8), (2, 12), (8, 5)], ids=["none", "too few", "one a batch"]
 )
