@@ -90,8 +90,7 @@ def train_simcse(
     """
     if len(sentences) < 2:
         raise ValueError(f"sentences: at least 2 are needed for a negative, got {len(sentences)}")
-    if config.batch_size < 2:
-        raise ValueError("batch_size: unsupervised SimCSE needs at least 2, for a negative; got 1")
+    check_unsupervised(config)
     rows = encoder.tokenize(sentences)
 
     def batch_loss(batch: Sequence[int]) -> Tensor:
@@ -102,6 +101,12 @@ def train_simcse(
     # A sentence alone has no negatives: its loss is 0, and a step would only apply weight decay.
     run = _Trajectory(encoder, len(sentences), batch_loss, config, measure, progress, checkpoint, 2)
     return _run(run, measure_at)
+
+
+def check_unsupervised(config: TrainConfig) -> None:
+    """Raises a ValueError if no batch can have a negative."""
+    if config.batch_size < 2:
+        raise ValueError("batch_size: unsupervised SimCSE needs at least 2, for a negative; got 1")
 
 
 def train_sup_simcse(
