@@ -44,7 +44,7 @@ _TYPES = dict.fromkeys(("epoch", "value", "ci_low", "ci_high"), "float64") | dic
 )
 _NUMBER_MAKERS = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "jieba")
 # What only runs, draws or tells; what hub fetches is stamped by its content.
-_NUMBERLESS = {"__init__", "claims", "hub", "plotting", "reading", "study", "summary"}
+_NUMBERLESS = {"__init__", "claims", "comparison", "hub", "plotting", "reading", "study", "summary"}
 _HELD = "SIMCSE_HELD_FOLDER"  # tells a study's kernels that the folder is held for them
 
 
