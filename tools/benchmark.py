@@ -22,8 +22,9 @@ from typing import Any
 import torch
 from bench.arithmetic import grid_cost, linear_parameters
 from bench.measure import SETTINGS, Benchmark, BenchmarkError, Model, competitors, n_turns, working
+from bench.quality import compare_quality
 from bench.report import fill_markdown, markdown, save_charts
-from bench.task import MAX_LENGTH, Task
+from bench.task import MAX_LENGTH, Task, device
 from tqdm.auto import tqdm
 from transformers import BertConfig, BertModel
 from transformers.utils import logging as transformers_logging
@@ -31,12 +32,14 @@ from transformers.utils import logging as transformers_logging
 from simcse_core import SentenceEncoder
 from simcse_core.config import PROJECT_ROOT
 from simcse_core.data import load_study_data
+from simcse_core.encoder import has_bf16
 from simcse_core.results import output_directory, run_provenance, write_json
 
 PAGE = Path(__file__).with_name("BENCHMARK.md")
 MINI = "mini-bert-wwm-ext"
 BERT_BASE = "bert-base"  # randomly initialised: what a step costs does not depend on its weights
 LIBRARY = "sentence-transformers"
+QUALITY_SENTENCES = 800  # the end of the report's small samples
 
 
 def make_model(name: str, folder: Path) -> Model:
@@ -57,30 +60,13 @@ def machine(threads: int) -> dict[str, Any]:
     """What the numbers depend on."""
     gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     return {
-        "processor": _processor(),
+        "processor": torch.cpu.get_capabilities().get("cpu_name") or platform.machine(),
         "cores": os.cpu_count(),
         "threads": threads,
         "vector instructions": torch.backends.cpu.get_cpu_capability(),
-        "bfloat16 in hardware": has_bf16(),
+        "bfloat16 in hardware": has_bf16(torch.device(device())),
         **gpu,
     }
-
-
-def has_bf16() -> bool:
-    """Whether the GPU, or the CPU where there is none, multiplies bfloat16 in hardware."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool({"avx512_bf16", "amx_bf16"} & set(_cpu_info("flags").split()))
-
-
-def _processor() -> str:
-    return _cpu_info("model name") or platform.processor() or platform.machine()
-
-
-def _cpu_info(key: str) -> str:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -97,8 +83,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             f"{max(needed):,} sentences are needed, {data.name} has {n:,}; name more files in "
             "--extra-sentences, or lower --scaling, --batch-sizes or --rounds"
         )
-    bf16, rounds, batch_sizes = has_bf16(), options.rounds, options.batch_sizes
-    turns = len(options.models) * n_turns(rounds, len(batch_sizes), bf16) + len(options.scaling)
+    rounds, batch_sizes, seeds = options.rounds, options.batch_sizes, range(options.quality)
+    bf16 = has_bf16(torch.device(device()))
+    turns = len(options.models) * n_turns(rounds, len(batch_sizes), bf16)
+    turns += len(options.scaling) + 2 * len(seeds)
     precisions = {"float32": False} | ({"bfloat16": True} if bf16 else {})
     products = [Task("matrix product", options.threads, bf16=on) for on in precisions.values()]
     with (
@@ -123,11 +111,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             model = make_model(name, Path(folder, str(len(linear))))
             linear[model.name] = linear_parameters(model.encoder.model.config)
             for batch_size in batch_sizes:
-                first = batch_size == batch_sizes[0]
-                bench.compare(model, batch_size, evaluate=first, levers=first)
+                bench.compare(model, batch_size, alone=batch_size != batch_sizes[0])
             if options.scaling and not scaling:
                 scaling = bench.scale(model, batch_sizes[-1], options.scaling)
         bench.finish()
+        quality = compare_quality(options.models[0], data, QUALITY_SENTENCES, seeds, bar)
     return {
         "machine": machine(options.threads),
         "settings": {
@@ -136,6 +124,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             "rounds": rounds,
             "seconds": options.seconds,
             "max_seq_length": MAX_LENGTH,
+            "quality sentences": QUALITY_SENTENCES,
             "linear parameters": linear,
         },
         "versions": run_provenance()["versions"] | _library_version(),
@@ -145,6 +134,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "levers": bench.levers,
         "grid": grid_cost(),
         "scaling": scaling,
+        "quality": quality,
     }
 
 
@@ -171,6 +161,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--rounds", type=int, default=3, help="turns each competitor takes")
     add("--seconds", type=float, default=4.0, help="what a turn of the plain loop should take")
     add("--scaling", type=_numbers, default=[1000, 2000, 4000], help="sentences; empty for none")
+    add("--quality", type=int, default=0, metavar="SEEDS", help="also compare Spearman over seeds")
     add("--threads", type=int, default=torch.get_num_threads(), help="of every competitor")
     add("--out", default=str(PROJECT_ROOT / "figures" / "benchmark"), help="for JSON and charts")
     add(
@@ -188,6 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
     options = _parse(arguments)
     transformers_logging.disable_progress_bar()
+    torch.set_num_threads(options.threads)
     if (LIBRARY, False) not in competitors(bf16=False):
         print(f"{LIBRARY} is not installed and left out; pip install -e '.[bench]' brings it")
     try:

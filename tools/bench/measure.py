@@ -20,7 +20,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from bench.arithmetic import forward_flops, training_flops
-from bench.ours import HAS_BF16, LEVERS, TOKENIZED_EACH_STEP
+from bench.ours import LEVERS, TOKENIZED_EACH_STEP
 from bench.task import EVALUATION_BATCH, MAX_LENGTH, Task
 from simcse_core import SentenceEncoder, TrainConfig, sample_sentences
 from simcse_core.config import PROJECT_ROOT
@@ -143,23 +143,28 @@ class Benchmark:
     evaluation: list[Row] = field(default_factory=list)
     levers: list[Row] = field(default_factory=list)
 
-    def compare(self, model: Model, batch_size: int, evaluate: bool, levers: bool) -> None:
-        """All competitors on one model and batch size, in training and in evaluation."""
+    def compare(self, model: Model, batch_size: int, alone: bool = False) -> None:
+        """One model and batch size: all competitors in training and evaluation, and the levers.
+
+        Args:
+            alone: training of ours and nothing else.
+        """
         self.measure_peaks()
         points = self._points(model, batch_size)
         sentences = sample_sentences(self.data.pool.sentences, points[-1], seed=0)
         blocks = [sentences[start:end] for start, end in pairwise(points)]
         shared = self._shared(model, batch_size)
-        pairs = self._pairs(model) if evaluate else []
+        pairs = [] if alone else self._pairs(model)
         # Evaluation is the same in all precisions of training.
-        evaluated: Row = {"pairs": pairs, "evaluations": (1 + self.rounds) * evaluate}
+        evaluated: Row = {"pairs": pairs, "evaluations": 0 if alone else 1 + self.rounds}
         tasks = [
             Task(name, **shared, sentences=sentences, points=points, bf16=bf16)
             if bf16
             else Task(name, **shared, sentences=sentences, points=points, **evaluated)
             for name, bf16 in competitors("bfloat16" in self.products)
+            if not alone or name == OURS
         ]
-        if levers:
+        if not alone:
             text = [*sentences[:batch_size], *(s for b in blocks for s in b * len(LEVERS))]
             ends = range(batch_size, len(text) + 1, len(blocks[0]))
             tasks.append(Task("levers", **shared, sentences=text, points=list(ends)))
@@ -167,7 +172,7 @@ class Benchmark:
         self.bar.set_description(f"{place}: starting")
         with working(tasks) as workers:
             self._train(place, model, batch_size, workers, blocks)
-            if evaluate:
+            if not alone:
                 self._evaluate(place, model, [w for w in workers if w.task.evaluations], pairs)
 
     def scale(self, model: Model, batch_size: int, points: Sequence[int]) -> Row:
@@ -289,15 +294,16 @@ def competitors(bf16: bool) -> list[tuple[str, bool]]:
     chosen = [OURS, "plain loop"]
     if importlib.util.find_spec("sentence_transformers"):
         chosen.append("sentence-transformers")
-    in_bf16 = [name for name in chosen if name != "plain loop" and (name != OURS or HAS_BF16)]
-    return [(name, False) for name in chosen] + [(name, True) for name in in_bf16 if bf16]
+    in_bf16 = [name for name in chosen if name != "plain loop"] if bf16 else []
+    return [(name, False) for name in chosen] + [(name, True) for name in in_bf16]
 
 
 def n_turns(rounds: int, batch_sizes: int, bf16: bool) -> int:
     """Steps of the progress bar for one model."""
     chosen = competitors(bf16)
     evaluated = sum(not in_bf16 for _, in_bf16 in chosen)
-    return (1 + rounds) * (len(chosen) * batch_sizes + 1 + evaluated)
+    ours = sum(name == OURS for name, _ in chosen)
+    return (1 + rounds) * (len(chosen) + 1 + evaluated + ours * (batch_sizes - 1))
 
 
 def _in_turn(workers: Sequence[Worker], i: int) -> Sequence[Worker]:

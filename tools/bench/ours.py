@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from itertools import cycle
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from bench.task import MAX_LENGTH, Task, device
 from simcse_core import SentenceEncoder, StsPairs, TrainConfig, packing, train_simcse
+from simcse_core import dropout as dropout_module
+from simcse_core.dropout import dropout as cheap_dropout
 from simcse_core.evaluation import pair_cosines, spearman
 
-# The setting that runs the forward in bfloat16, where simcse_core has one.
-BF16 = {"precision": "bfloat16"}
-HAS_BF16 = set(BF16) <= {field.name for field in fields(TrainConfig)}
 PADDED_GROUPS = packing.PADDED_GROUPS
+ALL_ON = "all on"
+PADDED = "padded groups, not packed"
+LONGEST = "padded to the batch's longest"
+TORCH_DROPOUT = "torch's dropout"
+TWO_FORWARDS = "a forward for each view"
 TOKENIZED_EACH_STEP = "tokenized in every step"
+UNFUSED = "AdamW not fused"
 # The first has nothing off; the others are timed against it.
-LEVERS = (
-    "all on",
-    "padded groups, not packed",
-    "padded to the batch's longest",
-    "a forward for each view",
-    TOKENIZED_EACH_STEP,
-    "AdamW not fused",
-)
+LEVERS = (ALL_ON, PADDED, LONGEST, TORCH_DROPOUT, TWO_FORWARDS, TOKENIZED_EACH_STEP, UNFUSED)
 
 
 class Ours:
@@ -40,7 +40,11 @@ class Ours:
         self.task = task
         self.encoder = SentenceEncoder.from_pretrained(task.model, "cls", MAX_LENGTH, device())
         self.config = TrainConfig.from_mapping(
-            {"batch_size": task.batch_size, **task.settings, **(BF16 if task.bf16 else {})}
+            {
+                "batch_size": task.batch_size,
+                **task.settings,
+                "precision": "bfloat16" if task.bf16 else "float32",
+            }
         )
         # Every sentence is tokenized once, ahead of the first step; each measurement is charged its
         # part of that.
@@ -68,6 +72,66 @@ class Ours:
         return spearman(pair_cosines(self.encoder.encode, pairs), pairs.scores)
 
 
+class Levers:
+    """What makes a step of ours cheap; each can be turned off by its name in LEVERS."""
+
+    def __init__(self, encoder: SentenceEncoder, sentences: Sequence[str]) -> None:
+        self.encoder = encoder
+        self.fused = True
+        self.optimizers: list[torch.optim.Optimizer] = []
+        self.embed_rows = encoder.embed
+        rows = encoder.tokenize(sentences)
+        self.texts = {id(row): text for row, text in zip(rows, sentences, strict=True)}
+
+    def turn_off(self, *names: str) -> None:
+        """Turns these off and all others on."""
+        longest = LONGEST in names
+        packed = not {PADDED, LONGEST} & set(names)
+        self.encoder.packing = packed and packing.can_pack(self.encoder.model)
+        packing.PADDED_GROUPS = 1 if longest else PADDED_GROUPS
+        drop = F.dropout if TORCH_DROPOUT in names else cheap_dropout
+        packing.dropout = dropout_module.dropout = drop
+        self.fused = UNFUSED not in names
+        self._set_fused()
+        embed = self._two_forwards if TWO_FORWARDS in names else self.embed_rows
+        self.encoder.embed = (
+            partial(self._tokenize_first, embed) if TOKENIZED_EACH_STEP in names else embed
+        )
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Where the optimizer is made that follows the levers; at the end all are on again."""
+        adamw = torch.optim.AdamW
+
+        def remembered(*args: Any, **settings: Any) -> torch.optim.Optimizer:
+            self.optimizers.append(adamw(*args, **settings))
+            self._set_fused()
+            return self.optimizers[-1]
+
+        try:
+            with patch.object(torch.optim, "AdamW", remembered):
+                yield
+        finally:
+            self.turn_off()
+
+    def _set_fused(self) -> None:
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["fused"] = self.fused
+
+    def _two_forwards(self, rows: Sequence[list[int]]) -> Tensor:
+        half = len(rows) // 2
+        return torch.cat([self.embed_rows(rows[:half]), self.embed_rows(rows[half:])])
+
+    def _tokenize_first(
+        self, embed: Callable[[Sequence[list[int]]], Tensor], rows: Sequence[list[int]]
+    ) -> Tensor:
+        texts = [self.texts[id(row)] for row in rows]
+        return embed(
+            self.encoder.tokenizer(texts, truncation=True, max_length=MAX_LENGTH)["input_ids"]
+        )
+
+
 class OursByLevers(Ours):
     """Ours with one lever off at a time: after the warm-up, a block of points for each lever.
 
@@ -76,44 +140,15 @@ class OursByLevers(Ours):
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
-        self.optimizers: list[torch.optim.Optimizer] = []
-        self.embed_rows = self.encoder.embed
-        rows = self.encoder.tokenize(task.sentences)
-        self.texts = {id(row): text for row, text in zip(rows, task.sentences, strict=True)}
+        self.levers = Levers(self.encoder, task.sentences)
 
     def train(self, pace: Callable[[], None]) -> None:
         """Points go round and round the levers, each measured with its lever off."""
         turns = cycle(LEVERS)
-        adamw = torch.optim.AdamW
-
-        def remembered(*args: Any, **settings: Any) -> torch.optim.Optimizer:
-            self.optimizers.append(adamw(*args, **settings))
-            return self.optimizers[-1]
 
         def pace_and_switch() -> None:
             pace()
-            self.turn_off(next(turns))
+            self.levers.turn_off(next(turns))
 
-        with patch.object(torch.optim, "AdamW", remembered):
+        with self.levers.training():
             super().train(pace_and_switch)
-
-    def turn_off(self, lever: str) -> None:
-        """Turns one lever off, by its name in LEVERS, and all others on."""
-        padded, longest, two_forwards, tokenized, unfused = (lever == name for name in LEVERS[1:])
-        self.encoder.packing = packing.can_pack(self.encoder.model) and not (padded or longest)
-        packing.PADDED_GROUPS = 1 if longest else PADDED_GROUPS
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["fused"] = not unfused
-        embed = self._two_forwards if two_forwards else self.embed_rows
-        self.encoder.embed = self._tokenize_first if tokenized else embed
-
-    def _two_forwards(self, rows: Sequence[list[int]]) -> Tensor:
-        half = len(rows) // 2
-        return torch.cat([self.embed_rows(rows[:half]), self.embed_rows(rows[half:])])
-
-    def _tokenize_first(self, rows: Sequence[list[int]]) -> Tensor:
-        texts = [self.texts[id(row)] for row in rows]
-        return self.embed_rows(
-            self.encoder.tokenizer(texts, truncation=True, max_length=MAX_LENGTH)["input_ids"]
-        )

@@ -54,6 +54,14 @@ def table(result: Mapping[str, Any], part: str) -> pd.DataFrame:
     return pd.DataFrame(columns).set_index("model")
 
 
+def quality_table(result: Mapping[str, Any]) -> pd.DataFrame:
+    """Spearman by seed, and its mean and standard deviation over seeds, in a row for each side."""
+    rows = pd.DataFrame(result["quality"])
+    by_seed = rows.pivot(index="levers", columns="seed", values="spearman").iloc[::-1]
+    spread = by_seed.agg(["mean", "std"], axis=1)
+    return by_seed.add_prefix("seed ").join(spread).rename_axis(columns=None)
+
+
 def markdown(result: Mapping[str, Any], charts: str | None = None) -> str:
     """All results as Markdown.
 
@@ -86,6 +94,11 @@ def markdown(result: Mapping[str, Any], charts: str | None = None) -> str:
         if charts:
             parts.append(f"![Seconds against sentences]({charts}/benchmark_scaling.png)")
         parts.append(to_markdown(scaling.map("{:,.1f} s".format)))
+    if result["quality"]:
+        parts += ["### Spearman with every lever on, and with all off", _quality_title(result)]
+        if charts:
+            parts.append(f"![Spearman of each seed]({charts}/benchmark_quality.png)")
+        parts.append(to_markdown(quality_table(result).map("{:.4f}".format)))
     return "\n\n".join(parts)
 
 
@@ -105,13 +118,15 @@ def fill_markdown(page: Path, result: Mapping[str, Any], directory: Path) -> Non
 
 
 def save_charts(result: Mapping[str, Any], directory: Path) -> None:
-    """Writes ``benchmark_training``, ``_evaluation``, ``_levers`` and ``_scaling`` as PNG."""
+    """Writes a PNG for each part: training, evaluation, levers, scaling and quality."""
     set_style()
     for part in _TITLES:
         if result[part]:
             save_chart(plot_rates(result, part), directory, f"benchmark_{part}")
     if result["scaling"]:
         save_chart(plot_scaling(result), directory, "benchmark_scaling")
+    if result["quality"]:
+        save_chart(plot_quality(result), directory, "benchmark_quality")
 
 
 def plot_rates(result: Mapping[str, Any], part: str) -> Figure:
@@ -171,6 +186,31 @@ def plot_scaling(result: Mapping[str, Any]) -> Figure:
     ax.set(xlabel="Sentences", ylabel="Seconds of training", xlim=(0, None), ylim=(0, None))
     ax.margins(y=0.12)
     return _captioned(figure, result, _scaling_title(result))
+
+
+def plot_quality(result: Mapping[str, Any]) -> Figure:
+    """A dot for each seed's Spearman, lines joining the same seed, and the mean of each side."""
+    by_seed = quality_table(result)
+    means = by_seed.pop("mean")
+    by_seed = by_seed.drop(columns="std")
+    figure, ax = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
+    ax.plot(by_seed, range(len(by_seed)), "o-", color="0.75", mfc=_PALETTE[0], mec="white")
+    ax.plot(means, range(len(means)), "|", color=_PALETTE[3], ms=26, mew=2, label="mean")
+    ax.set_yticks(range(len(by_seed)), by_seed.index)
+    ax.set(xlabel="Spearman on dev", ylim=(len(by_seed) - 0.5, -0.5))
+    ax.grid(visible=False, axis="y")
+    ax.legend(frameon=False)
+    return _captioned(figure, result, _quality_title(result))
+
+
+def _quality_title(result: Mapping[str, Any]) -> str:
+    n, seeds = result["settings"]["quality sentences"], len({r["seed"] for r in result["quality"]})
+    table = quality_table(result)
+    difference = table["mean"].iloc[0] - table["mean"].iloc[1]
+    return (
+        f"{n:,} sentences, {seeds} seeds: on average {difference:+.4f} with every lever on; "
+        f"one seed differs from another by {table['std'].max():.4f} (standard deviation)"
+    )
 
 
 def _scaling_title(result: Mapping[str, Any]) -> str:
