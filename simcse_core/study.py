@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -26,12 +27,21 @@ from simcse_core.config import PROJECT_ROOT, HubData, check_language
 from simcse_core.data import StudyData, load_study_data
 from simcse_core.experiments import Experiment, recipe
 from simcse_core.hub import HubError
-from simcse_core.results import output_directory
+from simcse_core.results import FolderInUseError, only_run, output_directory, write_json
+from simcse_core.training import check_unsupervised
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 PROFILES = NOTEBOOKS / "profiles"
 # Profile "quick" is the defaults written in the notebooks, so it has no file.
 QUICK = "quick"
+KERNEL_START_SECONDS = 180  # on a busy machine
+# What to do about a cause, by words of its message.
+_WAYS_OUT = {
+    "No space left": "free some space",
+    "File too large": "raise the limit on file sizes",
+    "Read-only file system": "name another folder for the output",
+    "memory": "lower batch_size in training, or close other programs",
+}
 _TYPES: dict[type, tuple[type, ...]] = {float: (int, float)}
 
 
@@ -131,22 +141,26 @@ def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
             raise StudyError(
                 f"{notebook.name}: unknown parameter {name!r}; it has {', '.join(known)}"
             )
-        wanted = type(known[name])
-        if not isinstance(value, _TYPES.get(wanted, (wanted,))) or (
-            isinstance(value, bool) and wanted is not bool
-        ):
+        if not _fits(value, known[name]):
             raise StudyError(
                 f"{notebook.name}: parameter {name} must be of type "
-                f"{wanted.__name__}, like {known[name]!r}; got {value!r}"
+                f"{type(known[name]).__name__}, like {known[name]!r}; got {value!r}"
             )
         if isinstance(value, list) and known[name]:
-            inner = type(known[name][0])
             for item in value:
-                if not isinstance(item, inner) or isinstance(item, bool):
+                if not _fits(item, known[name][0]):
                     raise StudyError(
                         f"{notebook.name}: parameter {name} must be a list of "
-                        f"{inner.__name__}, like {known[name]!r}; got {item!r} in it"
+                        f"{type(known[name][0]).__name__}, like {known[name]!r}; got {item!r} in it"
                     )
+
+
+def _fits(value: object, default: object) -> bool:
+    """Whether a value has the type of a default; a whole number is a float too, a bool is none."""
+    wanted = type(default)
+    return isinstance(value, _TYPES.get(wanted, (wanted,))) and (
+        wanted is bool or not isinstance(value, bool)
+    )
 
 
 def check_meaning(notebook: Path, parameters: Mapping[str, Any]) -> None:
@@ -167,7 +181,9 @@ def check_meaning(notebook: Path, parameters: Mapping[str, Any]) -> None:
             run.check_sizes(value if isinstance(value, list) else [value], name)
         for encoder in [parameters.get("encoder"), *parameters.get("encoders", [])]:
             if encoder:
-                recipe(encoder, parameters.get("pooling", ""), parameters.get("training")).load()
+                plan = recipe(encoder, parameters.get("pooling", ""), parameters.get("training"))
+                check_unsupervised(plan.train)
+                plan.load()
         check_language(parameters["language"])
     except (ValueError, HubError) as error:
         raise StudyError(f"{notebook.name}: {error}") from error
@@ -232,50 +248,78 @@ def run_study(
         The executed notebooks.
 
     Raises:
-        StudyError: bad parameters (before anything starts), or a notebook failed.
+        StudyError: bad parameters (before anything starts), ``out`` holds the results of another
+            profile, or a notebook failed; what was finished stays, and is not done again.
+        FolderInUseError: another run works in ``out``.
+        OSError: ``out`` cannot be written.
     """
     target = Path(out or PROJECT_ROOT / "runs" / profile).expanduser().resolve()
     steps = plan(profile, {**(overrides or {}), "output_dir": str(target)}, only)
     directory = output_directory(target)
     executed = directory / "notebooks"
     executed.mkdir(exist_ok=True)
-    with tqdm(steps, unit="notebook") as bar:
+    with only_run(directory), tqdm(steps, unit="notebook") as bar:
+        _claim(directory, profile)
         for path, parameters in bar:
             bar.set_description(path.stem)
             _run_notebook(path, executed / path.name, parameters, cell_timeout)
     return [executed / path.name for path, _ in steps]
 
 
+def _claim(directory: Path, profile: str) -> None:
+    """Marks a folder as this profile's, so that no summary mixes two of them."""
+    mark = directory / "profile.json"
+    if mark.is_file() and (other := json.loads(mark.read_text(encoding="utf-8"))) != profile:
+        raise StudyError(
+            f"out: {directory} holds the results of profile {other}; name another folder"
+        )
+    write_json(mark, profile)
+
+
 def _run_notebook(
     path: Path, target: Path, parameters: Mapping[str, Any], cell_timeout: int
 ) -> None:
     started = time.monotonic()
+    running = target.with_name(f".{target.name}")  # papermill rewrites it in place, cell by cell
     try:
         papermill.execute_notebook(
             str(path),
-            str(target),
+            str(running),
             parameters=dict(parameters),
             progress_bar=False,
             execution_timeout=cell_timeout,
+            start_timeout=KERNEL_START_SECONDS,
             kernel_name="python3",
             extra_arguments=["--log-level=ERROR"],  # the kernel's own notes on its transport
         )
     except PapermillExecutionError as error:
+        said = f"{error.ename}: {error.evalue}"
         raise StudyError(
-            f"{path.name}, cell {error.exec_count}: {error.ename}: {error.evalue}\n"
+            f"{path.name}, cell {error.exec_count}: {said}{_way_out(said)}\n"
             f"the cell:\n{error.source}\nexecuted so far: {target}"
         ) from error
     except DeadKernelError as error:
         raise StudyError(
-            f"{path.name}, {_last_cell(target)}: the kernel died, often for want of "
+            f"{path.name}, {_last_cell(running)}: the kernel died, often for want of "
             f"memory; lower batch_size or close other programs ({error})"
         ) from error
     except CellTimeoutError as error:
         raise StudyError(
-            f"{path.name}, {_last_cell(target)}: a cell ran longer than {cell_timeout} "
+            f"{path.name}, {_last_cell(running)}: a cell ran longer than {cell_timeout} "
             "s; raise --cell-timeout or make the grid smaller"
         ) from error
+    except (OSError, RuntimeError, KeyError) as error:  # no kernel, or no place for its outputs
+        raise StudyError(f"{path.name}: {error}{_way_out(str(error))}") from error
+    finally:
+        if running.is_file():
+            running.replace(target)
     tqdm.write(f"{path.stem}: done in {time.monotonic() - started:.0f} s")
+
+
+def _way_out(said: str) -> str:
+    """What to do about a failure that has a known cause; empty for others."""
+    found = [way for words, way in _WAYS_OUT.items() if words in said]
+    return f"; {found[0]}, then run again: what is finished is kept" if found else ""
 
 
 def _last_cell(executed: Path) -> str:
@@ -283,7 +327,10 @@ def _last_cell(executed: Path) -> str:
 
     papermill leaves every cell of it marked completed, so what counts is the last one it started.
     """
-    cells = nbformat.read(executed, as_version=4).cells
+    try:
+        cells = nbformat.read(executed, as_version=4).cells
+    except (OSError, ValueError):  # the disk was full, too
+        return "some cell"
     started = [
         cell
         for cell in cells
@@ -341,9 +388,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         executed = run_study(
             options.profile, _overrides(options), options.out, only, options.cell_timeout
         )
-    except (StudyError, OSError) as error:
+    except (StudyError, FolderInUseError, OSError) as error:
         print(f"study: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("study: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
     print(f"charts, tables and executed notebooks: {executed[0].parent.parent}")
     return 0
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 from conftest import NO_HUB
 
 from simcse_core import study
+from simcse_core.results import only_run
 from simcse_core.study import (
     StudyError,
     check_parameters,
@@ -131,7 +133,8 @@ def test_the_full_profiles_have_the_reports_grid(
     profile: str, notebook: str, parameter: str, value: object
 ) -> None:
     own = load_profile(profile)[notebook]
-    assert {**defaults(study.NOTEBOOKS / f"{notebook}.ipynb"), **own}[parameter] == value
+    found = {**defaults(study.NOTEBOOKS / f"{notebook}.ipynb"), **own}[parameter]
+    assert set(value) <= set(found) if isinstance(value, list) else value == found
 
 
 # --- defaults --------------------------------------------------------------------------------
@@ -236,22 +239,32 @@ def test_an_unknown_profile_names_the_known_ones(
         ({"source": None}, "source must be of type str"),
         ({"training": []}, "training must be of type dict"),
         ({"rate": "fast"}, "rate must be of type float"),
+        ({"rate": True}, "rate must be of type float"),
+        ({"rates": [0.5, "1"]}, r"rates must be a list of float, like \[0.5\]; got '1' in it"),
     ],
 )
 def test_a_parameter_of_a_wrong_name_or_type_is_refused(
     write_notebook: WriteNotebook, parameters: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(StudyError, match=rf"^01_a\.ipynb: .*{said}"):
-        check_parameters(write_notebook("01_a", rate=0.5), parameters)
+        check_parameters(write_notebook("01_a", rate=0.5, rates=[0.5]), parameters)
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"rate": 1}, {"rate": 0.25}, {"seeds": []}, {"names": ["x"]}, {"hub": {"a": 1}}]
+    "parameters",
+    [
+        {"rate": 1},
+        {"rate": 0.25},
+        {"rates": [1, 0.25]},
+        {"seeds": []},
+        {"names": ["x"]},
+        {"hub": {"a": 1}},
+    ],
 )
 def test_a_parameter_of_a_fitting_type_is_taken(
     write_notebook: WriteNotebook, parameters: dict[str, Any]
 ) -> None:
-    check_parameters(write_notebook("01_a", rate=0.5, names=[]), parameters)
+    check_parameters(write_notebook("01_a", rate=0.5, rates=[0.5], names=[]), parameters)
 
 
 def test_overrides_go_over_the_profile_and_to_the_notebooks_that_have_them(
@@ -303,6 +316,7 @@ MARK = "open('ran', 'w').close()"
         ({"pooling": "max"}, "pooling: .*'max'; use one of: cls, pooler, mean, first-last-mean"),
         ({"training": {"batchsize": 4}}, "'batchsize'; known: batch_size"),
         ({"training": {"learning_rate": "fast"}}, "learning_rate: must be > 0"),
+        ({"training": {"batch_size": 1}}, "batch_size: unsupervised SimCSE needs at least 2"),
         ({"hub": {"stss": "x/y"}}, "'stss'"),
         ({"language": "fr"}, "language: unknown value 'fr'"),
     ],
@@ -417,6 +431,81 @@ def test_a_notebook_that_fails_stops_the_study_with_notebook_cell_and_cause(
         run_study("quick", out=project / "out", cell_timeout=3)
     assert (project / "out" / "notebooks" / "01_a.ipynb").is_file()
     assert not (project / "out" / "ran").exists()
+
+
+KNOWN_CAUSES = {
+    "raise OSError(28, 'No space left on device', 'x.json')": "free some space, then run again",
+    "raise OSError(30, 'Read-only file system')": "name another folder for the output",
+    'raise RuntimeError("can\'t allocate memory: you tried to allocate 9 bytes")': "batch_size",
+}
+
+
+@pytest.mark.parametrize("cell", KNOWN_CAUSES)
+def test_a_failure_of_a_known_cause_says_what_to_do(
+    project: Path, write_notebook: WriteNotebook, cell: str
+) -> None:
+    write_notebook("01_a", cell)
+    with pytest.raises(StudyError, match=KNOWN_CAUSES[cell]) as caught:
+        run_study("quick", out=project / "out")
+    assert "cell 3: " in str(caught.value)
+    assert "what is finished is kept" in str(caught.value)
+
+
+def test_a_kernel_that_cannot_start_is_told(
+    project: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_notebook("01_a")
+    monkeypatch.setattr(study.papermill, "execute_notebook", raise_no_kernel)
+    with pytest.raises(StudyError, match=r"01_a\.ipynb: Kernel died before replying"):
+        run_study("quick", out=project / "out")
+
+
+def raise_no_kernel(*_: object, **__: object) -> None:
+    raise RuntimeError("Kernel died before replying to kernel_info")
+
+
+# --- one folder, one run, one profile --------------------------------------------------------
+
+
+def test_a_second_study_in_a_folder_is_refused_and_touches_nothing(
+    project: Path,
+    write_notebook: WriteNotebook,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_notebook("01_a", "open(output_dir + '/ran', 'w').close()")
+    out = project / "out"
+    with only_run(out):
+        monkeypatch.delenv("SIMCSE_HELD_FOLDER")  # so this process is a stranger to itself
+        assert main(["--out", str(out)]) == 1
+    assert f"study: output_dir: {out} is in use by process {os.getpid()}" in capfd.readouterr().err
+    assert not (out / "ran").exists()
+
+
+def test_a_folder_of_another_profile_is_refused(
+    project: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a")
+    write_profile(project, "mini", {"all": {}})
+    run_study("quick", out=project / "out")
+    with pytest.raises(StudyError, match="out holds the results of profile quick; name another"):
+        run_study("mini", out=project / "out")
+    run_study("quick", {"seeds": [1]}, out=project / "out")
+
+
+def test_an_interrupted_study_says_how_to_go_on(
+    project: Path,
+    write_notebook: WriteNotebook,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    write_notebook("01_a")
+    monkeypatch.setattr(study.papermill, "execute_notebook", interrupt)
+    assert main(["--out", str(project / "out")]) == 130
+    assert "the same command goes on from here" in capfd.readouterr().err
 
 
 # --- the command line ------------------------------------------------------------------------
