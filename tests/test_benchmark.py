@@ -99,7 +99,7 @@ class TestGrid:
 
     def test_report_by_hand(self) -> None:
         grid = grid_cost()
-        # In batches of 64, 50, 150, ..., 750 leave 50 + 22 + 58 + 30 + 2 + 38 + 10 + 46 on branches,
+        # In batches of 64, 50, 150, ..., 750 leave 50 + 22 + 58 + 30 + 2 + 38 + 10 + 46 on branches
         # and 200 leaves 8.
         small = {"ours": 800 + 264, "separate runs": 4_200, "a run for every point": 4_200}
         assert grid["02_small_sample"].items() >= small.items()
