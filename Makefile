@@ -1,4 +1,4 @@
-# make study | test | lint | lab | bench | setup | notebooks | clean
+# make study | test | soak | lint | lab | bench | setup | notebooks | clean
 # Variables: PROFILE (quick, mini, report), SOURCE (sample, a directory, hub), SEEDS (e.g. 0,1,2), OUT,
 # ONLY (notebooks, e.g. 02_small_sample).
 PYTHON ?= python3
@@ -12,7 +12,7 @@ READY := .venv/.ready
 # A notebook cell may wait for a kernel that imports torch on a busy machine.
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 --nbval-kernel-startup-timeout=180
 
-.PHONY: setup study test lint lab bench notebooks clean
+.PHONY: setup study test soak lint lab bench notebooks clean
 
 setup: $(READY)
 
@@ -28,6 +28,10 @@ study: $(READY)
 test: lint
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest $(NBVAL) notebooks
+
+# The tests that take minutes: many kills, whole notebooks spoilt and validated.
+soak: $(READY)
+	$(BIN)/python -m pytest -m soak
 
 lint: $(READY)
 	$(BIN)/ruff check .

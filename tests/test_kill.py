@@ -1,0 +1,186 @@
+"""Real processes, killed by SIGKILL at seeded moments and started again until they are done."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from simcse_core import SentenceEncoder, TrainConfig, checkpoint, training
+from simcse_core.config import Pooling
+from simcse_core.data import StudyData
+from simcse_core.experiments import Experiment, Recipe, train_sizes
+
+SIZES = [6, 10, 16]
+N_SEEDS = 2
+# Imports torch once, and forks a worker in no time from a process that has run nothing yet.
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["simcse_core.experiments"])
+
+
+def work(run: Experiment, plan: Recipe, log: Path, kill_at: int) -> None:
+    """Trains a small sweep, noting what happens in ``log``; kills itself at event ``kill_at``."""
+    torch.set_num_threads(1)
+    checkpoint.PAUSE_PER_SAVE = 0
+    checkpoint.Checkpoint.__init__.__defaults__ = (0.0,)  # a state at every step
+    happened = [0]
+
+    def event(name: str) -> None:
+        happened[0] += 1
+        with log.open("a") as file:
+            file.write(f"{name}\n")
+        if happened[0] == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(holder: Any, name: str, tell: Callable[..., str]) -> None:
+        real = getattr(holder, name)
+
+        def told(*args: Any, **named: Any) -> Any:
+            event(f"before {tell(*args)}")
+            result = real(*args, **named)
+            event(f"after {tell(*args)}")
+            return result
+
+        setattr(holder, name, told)
+
+    def point(trajectory: Any, at: int) -> str:
+        return f"measuring {trajectory.config.seed} {at}"
+
+    around(os, "fsync", lambda *_: "fsync")
+    around(os, "replace", lambda *_: "rename")
+    around(torch.optim.AdamW, "step", lambda *_: "step")
+    around(SentenceEncoder, "encode", lambda *_: "encode")
+    around(training._Trajectory, "_measure", point)  # ends when the point is kept
+    train_sizes(run, plan, SIZES)
+    event("done")
+
+
+def in_a_process(run: Experiment, plan: Recipe, log: Path, kill_at: int = 0) -> bool:
+    """Whether the worker came to its end."""
+    worker = SERVER.Process(target=work, args=(run, plan, log, kill_at))
+    worker.start()
+    worker.join(300)
+    assert worker.exitcode in (0, -signal.SIGKILL)
+    return worker.exitcode == 0
+
+
+@pytest.fixture(scope="module")
+def sweep(study_data: StudyData, bert_dir: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A sweep left alone: the experiment, its plan and what happened."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run = Experiment("02", study_data, list(range(N_SEEDS)), folder)
+    train = TrainConfig(batch_size=4, learning_rate=1e-3, dropout=0.1)
+    plan = Recipe(str(bert_dir), Pooling.MEAN, train)
+    log = folder / "log"
+    assert in_a_process(run, plan, log)
+    return run, plan, log.read_text().splitlines()
+
+
+def cells(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in (folder / "cells").rglob("*")
+        if path.is_file()
+    }
+
+
+def measured_again(log: list[str]) -> list[str]:
+    """Points that were begun after they had been kept."""
+    kept: set[str] = set()
+    again = []
+    for line in log:
+        when, _, what = line.partition(" ")
+        if what.startswith("measuring"):
+            again += [what] if when == "before" and what in kept else []
+            kept |= {what} if when == "after" else set()
+    return again
+
+
+@pytest.mark.parametrize(
+    ("n_kills", "seed"),
+    [(5, 0), pytest.param(20, 1, marks=pytest.mark.soak)],
+)
+def test_a_sweep_killed_at_any_moment_goes_on_and_ends_with_the_same_bytes(
+    sweep: tuple[Experiment, Recipe, list[str]], tmp_path: Path, n_kills: int, seed: int
+) -> None:
+    undisturbed, plan, events = sweep
+    run, log = replace(undisturbed, output_dir=tmp_path), tmp_path / "log"
+    draw = random.Random(seed)
+    for _ in range(n_kills):
+        # Early enough that a worker rarely comes to its end before.
+        moment = draw.randint(1, max(2, len(events) // (n_kills + 1) * 2))
+        if in_a_process(run, plan, log, moment):
+            break
+    else:
+        assert in_a_process(run, plan, log)
+    happened = log.read_text().splitlines()
+    assert happened.count("done") == 1
+    assert not measured_again(happened)
+    assert cells(tmp_path) == cells(undisturbed.output_dir)
+
+
+@pytest.mark.parametrize(
+    "what", ["before rename", "after rename", "before fsync", "before measuring 0 6", "after step"]
+)
+def test_a_kill_while_writing_measuring_or_training_costs_no_result(
+    sweep: tuple[Experiment, Recipe, list[str]], tmp_path: Path, what: str
+) -> None:
+    undisturbed, plan, events = sweep
+    run, log = replace(undisturbed, output_dir=tmp_path), tmp_path / "log"
+    moments = [i for i, line in enumerate(events, start=1) if line == what]
+    assert not in_a_process(run, plan, log, moments[len(moments) // 2])
+    assert log.read_text().splitlines()[-1] == what
+    assert in_a_process(run, plan, log)
+    assert not measured_again(log.read_text().splitlines())
+    assert cells(tmp_path) == cells(undisturbed.output_dir)
+
+
+# --- the whole study, kernels included -------------------------------------------------------
+
+STUDY = [sys.executable, "-m", "simcse_core.study", "--only", "02_small_sample", "--seeds", "0,1"]
+N_KILLS = 20
+
+
+def study(out: Path, kill_after: float | None = None) -> bool:
+    """Runs two seeds of a small notebook; whether it came to its end in time."""
+    command = [*STUDY, "-p", "sizes=[50, 150]", "--out", str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
+        try:
+            said, _ = running.communicate(timeout=kill_after)
+        except subprocess.TimeoutExpired:
+            running.kill()  # its kernel is left to notice by itself
+            return False
+    assert running.returncode == 0, said.decode()
+    return True
+
+
+def results(out: Path) -> dict[str, bytes]:
+    files = [*out.glob("*.csv"), *out.glob("*.json")]
+    return cells(out) | {path.name: path.read_bytes() for path in files}
+
+
+@pytest.mark.soak
+def test_a_study_killed_twenty_times_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    assert study(tmp_path / "undisturbed")
+    whole = time.monotonic() - begun
+    draw = random.Random(0)
+    for _ in range(N_KILLS):
+        if study(tmp_path / "killed", draw.uniform(0, 1.1 * whole)):
+            break
+    else:
+        assert study(tmp_path / "killed")
+    expected, found = results(tmp_path / "undisturbed"), results(tmp_path / "killed")
+    assert len(expected) >= 4  # two cells, a table and what it was made from
+    assert found == expected
