@@ -1,64 +1,58 @@
-"""The report's claims, each held against measured rows by a criterion stated beforehand.
+"""The report's claims, each held against measured differences by a criterion stated beforehand.
 
-Effects are on the test split. Their intervals are over seeds (Student's t, 95 %): they say how far
-another random order and dropout could move the effect, not how far another test set could.
+Effects are differences in Spearman on the test split, with the two intervals of
+:mod:`simcse_core.comparison`. What is compared is chosen by the criterion or on dev, never on test.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isnan
 
-import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
+
+from simcse_core.comparison import MEAN_OF_ENCODERS, SIMCSE, SUPERVISED, UNTRAINED
 
 SUPPORTED, REFUTED, UNDECIDED = "supported", "not supported", "undecided"
 # Differences below this count as "hardly any": they are a fraction of a test-set interval's width.
 SMALL = 0.02
 # What the report calls a large gain; its own before-after difference on BERT is near 0.3.
 LARGE = 0.10
+# Where the report's curve turns from steep to flat, in sentences.
+TURN = 400
 
 
 @dataclass(frozen=True)
-class Effect:
-    """A difference in Spearman: mean over seeds and the ends of its interval over seeds."""
+class Interval:
+    """The ends of a 95 % interval of an effect; NaN where there is none."""
 
-    value: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        interval = "" if np.isnan(self.low) else f" [{self.low:+.3f}, {self.high:+.3f}]"
-        return f"{self.value:+.3f}{interval}"
+        return "" if isnan(self.low) else f"[{self.low:+.3f}, {self.high:+.3f}]"
 
 
-def effect(differences: pd.Series[float]) -> Effect:
-    """Mean over seeds with its t interval; the interval is NaN for a single seed."""
-    values = differences.to_numpy(dtype=float)
-    mean = float(values.mean())
-    if len(values) < 2:
-        return Effect(mean, float("nan"), float("nan"))
-    half = float(student_t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    return Effect(mean, mean - half, mean + half)
+# From an interval to a verdict.
+Criterion = Callable[[Interval], str]
 
 
-def at_least(measured: Effect, bound: float) -> str:
+def at_least(bound: float) -> Criterion:
     """Supported if the whole interval is at or above the bound, not if all of it is below."""
-    return _verdict(measured.low >= bound, measured.high < bound)
+    return lambda found: _verdict(found.low >= bound, found.high < bound)
 
 
-def within(measured: Effect, bound: float) -> str:
-    """Supported if the whole interval lies in [-bound, bound], not if all of it lies outside."""
-    return _verdict(
-        -bound <= measured.low and measured.high <= bound,
-        measured.low > bound or measured.high < -bound,
-    )
-
-
-def at_most(measured: Effect, bound: float) -> str:
+def at_most(bound: float) -> Criterion:
     """Supported if the whole interval is at or below the bound, not if all of it is above."""
-    return _verdict(measured.high <= bound, measured.low > bound)
+    return lambda found: _verdict(found.high <= bound, found.low > bound)
+
+
+def within(bound: float) -> Criterion:
+    """Supported if the whole interval lies in [-bound, bound], not if all of it lies outside."""
+    return lambda found: _verdict(
+        -bound <= found.low and found.high <= bound, found.low > bound or found.high < -bound
+    )
 
 
 def judge(
@@ -68,121 +62,131 @@ def judge(
     epochs: pd.DataFrame,
     overview: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The report's six claims with criterion, measured effect and verdict, one row each.
+    """The report's claims, and one question of ours, with effect, intervals and verdict.
+
+    A verdict needs both intervals: the criterion must hold, or fail, over seeds and over pairs.
+    Without any seed in it, an effect is judged over pairs alone; with a single one it is undecided.
 
     Args:
-        baselines, small, large, epochs, overview: tidy rows of the five experiments.
+        baselines, small, large, epochs, overview: differences of the five notebooks, as the
+            functions of :mod:`simcse_core.comparison` give them.
     """
+    dev, small, large, epochs, test = (
+        baselines[baselines["split"] == "dev"],
+        *(table[table["split"] == "test"] for table in (small, large, epochs, overview)),
+    )
+    best = _best(dev, "encoder")
+    gain = test[(test["encoder"] == MEAN_OF_ENCODERS) & (test["before"] == UNTRAINED)]
     rows = [
-        _untrained_is_poor(baselines),
+        _claim(
+            "Untrained encoders are poor",
+            "untrained [CLS] minus TF-IDF, the best of each on dev, at most 0",
+            baselines[(baselines["split"] == "test") & (baselines["encoder"] == best)],
+            at_most(0.0),
+        ),
         *_small_sample(small),
         _claim(
             "More data adds little",
-            f"largest minus smallest size within ±{SMALL}",
-            _difference(large, "n_train"),
-            lambda e: within(e, SMALL),
+            f"{_ends(large, 'sentences')} within ±{SMALL}",
+            _first_to_last(large),
+            within(SMALL),
         ),
         _claim(
             "More epochs add little",
-            f"last minus first epoch within ±{SMALL}",
-            _difference(epochs, "epoch"),
-            lambda e: within(e, SMALL),
+            f"{_ends(epochs, 'epochs')} within ±{SMALL}",
+            _first_to_last(epochs),
+            within(SMALL),
         ),
         _claim(
             "SimCSE brings a large gain",
             f"after minus before, mean over encoders, at least {LARGE}",
-            effect(_gains(overview)),
-            lambda e: at_least(e, LARGE),
+            gain,
+            at_least(LARGE),
         ),
-        _supervised(overview),
+        _claim(
+            "Comparable to supervised training",
+            f"unsupervised minus supervised at least -{SMALL}",
+            test[test["before"] == SUPERVISED],
+            at_least(-SMALL),
+        ),
+        _beats_fitting(overview),
     ]
     return pd.DataFrame(rows)
 
 
-def _on_test(rows: pd.DataFrame) -> pd.DataFrame:
-    """The Spearman rows of the test split."""
-    return rows[(rows["metric"] == "spearman") & (rows["split"] == "test")]
-
-
-def _claim(
-    claim: str, criterion: str, measured: Effect | None, verdict: Callable[[Effect], str]
-) -> dict[str, object]:
-    if measured is None:
-        return {"claim": claim, "criterion": "not measured", "effect": "", "verdict": UNDECIDED}
-    return {
-        "claim": claim,
-        "criterion": criterion,
-        "effect": str(measured),
-        "verdict": verdict(measured),
-    }
-
-
-def _untrained_is_poor(baselines: pd.DataFrame) -> dict[str, object]:
-    rows = _on_test(baselines)
-    cls = rows[(rows["method"] == "untrained") & (rows["pooling"] == "cls")]
-    words = rows[rows["encoder"] == "none"]
-    best, reference = cls.nlargest(1, "value").iloc[0], words["value"].max()
-    measured = Effect(*(float(best[end]) - reference for end in ("value", "ci_low", "ci_high")))
-    return _claim(
-        "Untrained encoders are poor",
-        "best untrained [CLS] minus best TF-IDF at most 0 (interval over pairs)",
-        measured,
-        lambda e: at_most(e, 0.0),
-    )
-
-
 def _small_sample(small: pd.DataFrame) -> list[dict[str, object]]:
-    curve = _by_seed(small, "n_train")
-    sizes = [int(size) for size in curve.columns if int(size) > 0]
-    middle = max((size for size in sizes if size <= 400), default=sizes[0])
-    rest = effect(curve[sizes[-1]] - curve[middle]) if middle < sizes[-1] else None
+    sizes = _places(small)
+    middle = max((size for size in sizes if size <= TURN), default=sizes[0])
+    rise = small[(small["after_at"] == middle) & (small["before"] == UNTRAINED)]
+    rest = small[(small["before"] == SIMCSE) & (small["before_at"] == middle)]
     return [
         _claim(
-            "A steep rise below 400 sentences",
-            f"{middle} sentences minus untrained at least {LARGE}",
-            effect(curve[middle] - curve[0]),
-            lambda e: at_least(e, LARGE),
+            f"A steep rise below {TURN} sentences",
+            f"{middle:,.0f} sentences minus untrained at least {LARGE}",
+            rise[rise["after"] == SIMCSE],
+            at_least(LARGE),
         ),
         _claim(
-            "Flat after 400 sentences",
-            f"{sizes[-1]} minus {middle} sentences within ±{SMALL}",
+            f"Flat after {TURN} sentences",
+            f"{sizes[-1]:,.0f} minus {middle:,.0f} sentences within ±{SMALL}",
             rest,
-            lambda e: within(e, SMALL),
+            within(SMALL),
         ),
     ]
 
 
-def _supervised(overview: pd.DataFrame) -> dict[str, object]:
-    rows = _on_test(overview)
-    supervised = rows[rows["method"] == "sup-simcse"]
-    unsupervised = rows[rows["method"] == "unsup-simcse"]
-    pairs = unsupervised.merge(supervised, on=["encoder", "seed"], suffixes=("_unsup", "_sup"))
+def _beats_fitting(overview: pd.DataFrame) -> dict[str, object]:
+    """Our own question: does training give more than fitting on the same sentences?"""
+    fitted = overview[~overview["before"].isin([UNTRAINED, SUPERVISED])]
+    # What SimCSE beats by least on dev is the best there.
+    best = _best(fitted[fitted["split"] == "dev"].assign(value=lambda t: -t["value"]), "before")
     return _claim(
-        "Comparable to supervised training",
-        f"unsupervised minus supervised at least -{SMALL}",
-        effect(pairs["value_unsup"] - pairs["value_sup"]) if len(pairs) else None,
-        lambda e: at_least(e, -SMALL),
+        "(ours) SimCSE beats fitting on the same sentences",
+        f"SimCSE minus {best}, the best fitted method on dev, at least 0",
+        fitted[(fitted["split"] == "test") & (fitted["before"] == best)],
+        at_least(0.0),
     )
 
 
-def _gains(overview: pd.DataFrame) -> pd.Series[float]:
-    rows = _on_test(overview)
-    before = rows[rows["method"] == "untrained"].groupby(["encoder", "seed"])["value"].mean()
-    after = rows[rows["method"] == "unsup-simcse"].groupby(["encoder", "seed"])["value"].mean()
-    return (after - before).groupby("seed").mean()
+def _claim(
+    claim: str, criterion: str, difference: pd.DataFrame, judged: Criterion
+) -> dict[str, object]:
+    measured = {"claim": claim, "criterion": criterion}
+    if difference.empty or isnan(difference["value"].iloc[0]):
+        nothing = {"effect": "not measured", "over seeds": "", "over pairs": ""}
+        return {**measured, **nothing, "verdict": UNDECIDED}
+    row = difference.iloc[0]
+    seeds = Interval(row["seed_low"], row["seed_high"])
+    pairs = Interval(row["pair_low"], row["pair_high"])
+    verdicts = {judged(pairs)} if row["n_seeds"] == 0 else {judged(pairs), judged(seeds)}
+    return {
+        **measured,
+        "effect": f"{row['value']:+.3f}",
+        "over seeds": str(seeds),
+        "over pairs": str(pairs),
+        "verdict": verdicts.pop() if len(verdicts) == 1 else UNDECIDED,
+    }
 
 
-def _difference(rows: pd.DataFrame, x: str) -> Effect | None:
-    """Last minus first point of a curve; None where there is only one."""
-    curve = _by_seed(rows[rows["epoch"] > 0], x)
-    if len(curve.columns) < 2:
-        return None
-    return effect(curve[curve.columns[-1]] - curve[curve.columns[0]])
+def _best(rows: pd.DataFrame, column: str) -> str:
+    """What stands in ``column`` where the value is highest; empty where there is no value."""
+    best = rows.nlargest(1, "value")[column]
+    return str(best.item()) if len(best) else ""
 
 
-def _by_seed(rows: pd.DataFrame, x: str) -> pd.DataFrame:
-    """Test Spearman with a row for each seed and a column for each value of ``x``, ascending."""
-    return _on_test(rows).pivot_table(index="seed", columns=x, values="value").sort_index(axis=1)
+def _places(table: pd.DataFrame) -> list[float]:
+    """Where SimCSE was measured along a curve, ascending."""
+    return sorted(set(table.loc[table["after"] == SIMCSE, "after_at"]))
+
+
+def _ends(table: pd.DataFrame, unit: str) -> str:
+    places = _places(table)
+    return f"{places[-1]:,.0f} minus {places[0]:,.0f} {unit}"
+
+
+def _first_to_last(table: pd.DataFrame) -> pd.DataFrame:
+    """SimCSE's last minus its first point; no row where there is only one."""
+    return table[(table["before"] == SIMCSE) & (table["before_at"] == _places(table)[0])]
 
 
 def _verdict(supported: bool, refuted: bool) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -16,7 +18,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from simcse_core.config import check_language
 from simcse_core.results import write_bytes
@@ -40,8 +43,10 @@ CJK_FONTS = (
 Report = Mapping[str, Mapping[str, float]]
 
 REPORT_LABEL = "the report, untrained"
+# How a number stands beside a point.
+_BESIDE: dict[str, Any] = {"xytext": (7, 5), "textcoords": "offset points", "fontsize": "small"}
 
-# One colour a method or encoder throughout, from seaborn's colour-blind safe palette.
+# One colour and marker a method throughout, colours from seaborn's colour-blind safe palette.
 _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GREY, _YELLOW, _SKY = sns.color_palette(
     "colorblind"
 ).as_hex()
@@ -53,9 +58,19 @@ COLOURS = {
     "tfidf-char": _PURPLE,
     "tfidf-char-bigram": _BROWN,
     "tfidf-word": _PINK,
-    "dev": _SKY,
-    "test": _BLUE,
+    "idf-mean": _SKY,
     "report": _RED,
+}
+MARKERS = {
+    "untrained": "o",
+    "unsup-simcse": "o",
+    "sup-simcse": "^",
+    "whitening": "s",
+    "tfidf-char": "D",
+    "tfidf-char-bigram": "d",
+    "tfidf-word": "P",
+    "idf-mean": "v",
+    "report": "D",
 }
 
 _CHINESE = {
@@ -66,7 +81,6 @@ _CHINESE = {
     "Epochs": "训练轮数",
     "dev": "验证集",
     "test": "测试集",
-    "all seeds, mean": "各种子均值",
     "one seed": "单个种子",
     "range over seeds": "种子间范围",
     "untrained": "未训练",
@@ -77,6 +91,11 @@ _CHINESE = {
     "tfidf-char": "TF-IDF（字）",
     "tfidf-char-bigram": "TF-IDF（字与二元组）",
     "tfidf-word": "TF-IDF（词）",
+    "idf-mean": "IDF 加权平均",
+    "Sentences (log scale)": "句数（对数刻度）",
+    "interval over pairs": "句对抽样区间",
+    "Uniformity (lower is better)": "均匀性（越低越好）",
+    "Alignment (lower is better)": "对齐性（越低越好）",
     "Method": "方法",
     "Encoder": "编码器",
 }
@@ -148,7 +167,7 @@ def plot_scores_by_label(cosines: pd.DataFrame, caption: str = "") -> Figure:
             linecolor="black",
         )
         ax.set(
-            title=label(panel),
+            title=_panel_title(panel),
             xlabel=label("Human label (0 unrelated – 5 same meaning)"),
             ylabel=label("Cosine similarity"),
         )
@@ -169,17 +188,17 @@ def plot_baselines(
     rows = results[results["metric"] == "spearman"].copy()
     rows["name"] = [_baseline_name(row) for row in rows.itertuples()]
     names, methods = (list(dict.fromkeys(rows[column])) for column in ("name", "method"))
-    figure, axes = _panels(_splits(rows), width=6, height=0.34 * len(names) + 1.8)
+    figure, axes = _panels(_splits(rows), width=6, height=0.4 * len(names) + 1.8)
     for split, ax in axes.items():
         for method in methods:
             here = rows[(rows["split"] == split) & (rows["method"] == method)]
             means = here.groupby("name")[["value", "ci_low", "ci_high"]].mean()
-            nudge = 0.3 if method == "whitening" else 0.0
+            nudge = {"idf-mean": -0.3, "whitening": 0.3}.get(method, 0.0)
             ax.errorbar(
                 means["value"],
                 [names.index(str(name)) + nudge for name in means.index],
                 xerr=[means["value"] - means["ci_low"], means["ci_high"] - means["value"]],
-                fmt="o",
+                fmt=MARKERS[method],
                 color=COLOURS[method],
                 markersize=6,
                 elinewidth=1.5,
@@ -189,21 +208,26 @@ def plot_baselines(
         _name_rows(ax, names)
         ax.set(title=label(split), xlabel=label("Spearman"), xlim=(0, None))
     line = Line2D([], [], color=COLOURS["report"], linestyle="--", label=label(REPORT_LABEL))
-    _legend(figure, methods, line if report else None)
+    _legend(figure, methods, [line] if report else [])
     return _finish(figure, caption)
 
 
 def plot_curve(results: pd.DataFrame, x: str, caption: str = "") -> Figure:
-    """Spearman along training: mean over seeds, their range, and every seed faintly behind.
+    """Spearman of each method along a curve: mean over seeds, their range, and every seed behind.
 
     Args:
-        results: tidy rows; a row with epoch 0 is the untrained encoder, drawn as a dashed line.
+        results: tidy rows; those of method ``untrained`` are drawn as a dashed line.
         x: ``n_train`` or ``epoch``.
     """
     rows = results[results["metric"] == "spearman"]
-    figure, axes = _panels(_splits(rows), width=5.6, height=4.3)
+    methods = [method for method in dict.fromkeys(rows["method"]) if method != "untrained"]
+    figure, axes = _panels(_splits(rows), width=5.8, height=4.6)
     for split, ax in axes.items():
-        _draw_curve(ax, rows[rows["split"] == split], x)
+        here = rows[rows["split"] == split]
+        before = here.loc[here["method"] == "untrained", "value"].mean()
+        ax.axhline(before, color=COLOURS["untrained"], linestyle="--", linewidth=1.5)
+        for method in reversed(methods):  # what is trained comes first and is drawn on top
+            _draw_seeds(ax, here[here["method"] == method], x, method)
         ax.set(
             title=label(split),
             ylabel=label("Spearman"),
@@ -211,8 +235,78 @@ def plot_curve(results: pd.DataFrame, x: str, caption: str = "") -> Figure:
         )
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
-    handles, texts = ax.get_legend_handles_labels()
-    figure.legend(handles, texts, loc="outside upper center", ncols=4, frameon=False)
+    dashed = Line2D([], [], color=COLOURS["untrained"], ls="--", label=label("untrained"))
+    _legend(figure, methods, [dashed, *_seed_handles(rows)], line="-")
+    return _finish(figure, caption)
+
+
+def plot_sample(rows: pd.DataFrame, caption: str = "") -> Figure:
+    """What n sentences buy by each method: means over seeds with their interval over pairs.
+
+    Args:
+        rows: columns ``n_sentences, method, split, mean, pair_low, pair_high``.
+    """
+    methods = list(dict.fromkeys(rows["method"]))
+    figure, axes = _panels(_splits(rows), width=5.8, height=4.6)
+    for split, ax in axes.items():
+        for i, method in enumerate(methods):
+            mine = rows[(rows["split"] == split) & (rows["method"] == method)]
+            shift = 1 + 0.05 * (i - len(methods) / 2)  # side by side, so that no bar hides another
+            ax.errorbar(
+                mine["n_sentences"] * shift,
+                mine["mean"],
+                yerr=[mine["mean"] - mine["pair_low"], mine["pair_high"] - mine["mean"]],
+                color=COLOURS[method],
+                marker=MARKERS[method],
+                linestyle="--" if method == "untrained" else "-",
+                linewidth=1.5,
+                elinewidth=1,
+            )
+        ax.set(
+            title=label(split),
+            xscale="log",
+            xticks=sorted(set(rows["n_sentences"])),
+            xlabel=label("Sentences (log scale)"),
+            ylabel=label("Spearman"),
+        )
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
+        ax.xaxis.set_minor_locator(NullLocator())
+    bar = Line2D([], [], color="0.5", marker="|", ls="", ms=14, label=label("interval over pairs"))
+    _legend(figure, methods, [bar], line="-")
+    return _finish(figure, caption)
+
+
+def plot_geometry(results: pd.DataFrame, caption: str = "") -> Figure:
+    """Alignment against uniformity along training, the view of Wang and Isola (2020).
+
+    SimCSE's path starts at the untrained encoder; what is only fitted is drawn at the last size.
+
+    Args:
+        results: tidy rows over ``n_train`` with metrics ``alignment`` and ``uniformity``.
+    """
+    kept = results[results["metric"].isin(["alignment", "uniformity"])]
+    keys = ["split", "method", "n_train", "seed"]
+    points = kept.pivot_table(index=keys, columns="metric", values="value").reset_index()
+    methods = list(dict.fromkeys(results["method"]))
+    last = points["n_train"].max()
+    figure, axes = _panels(_splits(points), width=5.8, height=4.6)
+    for split, ax in axes.items():
+        here = points[points["split"] == split]
+        _draw_path(ax, here[here["method"].isin(["untrained", "unsup-simcse"])])
+        for method in methods:
+            place = 0 if method == "untrained" else last
+            mine = here[(here["method"] == method) & (here["n_train"] == place)]
+            spot = tuple(mine[["uniformity", "alignment"]].mean())
+            ax.plot(*spot, MARKERS[method], color=COLOURS[method], markersize=9)
+            if place:
+                ax.annotate(f"{place:,.0f}", spot, **_BESIDE)
+        ax.set(
+            title=label(split),
+            xlabel=label("Uniformity (lower is better)"),
+            ylabel=label("Alignment (lower is better)"),
+        )
+        ax.margins(0.12)
+    _legend(figure, methods, [_thin_line("one seed")])
     return _finish(figure, caption)
 
 
@@ -226,6 +320,8 @@ def plot_before_after(
         report: split to encoder to Spearman of the report's untrained encoders, drawn beside.
     """
     rows = results[results["metric"] == "spearman"]
+    last = rows.groupby(["encoder", "method"])["n_train"].transform("max")
+    rows = rows[rows["n_train"] == last]
     encoders = list(dict.fromkeys(rows["encoder"]))
     names = encoders + list(next(iter((report or {"": {}}).values())))
     methods = list(dict.fromkeys(rows["method"]))
@@ -239,7 +335,8 @@ def plot_before_after(
         _name_rows(ax, names)
         ax.set(title=label(split), xlabel=label("Spearman"))
     diamond = Line2D([], [], color=COLOURS["report"], marker="D", ls="", label=label(REPORT_LABEL))
-    _legend(figure, methods, diamond if report else None)
+    tick = Line2D([], [], color="black", marker="|", ls="", ms=11, label=label("one seed"))
+    _legend(figure, methods, [tick, diamond] if report else [tick])
     return _finish(figure, caption)
 
 
@@ -276,51 +373,63 @@ def _name_rows(ax: Axes, names: Sequence[str]) -> None:
     ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -0.7))
 
 
-def _legend(figure: Figure, methods: Sequence[str], report: Artist | None) -> None:
+def _legend(
+    figure: Figure, methods: Sequence[str], others: Sequence[Artist], line: str = ""
+) -> None:
+    """One entry a method, with its colour and marker, and what else is drawn."""
     handles: list[Artist] = [
-        Line2D([], [], color=COLOURS[m], marker="o", linestyle="", markersize=8, label=label(m))
+        Line2D([], [], color=COLOURS[m], marker=MARKERS[m], ls=line, ms=7, label=label(m))
         for m in methods
     ]
-    handles += [report] if report else []
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
+    figure.legend(handles=[*handles, *others], loc="outside upper center", ncols=5, frameon=False)
 
 
-def _draw_curve(ax: Axes, rows: pd.DataFrame, x: str) -> None:
-    trained = rows[rows["epoch"] > 0]
-    before = rows.loc[rows["epoch"] == 0, "value"]
-    colour = COLOURS["unsup-simcse"]
-    if len(before):
-        ax.axhline(
-            before.mean(),
-            color=COLOURS["untrained"],
-            linestyle="--",
-            linewidth=1.5,
-            label=label("untrained"),
-        )
-    runs = trained.groupby("seed")
-    for i, (_, run) in enumerate(runs):
-        text = label("one seed") if i == 0 else None
-        ax.plot(run[x], run["value"], color=colour, alpha=0.35, linewidth=1, label=text)
-    points = trained.groupby(x)["value"].agg(["mean", "min", "max"])
-    if runs.ngroups > 1:
-        ax.fill_between(
-            points.index,
-            points["min"],
-            points["max"],
-            color=colour,
-            alpha=0.15,
-            linewidth=0,
-            label=label("range over seeds"),
-        )
+def _thin_line(text: str) -> Artist:
+    return Line2D([], [], color="0.5", alpha=0.6, linewidth=1, label=label(text))
+
+
+def _seed_handles(rows: pd.DataFrame) -> list[Artist]:
+    """What a legend says of single seeds and their range, where there are several."""
+    if rows["seed"].nunique() == 1:
+        return []
+    band = Patch(color="0.5", alpha=0.25, linewidth=0, label=label("range over seeds"))
+    return [_thin_line("one seed"), band]
+
+
+def _draw_seeds(ax: Axes, rows: pd.DataFrame, x: str, method: str) -> None:
+    colour = COLOURS[method]
+    for _, run in rows.groupby("seed"):
+        ax.plot(run[x], run["value"], color=colour, alpha=0.35, linewidth=0.8)
+    points = rows.groupby(x)["value"].agg(["mean", "min", "max"])
+    if rows["seed"].nunique() > 1:
+        ends = (points.index, points["min"], points["max"])
+        ax.fill_between(*ends, color=colour, alpha=0.15, linewidth=0)
     ax.plot(
         points.index,
         points["mean"],
-        "o-",
+        marker=MARKERS[method],
         color=colour,
         linewidth=2,
         markersize=5,
-        label=label("all seeds, mean"),
     )
+
+
+def _draw_path(ax: Axes, points: pd.DataFrame) -> None:
+    """Every seed's way through the plane faintly, and the mean over seeds."""
+    colour, columns = COLOURS["unsup-simcse"], ["uniformity", "alignment"]
+    for _, run in points.sort_values("n_train").groupby("seed"):
+        ax.plot(*run[columns].to_numpy().T, color=colour, alpha=0.35, linewidth=0.8)
+    mean = points.groupby("n_train")[columns].mean()
+    ax.plot(*mean.to_numpy().T, "o-", color=colour, linewidth=2, markersize=4)
+    first = mean[mean.index > 0].head(1)
+    for n, spot in zip(first.index, first.to_numpy(), strict=True):
+        ax.annotate(f"{n:,.0f}", tuple(spot), **_BESIDE)
+
+
+def _panel_title(panel: str) -> str:
+    """A panel's name in the language chosen: its method is the word before the details."""
+    method = re.split(r" \(|: ", panel, maxsplit=1)[0]
+    return label(method) + panel.removeprefix(method)
 
 
 def _draw_dumbbell(ax: Axes, rows: pd.DataFrame, y: int) -> None:

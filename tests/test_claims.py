@@ -1,93 +1,109 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 
 import pandas as pd
 import pytest
 
-from simcse_core.claims import Effect, at_least, at_most, effect, judge, within
+from simcse_core.claims import Interval, at_least, at_most, judge, within
+from simcse_core.comparison import MEAN_OF_ENCODERS
 
 NAN = math.nan
-
-
-def rows(**columns: object) -> pd.DataFrame:
-    fixed = {"metric": "spearman", "split": "test", "encoder": "e", "pooling": "cls"}
-    return pd.DataFrame({**fixed, **columns})
-
-
-def curve(x: str, values: Mapping[float, Sequence[float]]) -> pd.DataFrame:
-    """Test Spearman by point and seed; a point of 0 is the untrained encoder."""
-    frames = [
-        rows(**{"epoch": float(point > 0), x: point}, seed=range(len(v)), value=v, method="m")
-        for point, v in values.items()
-    ]
-    return pd.concat(frames, ignore_index=True)
-
-
-BASELINES = pd.concat(
-    [
-        rows(encoder="none", method=["tfidf-char"], value=0.5, ci_low=0.4, ci_high=0.6),
-        rows(method=["untrained"], value=0.3, ci_low=0.2, ci_high=0.4),
-        rows(method=["untrained"], pooling="mean", value=0.9, ci_low=0.8, ci_high=1.0),
-        rows(method=["untrained"], split="dev", value=0.9, ci_low=0.8, ci_high=1.0),
-    ],
-    ignore_index=True,
-)
-SMALL = curve("n_train", {0: [0.3] * 3, 50: [0.4] * 3, 350: [0.5, 0.51, 0.52], 800: [0.51] * 3})
-LARGE = curve("n_train", {0: [0.3] * 3, 5000: [0.6] * 3, 50000: [0.61, 0.612, 0.608]})
-EPOCHS = curve("epoch", {0: [0.3] * 3, 1: [0.6] * 3, 20: [0.7, 0.71, 0.72]})
-OVERVIEW = pd.concat(
-    [
-        rows(method="untrained", seed=range(3), value=0.3),
-        rows(method="unsup-simcse", seed=range(3), value=[0.5, 0.51, 0.52]),
-        rows(method="sup-simcse", seed=range(3), value=[0.6, 0.61, 0.62]),
-    ],
-    ignore_index=True,
+CLAIMS = (
+    "Untrained encoders are poor",
+    "A steep rise below 400 sentences",
+    "Flat after 400 sentences",
+    "More data adds little",
+    "More epochs add little",
+    "SimCSE brings a large gain",
+    "Comparable to supervised training",
+    "(ours) SimCSE beats fitting on the same sentences",
 )
 
 
-def verdicts(
-    baselines: pd.DataFrame = BASELINES,
-    small: pd.DataFrame = SMALL,
-    large: pd.DataFrame = LARGE,
-    epochs: pd.DataFrame = EPOCHS,
-    overview: pd.DataFrame = OVERVIEW,
-) -> dict[str, str]:
-    table = judge(baselines, small, large, epochs, overview)
+def difference(
+    after: tuple[str, float],
+    before: tuple[str, float],
+    value: float,
+    seeds: float | None = 0.005,
+    pairs: float = 0.005,
+    **columns: object,
+) -> dict[str, object]:
+    """A row with intervals of these half widths; without seeds where that is None."""
+    half = NAN if seeds is None else seeds
+    row = {"encoder": "tiny", "after": after[0], "after_at": after[1], "split": "test"}
+    row |= {"before": before[0], "before_at": before[1], "n_seeds": 0 if seeds is None else 3}
+    row |= {"value": value, "seed_low": value - half, "seed_high": value + half}
+    return row | {"pair_low": value - pairs, "pair_high": value + pairs} | columns
+
+
+def on_both(*rows: dict[str, object]) -> pd.DataFrame:
+    """The rows on test, and the same on dev but for what they say themselves."""
+    return pd.DataFrame([*rows, *({**row, "split": "dev"} for row in rows)])
+
+
+UNTRAINED = ("untrained", 0.0)
+
+
+def simcse(at: float) -> tuple[str, float]:
+    return "unsup-simcse", at
+
+
+def baselines(value: float = -0.2, **columns: object) -> pd.DataFrame:
+    return on_both(difference(UNTRAINED, ("tfidf-char", 0.0), value, None, **columns))
+
+
+def small(rise: float = 0.2, rest: float = 0.0, **columns: object) -> pd.DataFrame:
+    return on_both(
+        difference(simcse(50), UNTRAINED, 0.01),
+        difference(simcse(350), UNTRAINED, rise, **columns),
+        difference(simcse(450), UNTRAINED, 0.9),
+        difference(simcse(800), UNTRAINED, 0.9),
+        difference(("whitening", 350), UNTRAINED, 0.9),
+        difference(simcse(350), ("whitening", 350), -0.9),
+        difference(simcse(800), simcse(50), 0.9),
+        difference(simcse(800), simcse(350), rest, **columns),
+    )
+
+
+def large(value: float = 0.01, **columns: object) -> pd.DataFrame:
+    return on_both(
+        difference(simcse(5000), UNTRAINED, 0.9),
+        difference(simcse(50000), UNTRAINED, 0.9),
+        difference(simcse(50000), simcse(5000), value, **columns),
+    )
+
+
+def epochs(value: float = 0.01, **columns: object) -> pd.DataFrame:
+    return on_both(
+        difference(simcse(1), UNTRAINED, 0.9),
+        difference(simcse(20), UNTRAINED, 0.9),
+        difference(simcse(20), simcse(1), value, **columns),
+    )
+
+
+def overview(
+    gain: float = 0.2, labels: float = 0.0, counting: float = 0.1, **columns: object
+) -> pd.DataFrame:
+    at = simcse(1000)
+    return on_both(
+        difference(at, UNTRAINED, gain, encoder=MEAN_OF_ENCODERS, **columns),
+        difference(at, UNTRAINED, -0.9),
+        difference(at, ("sup-simcse", 1000), labels, **columns),
+        difference(at, ("tfidf-char", 1000), counting, **columns),
+        difference(at, ("whitening", 1000), 0.5),
+    )
+
+
+def verdicts(**changed: pd.DataFrame) -> dict[str, str]:
+    tables = {"baselines": baselines(), "small": small(), "large": large()}
+    tables |= {"epochs": epochs(), "overview": overview()}
+    table = judge(**{**tables, **changed})
     return dict(zip(table["claim"], table["verdict"], strict=True))
 
 
-def one_seed(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[frame["seed"] == 0]
-
-
-# --- effects ---------------------------------------------------------------------------------
-
-
-def test_an_effect_is_the_mean_with_students_interval() -> None:
-    # Mean 0.2, standard deviation 0.1, 3 seeds: t(0.975; 2) = 4.302653.
-    half = 4.302653 * 0.1 / math.sqrt(3)
-    found = effect(pd.Series([0.1, 0.2, 0.3]))
-    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
-
-
-def test_one_seed_has_no_interval() -> None:
-    found = effect(pd.Series([0.25]))
-    assert found.value == 0.25
-    assert math.isnan(found.low)
-    assert math.isnan(found.high)
-
-
-@pytest.mark.parametrize(
-    ("measured", "said"),
-    [
-        (Effect(0.1234, 0.1, 0.15), "+0.123 [+0.100, +0.150]"),
-        (Effect(-0.01, NAN, NAN), "-0.010"),
-    ],
-)
-def test_an_effect_is_told_with_its_interval_if_there_is_one(measured: Effect, said: str) -> None:
-    assert str(measured) == said
+# --- criteria --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -100,7 +116,7 @@ def test_an_effect_is_told_with_its_interval_if_there_is_one(measured: Effect, s
     ],
 )
 def test_at_least(low: float, high: float, verdict: str) -> None:
-    assert at_least(Effect((low + high) / 2, low, high), 0.1) == verdict
+    assert at_least(0.1)(Interval(low, high)) == verdict
 
 
 @pytest.mark.parametrize(
@@ -113,7 +129,7 @@ def test_at_least(low: float, high: float, verdict: str) -> None:
     ],
 )
 def test_at_most(low: float, high: float, verdict: str) -> None:
-    assert at_most(Effect((low + high) / 2, low, high), 0.0) == verdict
+    assert at_most(0.0)(Interval(low, high)) == verdict
 
 
 @pytest.mark.parametrize(
@@ -128,120 +144,127 @@ def test_at_most(low: float, high: float, verdict: str) -> None:
     ],
 )
 def test_within(low: float, high: float, verdict: str) -> None:
-    assert within(Effect((low + high) / 2, low, high), 0.02) == verdict
+    assert within(0.02)(Interval(low, high)) == verdict
 
 
 # --- verdicts --------------------------------------------------------------------------------
 
 
-def test_every_claim_of_the_report_has_a_verdict() -> None:
-    assert verdicts() == {
-        "Untrained encoders are poor": "supported",  # 0.3 [0.2, 0.4] against TF-IDF's 0.5
-        "A steep rise below 400 sentences": "supported",  # from 0.30 to about 0.51
-        "Flat after 400 sentences": "undecided",  # 0.00 with ends beyond 0.02
-        "More data adds little": "supported",  # 0.610 - 0.600
-        "More epochs add little": "not supported",  # 0.71 - 0.60
-        "SimCSE brings a large gain": "supported",  # 0.51 - 0.30
-        "Comparable to supervised training": "not supported",  # 0.1 below, for each seed
-    }
+def test_what_fulfils_every_criterion_is_supported_in_the_order_of_the_report() -> None:
+    assert list(verdicts()) == list(CLAIMS)
+    assert set(verdicts().values()) == {"supported"}
 
 
-def test_effects_and_criteria_are_told() -> None:
-    table = judge(BASELINES, SMALL, LARGE, EPOCHS, OVERVIEW).set_index("claim")
-    assert table.loc["Untrained encoders are poor", "effect"] == "-0.200 [-0.300, -0.100]"
-    assert table.loc["A steep rise below 400 sentences", "criterion"] == (
-        "350 sentences minus untrained at least 0.1"
-    )
-    assert table.loc["More epochs add little", "effect"].startswith("+0.110 [")
-    assert table.loc["Comparable to supervised training", "effect"].startswith("-0.100 [")
+REFUTING = {
+    "Untrained encoders are poor": {"baselines": baselines(0.2)},
+    "A steep rise below 400 sentences": {"small": small(rise=0.05)},
+    "Flat after 400 sentences": {"small": small(rest=0.1)},
+    "More data adds little": {"large": large(-0.1)},
+    "More epochs add little": {"epochs": epochs(0.1)},
+    "SimCSE brings a large gain": {"overview": overview(gain=0.05)},
+    "Comparable to supervised training": {"overview": overview(labels=-0.1)},
+    "(ours) SimCSE beats fitting on the same sentences": {"overview": overview(counting=-0.1)},
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_claim_falls_by_its_own_difference_alone(claim: str) -> None:
+    found = verdicts(**REFUTING[claim])
+    assert {name for name, verdict in found.items() if verdict == "not supported"} == {claim}
+
+
+SEEDED = {
+    "A steep rise below 400 sentences": ("small", small),
+    "Flat after 400 sentences": ("small", small),
+    "More data adds little": ("large", large),
+    "More epochs add little": ("epochs", epochs),
+    "SimCSE brings a large gain": ("overview", overview),
+    "Comparable to supervised training": ("overview", overview),
+    "(ours) SimCSE beats fitting on the same sentences": ("overview", overview),
+}
+# One seed, seeds that disagree, and pairs that leave it open.
+DOUBTS = {
+    "one seed": {"n_seeds": 1, "seed_low": NAN, "seed_high": NAN},
+    "seeds": {"seed_low": -1.0, "seed_high": 1.0},
+    "pairs": {"pair_low": -1.0, "pair_high": 1.0},
+}
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+@pytest.mark.parametrize("claim", SEEDED)
+def test_both_intervals_must_speak(claim: str, doubt: str) -> None:
+    table, make = SEEDED[claim]
+    assert verdicts(**{table: make(**DOUBTS[doubt])})[claim] == "undecided"
+
+
+def test_what_has_no_seed_is_judged_over_pairs() -> None:
+    claim = "Untrained encoders are poor"
+    assert verdicts(baselines=baselines(-0.001, pair_high=0.1))[claim] == "undecided"
+    assert verdicts(baselines=baselines(-0.2))[claim] == "supported"
+
+
+def test_the_cls_that_counts_is_the_best_on_dev() -> None:
+    tfidf = ("tfidf-char", 0.0)
+    rows = [
+        difference(UNTRAINED, tfidf, 0.2, None, encoder="best on test"),
+        difference(UNTRAINED, tfidf, -0.2, None, encoder="best on dev"),
+        difference(UNTRAINED, tfidf, -0.4, None, encoder="best on test", split="dev"),
+        difference(UNTRAINED, tfidf, -0.1, None, encoder="best on dev", split="dev"),
+    ]
+    assert verdicts(baselines=pd.DataFrame(rows))["Untrained encoders are poor"] == "supported"
+
+
+def test_the_fitted_method_that_counts_is_the_best_on_dev() -> None:
+    rows = overview(counting=-0.1)
+    dev = rows["split"] == "dev"
+    rows.loc[dev & (rows["before"] == "whitening"), "value"] = -0.3
+    table = judge(baselines(), small(), large(), epochs(), rows).set_index("claim")
+    ours = table.loc[CLAIMS[-1]]
+    assert ours["criterion"] == "SimCSE minus whitening, the best fitted method on dev, at least 0"
+    assert (ours["effect"], ours["verdict"]) == ("+0.500", "supported")
 
 
 @pytest.mark.parametrize(
-    ("value", "low", "high", "verdict"),
+    ("claim", "table", "gone"),
     [
-        (0.7, 0.6, 0.8, "not supported"),
-        (0.52, 0.45, 0.6, "undecided"),
-        (0.3, 0.2, 0.4, "supported"),
+        ("Flat after 400 sentences", "small", lambda t: t["before_at"] == 350),
+        ("More data adds little", "large", lambda t: t["before"] == "unsup-simcse"),
+        ("More epochs add little", "epochs", lambda t: t["before"] == "unsup-simcse"),
+        ("Comparable to supervised training", "overview", lambda t: t["before"] == "sup-simcse"),
     ],
 )
-def test_untrained_encoders_are_held_against_the_best_tfidf(
-    value: float, low: float, high: float, verdict: str
+def test_what_was_not_measured_is_undecided(
+    claim: str, table: str, gone: Callable[[pd.DataFrame], pd.Series]
 ) -> None:
-    cls = rows(method=["untrained"], value=value, ci_low=low, ci_high=high)
-    baselines = pd.concat([BASELINES.iloc[:1], cls], ignore_index=True)
-    assert verdicts(baselines=baselines)["Untrained encoders are poor"] == verdict
+    whole = {"small": small, "large": large, "epochs": epochs, "overview": overview}[table]()
+    assert verdicts(**{table: whole[~gone(whole)]})[claim] == "undecided"
 
 
-@pytest.mark.parametrize(
-    ("last", "verdict"),
-    [
-        ([0.51, 0.52, 0.53], "supported"),  # each seed rises by 0.01
-        ([0.6, 0.61, 0.62], "not supported"),
-    ],
-)
-def test_flat_after_400_compares_the_last_size_with_the_last_below_400(
-    last: list[float], verdict: str
-) -> None:
-    small = curve("n_train", {0: [0.3] * 3, 350: [0.5, 0.51, 0.52], 450: [0.9] * 3, 800: last})
-    assert verdicts(small=small)["Flat after 400 sentences"] == verdict
+def test_a_difference_without_a_value_is_not_measured() -> None:
+    broken = large(value=NAN)
+    table = judge(baselines(), small(), broken, epochs(), overview()).set_index("claim")
+    found = table.loc["More data adds little"]
+    assert (found["effect"], found["verdict"]) == ("not measured", "undecided")
 
 
-@pytest.mark.parametrize(
-    ("claim", "table"),
-    [
-        ("A steep rise below 400 sentences", {"small": one_seed(SMALL)}),
-        ("Flat after 400 sentences", {"small": one_seed(SMALL)}),
-        ("More data adds little", {"large": one_seed(LARGE)}),
-        ("More epochs add little", {"epochs": one_seed(EPOCHS)}),
-        ("SimCSE brings a large gain", {"overview": one_seed(OVERVIEW)}),
-        ("Comparable to supervised training", {"overview": one_seed(OVERVIEW)}),
-    ],
-)
-def test_one_seed_proves_nothing(claim: str, table: dict[str, pd.DataFrame]) -> None:
-    assert verdicts(**table)[claim] == "undecided"
-
-
-@pytest.mark.parametrize(
-    ("claim", "table"),
-    [
-        (
-            "Flat after 400 sentences",
-            {"small": curve("n_train", {0: [0.3] * 3, 50: [0.4] * 3, 150: [0.5] * 3})},
-        ),
-        ("More data adds little", {"large": curve("n_train", {0: [0.3] * 3, 5000: [0.6] * 3})}),
-        ("More epochs add little", {"epochs": curve("epoch", {0: [0.3] * 3, 1: [0.6] * 3})}),
-        (
-            "Comparable to supervised training",
-            {"overview": OVERVIEW[OVERVIEW["method"] != "sup-simcse"]},
-        ),
-    ],
-)
-def test_what_was_not_measured_is_undecided(claim: str, table: dict[str, pd.DataFrame]) -> None:
-    # A point held against itself differs by nothing, which says nothing.
-    assert verdicts(**table)[claim] == "undecided"
-
-
-def test_the_gain_is_a_mean_over_encoders() -> None:
-    # One gains 0.3 and one loses 0.2: 0.05 on average, for every seed.
-    both = pd.concat(
-        [
-            rows(encoder=name, method=method, seed=range(3), value=value)
-            for name, method, value in (
-                ("a", "untrained", 0.3),
-                ("a", "unsup-simcse", 0.6),
-                ("b", "untrained", 0.5),
-                ("b", "unsup-simcse", 0.3),
-            )
-        ],
-        ignore_index=True,
+def test_effects_and_criteria_are_told_with_both_intervals() -> None:
+    table = judge(baselines(), small(), large(), epochs(), overview()).set_index("claim")
+    rise = table.loc["A steep rise below 400 sentences"]
+    assert rise["criterion"] == "350 sentences minus untrained at least 0.1"
+    assert rise["effect"] == "+0.200"
+    assert (rise["over seeds"], rise["over pairs"]) == ("[+0.195, +0.205]",) * 2
+    assert table.loc["Untrained encoders are poor", "over seeds"] == ""
+    assert table.loc["More data adds little", "criterion"] == (
+        "50,000 minus 5,000 sentences within ±0.02"
     )
-    assert verdicts(overview=both)["SimCSE brings a large gain"] == "not supported"
+    assert table.loc["More epochs add little", "criterion"] == "20 minus 1 epochs within ±0.02"
 
 
-def test_dev_and_other_metrics_decide_nothing() -> None:
-    def with_noise(frame: pd.DataFrame) -> pd.DataFrame:
-        noise = [frame.assign(split="dev", value=9.0), frame.assign(metric="alignment", value=9.0)]
-        return pd.concat([frame, *noise], ignore_index=True)
+def test_dev_decides_no_verdict() -> None:
+    def with_other_dev(table: pd.DataFrame) -> pd.DataFrame:
+        ends = ["value", "seed_low", "seed_high", "pair_low", "pair_high"]
+        table.loc[table["split"] == "dev", ends] = -9.0
+        return table
 
-    tables = [with_noise(t) for t in (BASELINES, SMALL, LARGE, EPOCHS, OVERVIEW)]
-    assert verdicts(*tables) == verdicts()
+    tables = {"small": small(), "large": large(), "epochs": epochs()}
+    assert verdicts(**{k: with_other_dev(t) for k, t in tables.items()}) == verdicts()

@@ -19,6 +19,8 @@ from simcse_core.plotting import (
     plot_baselines,
     plot_before_after,
     plot_curve,
+    plot_geometry,
+    plot_sample,
     plot_scores_by_label,
     save_chart,
     set_style,
@@ -41,7 +43,7 @@ def rows(**columns: object) -> pd.DataFrame:
 def cosines() -> pd.DataFrame:
     n = 36
     rng = np.random.default_rng(0)
-    panels = ["tfidf-char"] * (n // 2) + ["tiny, mean"] * (n // 2)
+    panels = ["tfidf-char: Spearman 0.5"] * (n // 2) + ["untrained (0): 0.3"] * (n // 2)
     columns = {"label": np.arange(n) % 6.0, "cosine": rng.uniform(size=n), "panel": panels}
     return pd.DataFrame(columns)
 
@@ -51,6 +53,7 @@ def baselines() -> pd.DataFrame:
         [
             rows(encoder="none", pooling=np.nan, method="tfidf-char", value=0.5),
             rows(method="untrained", value=[0.3, 0.3]),
+            rows(method="idf-mean", value=[0.35, 0.35]),
             rows(method="whitening", value=[0.4, 0.45]),
             rows(method="whitening", value=-7.0, metric="uniformity"),
         ],
@@ -59,11 +62,35 @@ def baselines() -> pd.DataFrame:
 
 
 def curve(x: str = "n_train") -> pd.DataFrame:
-    trained = [
-        rows(method="unsup-simcse", value=[0.4, 0.5], **{"epoch": 1.0, x: point})
+    learnt = [
+        rows(method=method, value=value, **{"epoch": 1.0, x: point})
+        for method, value in (("unsup-simcse", [0.4, 0.5]), ("whitening", [0.2, 0.22]))
         for point in (1, 20, 800)
     ]
-    return pd.concat([rows(method="untrained", value=[0.3, 0.3]), *trained], ignore_index=True)
+    return pd.concat([rows(method="untrained", value=[0.3, 0.3]), *learnt], ignore_index=True)
+
+
+def geometry() -> pd.DataFrame:
+    """Alignment and uniformity, of which both fall along training."""
+    frames = [
+        table.assign(metric=metric, value=start - table["n_train"] / 1000 + table["seed"] / 10)
+        for metric, start in (("alignment", 1.0), ("uniformity", -1.0))
+        for table in [curve()]
+    ]
+    return pd.concat([curve(), *frames], ignore_index=True)
+
+
+def sample() -> pd.DataFrame:
+    methods = ("untrained", "tfidf-char", "unsup-simcse", "sup-simcse")
+    table = pd.DataFrame(
+        [
+            {"method": method, "n_sentences": n, "split": split, "mean": 0.4 + i / 20}
+            for split in ("dev", "test")
+            for i, method in enumerate(methods)
+            for n in (50, 10000)
+        ]
+    )
+    return table.assign(pair_low=table["mean"] - 0.04, pair_high=table["mean"] + 0.03)
 
 
 def comparison() -> pd.DataFrame:
@@ -71,7 +98,8 @@ def comparison() -> pd.DataFrame:
         [
             rows(method="untrained", value=[0.3, 0.3]),
             rows(method="unsup-simcse", value=[0.5, 0.52]),
-            rows(method="sup-simcse", value=[0.6, 0.61]),
+            rows(method="sup-simcse", value=[0.1, 0.11], n_train=16),
+            rows(method="sup-simcse", value=[0.6, 0.61], n_train=300),
         ],
         ignore_index=True,
     )
@@ -83,6 +111,8 @@ CHARTS: dict[str, Callable[[], Figure]] = {
     "baselines and report": lambda: plot_baselines(baselines(), REPORT, "bundled sample"),
     "curve over sentences": lambda: plot_curve(curve(), "n_train", "bundled sample"),
     "curve over epochs": lambda: plot_curve(curve("epoch"), "epoch", "bundled sample"),
+    "what a sample buys": lambda: plot_sample(sample(), "bundled sample"),
+    "alignment and uniformity": lambda: plot_geometry(geometry(), "bundled sample"),
     "before and after": lambda: plot_before_after(comparison(), None, "bundled sample"),
     "before, after, report": lambda: plot_before_after(comparison(), REPORT, "bundled sample"),
 }
@@ -156,8 +186,7 @@ def test_every_label_of_a_chart_has_a_chinese_form(
     english = texts(draw())
     set_style("zh")
     chinese = texts(draw())
-    names = {"tiny, mean"}  # of encoders, which stay as they are
-    assert not (set(english) & set(chinese)) - names
+    assert not set(english) & set(chinese)
 
 
 # --- what is drawn ---------------------------------------------------------------------------
@@ -172,19 +201,50 @@ def drawn(figure: Figure, split: str) -> list[tuple[list[float], list[float]]]:
     ]
 
 
-def test_a_curve_shows_the_untrained_encoder_every_seed_and_their_mean() -> None:
+def test_a_curve_shows_the_untrained_encoder_and_of_each_method_every_seed_and_the_mean() -> None:
     lines = drawn(plot_curve(curve(), "n_train"), "test")
     x = [1.0, 20.0, 800.0]
     assert ([0.0, 1.0], [0.3, 0.3]) in lines
-    assert (x, [0.4] * 3) in lines
-    assert (x, [0.5] * 3) in lines
-    assert any(xs == x and ys == pytest.approx([0.45] * 3) for xs, ys in lines)
+    for one, other in ((0.4, 0.5), (0.2, 0.22)):
+        assert (x, [one] * 3) in lines
+        assert (x, [other] * 3) in lines
+        mean = pytest.approx([(one + other) / 2] * 3)
+        assert any(xs == x and ys == mean for xs, ys in lines)
 
 
 def test_a_curve_of_one_seed_has_no_range() -> None:
     one = curve()[lambda table: table["seed"] == 0]
     assert "range over seeds" in texts(plot_curve(curve(), "n_train"))
     assert "range over seeds" not in texts(plot_curve(one, "n_train"))
+
+
+def test_a_method_has_the_same_colour_and_marker_in_every_chart() -> None:
+    charts = [plot_curve(curve(), "n_train"), plot_sample(sample()), plot_geometry(geometry())]
+    charts += [plot_before_after(comparison()), plot_baselines(baselines())]
+    looks: dict[str, set[tuple[str, str]]] = {}
+    for figure in charts:
+        for handle in figure.legends[0].legend_handles:
+            name = handle.get_label()
+            if name in plotting.MARKERS and handle.get_linestyle() != "--":
+                looks.setdefault(name, set()).add((handle.get_color(), handle.get_marker()))
+    assert len(looks) >= 5
+    for name, seen in looks.items():
+        assert seen == {(plotting.COLOURS[name], plotting.MARKERS[name])}
+
+
+def test_the_path_through_the_plane_starts_untrained_and_ends_at_the_last_size() -> None:
+    lines = drawn(plot_geometry(geometry()), "test")
+    path = next(line for line in lines if len(line[0]) == 4 and line[0][0] == pytest.approx(-0.95))
+    assert path[0] == pytest.approx([-0.95, -0.951, -0.97, -1.75])  # mean of seeds 0 and 1
+    assert path[1] == pytest.approx([1.05, 1.049, 1.03, 0.25])
+
+
+def test_intervals_over_pairs_are_bars_of_a_sample() -> None:
+    figure = plot_sample(sample())
+    panel = next(ax for ax in figure.axes if ax.get_title() == "test")
+    bars = [segment for lines in panel.collections for segment in lines.get_segments()]
+    spans = sorted({(round(bar[0][1], 3), round(bar[1][1], 3)) for bar in bars})
+    assert spans == [(0.36, 0.43), (0.41, 0.48), (0.46, 0.53), (0.51, 0.58)]
 
 
 def test_before_and_after_tells_the_gain() -> None:
@@ -279,6 +339,5 @@ def test_saving_gives_the_figure_back_for_the_notebook_to_show(tmp_path: Path) -
 
 
 def test_every_method_has_a_colour_of_its_own() -> None:
-    methods = ("untrained", "unsup-simcse", "sup-simcse", "whitening", "report")
-    methods += ("tfidf-char", "tfidf-char-bigram", "tfidf-word")
-    assert len({plotting.COLOURS[method] for method in methods}) == len(methods)
+    assert len(set(plotting.COLOURS.values())) == len(plotting.COLOURS)
+    assert plotting.COLOURS.keys() == plotting.MARKERS.keys()

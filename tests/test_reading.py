@@ -6,10 +6,16 @@ import pandas as pd
 import pytest
 
 from simcse_core.reading import (
+    chosen_table,
+    curve_table,
+    difference_table,
     read_baselines,
     read_comparison,
     read_curve,
     report_table,
+    sample_rows,
+    sample_table,
+    shared_table,
     spearman_table,
     to_markdown,
 )
@@ -28,14 +34,19 @@ def joined(*frames: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, table.assign(metric="uniformity", value=-7.0)], ignore_index=True)
 
 
+def both(dev: float, test: float | Sequence[float], **columns: object) -> pd.DataFrame:
+    return pd.concat([rows("dev", dev, **columns), rows("test", test, **columns)])
+
+
 BASELINES = joined(
-    rows("test", 0.51, encoder="none", method="tfidf-char"),
-    rows("test", 0.56, encoder="none", method="tfidf-word"),
-    rows("dev", 0.99, encoder="none", method="tfidf-word"),
-    rows("test", 0.31, method="untrained"),
-    rows("test", 0.44, method="untrained", pooling="mean"),
-    rows("test", 0.22, method="untrained", encoder="other"),
-    rows("test", 0.48, method="whitening", pooling="mean"),
+    both(0.6, 0.51, encoder="none", pooling=None, method="tfidf-char"),
+    both(0.5, 0.56, encoder="none", pooling=None, method="tfidf-word"),
+    both(0.3, 0.31, method="untrained"),
+    both(0.4, 0.44, method="untrained", pooling="mean"),
+    both(0.2, 0.22, method="untrained", encoder="other"),
+    both(0.45, [0.48, 0.5], method="whitening", pooling="mean"),
+    both(0.35, [0.7, 0.9], method="whitening", pooling="cls"),
+    both(0.4, 0.46, method="idf-mean", pooling="mean"),
 )
 CURVE = joined(
     rows("test", [0.3, 0.3], method="untrained"),
@@ -54,12 +65,14 @@ CURVE = joined(
 )
 
 
-def test_baselines_are_told_on_test_with_their_best() -> None:
+def test_baselines_are_chosen_on_dev_and_told_on_test() -> None:
+    # On test tfidf-word and whitened [CLS] would be best; dev says otherwise.
     said = read_baselines(BASELINES)
-    assert "counting alone reaches **0.560** (tfidf-word)" in said
+    assert "counting alone reaches **0.510** (tfidf-char)" in said
     assert "[CLS] gives 0.220 to 0.310 over the encoders" in said
-    assert "best pooling of any, mean of tiny, 0.440" in said
-    assert "reaches 0.480 (tiny, mean)" in said
+    assert "and the best pooling, 0.440 (tiny, mean)" in said
+    assert "weighted by IDF reach 0.460 (tiny, mean)" in said
+    assert "Whitening reaches 0.490 [0.480, 0.500] (tiny, mean)" in said
 
 
 def test_a_curve_is_told_at_its_first_middle_and_last_point_on_test() -> None:
@@ -99,7 +112,14 @@ def test_a_curve_over_epochs_speaks_of_epochs() -> None:
     )
     said = read_curve(epochs, "epoch")
     assert "0.500 at 2 epochs" in said
-    assert "Choosing the point on dev gives 1 epochs and on test 0.400" in said
+    assert "Choosing the point on dev gives 1 epoch and on test 0.400" in said
+
+
+def test_a_curve_tells_what_is_fitted_on_as_many_sentences() -> None:
+    fitted = [rows("test", v, method="whitening", n_train=n) for n, v in ((50, 0.1), (1200, 0.45))]
+    said = read_curve(joined(CURVE, *fitted), "n_train")
+    assert said.endswith("Fitted on the same 1,200 sentences, without training: whitening 0.450.")
+    assert "the last point gives 0.520 [0.510, 0.530]" in said
 
 
 def test_a_comparison_has_a_line_for_each_encoder() -> None:
@@ -107,13 +127,14 @@ def test_a_comparison_has_a_line_for_each_encoder() -> None:
         joined(
             rows("test", [0.3, 0.3], method="untrained"),
             rows("test", [0.5, 0.6], method="unsup-simcse"),
-            rows("test", [0.7, 0.7], method="sup-simcse"),
+            rows("test", [0.1, 0.2], method="sup-simcse", n_train=16),
+            rows("test", [0.7, 0.7], method="sup-simcse", n_train=300),
             rows("test", 0.2, method="untrained", encoder="other"),
             rows("test", 0.4, method="unsup-simcse", encoder="other"),
         )
     )
     assert said.splitlines()[2:] == [
-        "- tiny: 0.300 before, 0.550 [0.500, 0.600] after SimCSE, 0.700 [0.700, 0.700] after "
+        "- tiny: 0.300 before, 0.550 [0.500, 0.600] after SimCSE, 0.700 after "
         "supervised SimCSE on as many sentences",
         "- other: 0.200 before, 0.400 after SimCSE",
     ]
@@ -135,6 +156,136 @@ def test_a_method_without_pooling_keeps_its_line_in_the_table() -> None:
     )
     table = spearman_table(results, ["encoder", "pooling", "method"])
     assert table.index.get_level_values("method").tolist() == ["tfidf-char", "untrained"]
+
+
+def test_a_curves_table_has_a_line_for_each_point_and_a_column_for_each_method() -> None:
+    fitted = rows("test", [0.2, 0.25], method="whitening", n_train=400)
+    table = curve_table(joined(CURVE, fitted), "n_train", "test")
+    assert table.index.name == "sentences (test)"
+    assert table.index.tolist() == ["0", "50", "400", "1,200"]
+    assert list(table.columns) == ["untrained", "whitening", "unsup-simcse"]
+    assert table.loc["400"].tolist() == [
+        "",
+        "0.2250 [0.2000, 0.2500]",
+        "0.5200 [0.5000, 0.5400]",
+    ]
+    assert table.loc["0"].tolist() == ["0.3000", "", ""]
+
+
+def test_the_last_step_stands_beside_the_best_on_dev() -> None:
+    table = chosen_table(CURVE, "n_train")
+    assert table.index.tolist() == [
+        "untrained",
+        "best on dev: 400 sentences",
+        "last step: 1,200 sentences",
+    ]
+    assert table.loc["best on dev: 400 sentences"].tolist() == [
+        "0.6100 [0.6000, 0.6200]",
+        "0.5200 [0.5000, 0.5400]",
+    ]
+    assert table.loc["last step: 1,200 sentences", "test"] == "0.5200 [0.5100, 0.5300]"
+
+
+def sized(method: str, n: int, value: float | Sequence[float], **columns: object) -> pd.DataFrame:
+    fixed = {"method": method, "n_train": n, "dataset": "d", "ci_low": 0.1, "ci_high": 0.9}
+    return rows("test", value, **{**fixed, **columns})
+
+
+SMALL = joined(
+    sized("untrained", 0, [0.3, 0.3]),
+    sized("unsup-simcse", 50, [0.4, 0.5]),
+    sized("unsup-simcse", 200, [0.5, 0.5]),
+    sized("tfidf-char", 50, [0.6, 0.8], encoder="none", pooling=None),
+)
+LARGE = joined(
+    sized("untrained", 0, 0.3),
+    sized("unsup-simcse", 200, 0.9),
+    sized("unsup-simcse", 9000, 0.7),
+)
+LABELLED = joined(
+    sized("untrained", 0, 0.3),
+    sized("unsup-simcse", 9000, 0.9),
+    sized("sup-simcse", 16, 0.45),  # 48 sentences
+    sized("sup-simcse", 3000, 0.8),
+    sized("sup-simcse", 3000, 0.99, encoder="other"),
+)
+
+
+def test_methods_are_compared_at_the_nearest_size_measured() -> None:
+    found = sample_rows(SMALL, LARGE, LABELLED, [60, 10000]).set_index(["n_sentences", "method"])
+    assert found.index.tolist() == [
+        (50, "untrained"),
+        (50, "unsup-simcse"),
+        (50, "tfidf-char"),
+        (50, "sup-simcse"),
+        (9000, "untrained"),
+        (9000, "unsup-simcse"),
+        (9000, "sup-simcse"),
+    ]
+    trained = found.loc[(50, "unsup-simcse")]
+    assert trained[["mean", "min", "max", "n_seeds"]].tolist() == [0.45, 0.4, 0.5, 2]
+    assert found.loc[(9000, "sup-simcse"), "mean"] == 0.8
+    assert trained[["pair_low", "pair_high"]].tolist() == pytest.approx([0.1, 0.9])
+
+
+def test_the_curve_with_more_seeds_wins_and_a_size_stands_once() -> None:
+    found = sample_rows(SMALL, LARGE, LABELLED, [200, 210])
+    trained = found[found["method"] == "unsup-simcse"]
+    assert trained[["n_sentences", "mean", "n_seeds"]].to_numpy().tolist() == [[200, 0.5, 2]]
+
+
+def test_the_table_of_methods_has_a_column_for_each_size() -> None:
+    table = sample_table(sample_rows(SMALL, LARGE, LABELLED, [50, 200, 10000]))
+    assert list(table.columns) == ["50 sentences", "200 sentences", "9,000 sentences"]
+    assert table.index.tolist() == [
+        ("test", "untrained"),
+        ("test", "tfidf-char"),
+        ("test", "unsup-simcse"),
+        ("test", "sup-simcse"),
+    ]
+    assert table.loc[("test", "tfidf-char")].tolist() == ["0.7000 [0.6000, 0.8000]", "–", "–"]
+    assert table.loc[("test", "sup-simcse")].tolist() == ["0.4500", "–", "0.8000"]
+
+
+def test_differences_are_told_at_the_last_point_with_both_intervals() -> None:
+    ends = {"value": 0.1, "seed_low": 0.05, "seed_high": 0.15, "pair_low": -0.1, "pair_high": 0.3}
+    places = [
+        ("a", 50, "untrained", 0),
+        ("a", 800, "untrained", 0),
+        ("a", 800, "b", 800),
+        ("a", 800, "a", 50),
+        ("a", 800, "a", 400),
+    ]
+    names = ["after", "after_at", "before", "before_at"]
+    frame = pd.DataFrame(places, columns=names).assign(split="test", encoder="tiny", **ends)
+    frame.loc[2, ["seed_low", "seed_high"]] = float("nan")
+    table = difference_table(pd.concat([frame, frame.assign(split="dev", value=9.0)]))
+    assert table.index.tolist() == ["a 800 − untrained", "a 800 − b 800", "a 800 − a 50"]
+    assert table["mean"].tolist() == ["+0.1000"] * 3
+    assert table["over seeds"].tolist() == ["[+0.0500, +0.1500]", "", "[+0.0500, +0.1500]"]
+    assert table["over pairs"].tolist() == ["[-0.1000, +0.3000]"] * 3
+
+
+def test_sharing_is_told_beside_the_number_of_pairs() -> None:
+    frame = pd.DataFrame(
+        {
+            "encoder": ["none", "none"],
+            "pooling": [float("nan")] * 2,
+            "method": ["tfidf-char"] * 2,
+            "split": ["dev", "test"],
+            "all": [0.5, 0.6],
+            "kept": [0.4, 0.7],
+            "pairs": [1458, 1361],
+            "kept_pairs": [1160, 1044],
+        }
+    )
+    table = shared_table(frame)
+    assert table.loc[("none", "", "tfidf-char")].to_dict() == {
+        "dev, all 1,458 pairs": "0.5000",
+        "dev, kept 1,160 pairs": "0.4000",
+        "test, all 1,361 pairs": "0.6000",
+        "test, kept 1,044 pairs": "0.7000",
+    }
 
 
 def test_markdown_has_a_header_a_rule_and_a_line_for_each_row() -> None:

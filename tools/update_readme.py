@@ -7,6 +7,11 @@ A generated part stands between two comments, the first of which says what goes 
 
     <!-- table figures/quick/02_small_sample.csv n_train -->   Spearman by the columns named
     <!-- rows figures/quick/05_claims.csv -->                  the table as it is
+    <!-- points figures/quick/02_small_sample.csv n_train test -->   a curve: size by method
+    <!-- chosen figures/quick/02_small_sample.csv n_train -->  last step and best-on-dev
+    <!-- differences figures/quick/02_differences.csv test --> with intervals over seeds and pairs
+    <!-- sample figures/quick/05_sample.csv -->                every method at the same sizes
+    <!-- shared figures/quick/05_shared.csv -->                without pairs that parts share
     <!-- baselines|curve|comparison FILE [x] -->               the prose that the notebook shows
     <!-- end -->
 """
@@ -21,9 +26,14 @@ import pandas as pd
 
 from simcse_core.config import PROJECT_ROOT
 from simcse_core.reading import (
+    chosen_table,
+    curve_table,
+    difference_table,
     read_baselines,
     read_comparison,
     read_curve,
+    sample_table,
+    shared_table,
     spearman_table,
     to_markdown,
 )
@@ -33,6 +43,11 @@ _PART = re.compile(r"(<!-- (\w+) (\S+\.csv)((?: \S+)*) -->\n).*?(<!-- end -->)",
 _KINDS: dict[str, Callable[[pd.DataFrame, list[str]], str]] = {
     "table": lambda frame, keys: to_markdown(spearman_table(frame, keys)),
     "rows": lambda frame, _: to_markdown(frame.set_index(frame.columns[0])),
+    "points": lambda frame, keys: to_markdown(curve_table(frame, *keys)),
+    "chosen": lambda frame, keys: to_markdown(chosen_table(frame, *keys)),
+    "differences": lambda frame, keys: to_markdown(difference_table(frame, *keys)),
+    "sample": lambda frame, _: to_markdown(sample_table(frame)),
+    "shared": lambda frame, _: to_markdown(shared_table(frame)),
     "baselines": lambda frame, _: read_baselines(frame),
     "curve": lambda frame, keys: read_curve(frame, keys[0]),
     "comparison": lambda frame, _: read_comparison(frame),

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from simcse_core.comparison import (
+    MEAN_OF_ENCODERS,
+    baseline_differences,
+    curve_differences,
+    dev_cosines,
+    overview_differences,
+    seed_interval,
+    without_shared,
+)
+from simcse_core.data import SentencePool, StsPairs, StudyData
+from simcse_core.evaluation import (
+    bootstrap_interval,
+    pack_cosines,
+    paired_bootstrap,
+    spearman,
+    unpack_cosines,
+)
+
+N_PAIRS = 60
+
+
+def pairs(split: str, seed: int) -> StsPairs:
+    scores = np.random.default_rng(seed).integers(0, 6, N_PAIRS).astype(float)
+    sides = ([f"{split} {side} {i}" for i in range(N_PAIRS)] for side in ("first", "second"))
+    return StsPairs(*sides, scores)
+
+
+@pytest.fixture(scope="module")
+def data() -> StudyData:
+    pool = SentencePool(["甲"], 1, 0, 1, frozenset({"test first 0", "test second 7"}))
+    return StudyData("tiny data", pairs("dev", 0), pairs("test", 1), pool, None, "0123456789ab")
+
+
+def rows(data: StudyData, quality: float, seeds: int = 2, **columns: object) -> pd.DataFrame:
+    """Spearman rows whose cosines follow the labels the more, the higher ``quality`` is."""
+    found = []
+    for seed in range(seeds):
+        for split, of in (("dev", data.dev), ("test", data.test)):
+            name = [int(quality * 100), seed, len(split), *map(ord, str(columns.get("method")))]
+            noise = np.random.default_rng(name).normal(size=N_PAIRS)
+            cosines = np.round(np.tanh(0.2 * (quality * of.scores + noise)), 6)
+            low, high = bootstrap_interval(cosines, of.scores, 50)
+            row = {"seed": seed, "split": split, "metric": "spearman", "dataset": data.name}
+            row |= {"value": spearman(cosines, of.scores), "ci_low": low, "ci_high": high}
+            found.append({**row, "cosines": pack_cosines(cosines)})
+    fixed = {"encoder": "tiny", "pooling": "mean", "n_train": 0, "epoch": 0.0}
+    return pd.DataFrame(found).assign(**{**fixed, **columns})
+
+
+def curve(data: StudyData, x: str = "n_train") -> pd.DataFrame:
+    others = [
+        rows(data, quality, method=method, **{x: at})
+        for method, at, quality in (
+            ("unsup-simcse", 50, 0.3),
+            ("unsup-simcse", 400, 0.6),
+            ("unsup-simcse", 800, 0.7),
+            ("whitening", 50, 0.2),
+            ("whitening", 800, 0.4),
+        )
+    ]
+    return pd.concat([rows(data, 0.1, method="untrained"), *others], ignore_index=True)
+
+
+def told(table: pd.DataFrame) -> list[tuple[object, ...]]:
+    columns = ["after", "after_at", "before", "before_at"]
+    return list(table.loc[table["split"] == "test", columns].itertuples(index=False, name=None))
+
+
+@pytest.fixture(scope="module")
+def differences(data: StudyData) -> pd.DataFrame:
+    return curve_differences(curve(data), data)
+
+
+# --- along a curve ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("x", ["n_train", "epoch"])
+def test_every_difference_of_a_curve_is_there_on_both_splits(x: str, data: StudyData) -> None:
+    table = curve_differences(curve(data, x), data, x)
+    assert table["split"].value_counts().to_dict() == {"dev": 9, "test": 9}
+    assert told(table) == [
+        ("unsup-simcse", 50, "untrained", 0),
+        ("unsup-simcse", 400, "untrained", 0),
+        ("unsup-simcse", 800, "untrained", 0),
+        ("whitening", 50, "untrained", 0),
+        ("whitening", 800, "untrained", 0),
+        ("unsup-simcse", 50, "whitening", 50),
+        ("unsup-simcse", 800, "whitening", 800),
+        ("unsup-simcse", 800, "unsup-simcse", 50),
+        ("unsup-simcse", 800, "unsup-simcse", 400),
+    ]
+    assert set(table["encoder"]) == {"tiny"}
+    assert set(table["dataset"]) == {"tiny data"}
+
+
+def test_a_difference_is_the_mean_over_seeds_with_both_intervals(
+    differences: pd.DataFrame, data: StudyData
+) -> None:
+    found = differences[differences["split"] == "test"].iloc[1]  # SimCSE at 400 minus untrained
+    results = curve(data)
+    results = results[results["split"] == "test"]
+    after = results[(results["method"] == "unsup-simcse") & (results["n_train"] == 400)]
+    before = results[results["method"] == "untrained"]
+    values = after["value"].to_numpy() - before["value"].to_numpy()
+    assert found["n_seeds"] == 2
+    assert found["value"] == pytest.approx(values.mean())
+    assert (found["seed_low"], found["seed_high"]) == pytest.approx(seed_interval(values))
+    assert found["pair_low"] < found["value"] < found["pair_high"]
+
+
+def test_the_interval_over_pairs_of_one_seed_is_the_paired_bootstrap(data: StudyData) -> None:
+    results = curve(data)[lambda table: table["seed"] == 0]
+    found = curve_differences(results, data)
+    found = found[found["split"] == "dev"].iloc[0]  # SimCSE at 50 minus untrained
+    dev = results[results["split"] == "dev"]
+    before, after = (unpack_cosines(dev["cosines"].iloc[i]) for i in (0, 1))
+    expected = paired_bootstrap(before, after, data.dev.scores)
+    assert (found["value"], found["pair_low"], found["pair_high"]) == pytest.approx(expected)
+    assert math.isnan(found["seed_low"])
+    assert found["n_seeds"] == 1
+
+
+def test_only_seeds_that_both_sides_have_are_compared(data: StudyData) -> None:
+    results = curve(data)
+    lost = (results["method"] == "unsup-simcse") & (results["seed"] == 1)
+    results.loc[lost & (results["n_train"] == 800), "value"] = math.nan  # training broke down
+    table = curve_differences(results, data)
+    seeds = table[table["split"] == "test"].set_index(["after", "after_at", "before"])["n_seeds"]
+    assert seeds["unsup-simcse", 800, "untrained"].item() == 1
+    assert seeds["unsup-simcse", 400, "untrained"].item() == 2
+
+
+def test_without_a_common_seed_a_difference_is_missing(data: StudyData) -> None:
+    results = curve(data)
+    lost = (results["method"] == "untrained") & (results["seed"] == 0)
+    kept = ~lost & ~((results["method"] != "untrained") & (results["seed"] == 1))
+    table = curve_differences(results[kept], data)
+    gone = table[table["before"] == "untrained"]
+    assert gone["value"].isna().all()
+    assert (gone["n_seeds"] == 0).all()
+
+
+def test_a_seed_interval_is_students() -> None:
+    # Mean 0.2, standard deviation 0.1, 3 seeds: t(0.975; 2) = 4.302653.
+    half = 4.302653 * 0.1 / math.sqrt(3)
+    assert seed_interval(np.array([0.1, 0.2, 0.3])) == pytest.approx((0.2 - half, 0.2 + half))
+    assert np.isnan(seed_interval(np.array([0.25]))).all()
+
+
+# --- without training, and over encoders -----------------------------------------------------
+
+
+def test_each_cls_is_held_against_the_tfidf_that_is_best_on_dev(data: StudyData) -> None:
+    counting = [
+        rows(data, quality, 1, method=method, encoder="none", pooling=None)
+        for method, quality in (("tfidf-char", 0.9), ("tfidf-word", 0.1))
+    ]
+    encoders = [
+        rows(data, 0.3, 1, method="untrained", encoder=name, pooling=pooling)
+        for name in ("a", "b")
+        for pooling in ("cls", "mean")
+    ]
+    table = baseline_differences(pd.concat([*counting, *encoders]), data)
+    assert table["encoder"].tolist() == ["a", "a", "b", "b"]
+    assert set(told(table)) == {("untrained", 0, "tfidf-char", 0)}
+    assert set(table["n_seeds"]) == {0}  # nothing here depends on a seed
+    assert (table["value"] < 0).all()
+
+
+def test_encoders_are_compared_singly_together_and_the_last_with_every_method(
+    data: StudyData,
+) -> None:
+    overview = pd.concat(
+        [
+            rows(data, 0.1, method="untrained", encoder="a"),
+            rows(data, 0.5, method="unsup-simcse", encoder="a", n_train=900),
+            rows(data, 0.2, method="untrained", encoder="b"),
+            rows(data, 0.4, method="unsup-simcse", encoder="b", n_train=900),
+            rows(data, 0.1, method="sup-simcse", encoder="b", n_train=16),
+            rows(data, 0.9, method="sup-simcse", encoder="b", n_train=300),
+        ]
+    )
+    fitted = pd.concat(
+        [
+            rows(data, 0.6, method="tfidf-char", encoder="none", n_train=900),
+            rows(data, 0.3, method="whitening", encoder="b", n_train=900),
+        ]
+    )
+    table = overview_differences(overview, fitted, data)
+    test = table[table["split"] == "test"].reset_index()
+    names = zip(test["encoder"], test["before"], strict=True)
+    assert list(names) == [
+        (MEAN_OF_ENCODERS, "untrained"),
+        ("a", "untrained"),
+        ("b", "untrained"),
+        ("b", "sup-simcse"),
+        ("b", "tfidf-char"),
+        ("b", "whitening"),
+    ]
+    assert test["value"][0] == pytest.approx((test["value"][1] + test["value"][2]) / 2)
+    wider = max(test["pair_high"][i] - test["pair_low"][i] for i in (1, 2))
+    assert test["pair_high"][0] - test["pair_low"][0] < wider
+    at_the_end = overview[(overview["split"] == "test") & (overview["n_train"].isin([300, 900]))]
+    by_method = at_the_end[at_the_end["encoder"] == "b"].groupby("method")["value"].mean()
+    assert test["value"][3] == pytest.approx(by_method["unsup-simcse"] - by_method["sup-simcse"])
+
+
+# --- leakage and cosines ---------------------------------------------------------------------
+
+
+def test_pairs_that_share_a_sentence_are_left_out_by_hand(data: StudyData) -> None:
+    results = rows(data, 0.5, 1, method="untrained")
+    table = without_shared(results, data).set_index("split")
+    cosines = unpack_cosines(results.loc[results["split"] == "test", "cosines"].item())
+    kept = [i for i in range(N_PAIRS) if i not in (0, 7)]
+    expected = spearmanr(cosines[kept], data.test.scores[kept]).statistic
+    assert table.loc["test", "kept"] == pytest.approx(expected)
+    assert table.loc["test", ["pairs", "kept_pairs"]].tolist() == [60, 58]
+    assert table.loc["dev", "change"] == 0.0
+    assert table.loc["test", "change"] == pytest.approx(expected - table.loc["test", "all"])
+
+
+def test_sharing_is_told_at_the_largest_size_alone(data: StudyData) -> None:
+    sizes = [rows(data, 0.5, method="sup-simcse", n_train=n) for n in (16, 300)]
+    table = without_shared(pd.concat(sizes), data)
+    assert table["n_train"].tolist() == [300, 300]  # dev and test
+
+
+def test_dev_cosines_are_those_before_and_after_of_the_first_seed(data: StudyData) -> None:
+    results = curve(data)
+    table = dev_cosines(results, data)
+    before, after = dict.fromkeys(table["panel"])
+    assert before.startswith("untrained (0): Spearman 0.")
+    assert after.startswith("unsup-simcse (800): Spearman 0.")
+    first = results[(results["seed"] == 0) & (results["split"] == "dev")]
+    expected = first[(first["method"] == "unsup-simcse") & (first["n_train"] == 800)]
+    found = table.loc[table["panel"] == after, "cosine"]
+    assert found.tolist() == unpack_cosines(expected["cosines"].item()).tolist()
+    assert table["label"].tolist() == data.dev.scores.tolist() * 2
