@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 from huggingface_hub.errors import (
@@ -132,6 +134,10 @@ def load_hub_rows(
 ) -> Iterator[tuple[object, ...]]:
     """Yields the named columns of one split (``train``, ``dev`` or ``test``) of a hub data set.
 
+    Args:
+        dataset: hub id, optionally with a revision: ``owner/name@revision``.
+        revision: the same, for an id without one.
+
     Raises:
         HubError: the data set, its split or one of its columns is not there, or no connection.
     """
@@ -146,7 +152,10 @@ def load_hub_rows(
 
 
 def load_hub_sentences(dataset: str, columns: Sequence[str]) -> Iterator[str]:
-    """Yields every text of the columns in ``columns`` that the data set's train split has."""
+    """Yields every text of the columns in ``columns`` that the data set's train split has.
+
+    ``dataset`` may name a revision: ``owner/name@revision``.
+    """
     table = _load_split(dataset, None, "train")
     present = [column for column in columns if column in table.column_names]
     if not present:
@@ -162,20 +171,35 @@ def _load_split(dataset: str, revision: str | None, split: str):  # type: ignore
     # Imported late: datasets brings pyarrow, which nobody on bundled data should wait for.
     import datasets
 
+    name, _, pinned = dataset.partition("@")
+    revision = revision or pinned or None
     try:
-        huggingface_hub.HfApi().dataset_info(dataset, revision=revision, timeout=PROBE_SECONDS)
+        huggingface_hub.HfApi().dataset_info(name, revision=revision, timeout=PROBE_SECONDS)
+        away = False
     except (RepositoryNotFoundError, HFValidationError, RevisionNotFoundError) as error:
         raise HubError(
             f"hub data set {dataset!r}: not found ({type(error).__name__}); check its "
             "id and revision"
         ) from error
     except Exception:
-        datasets.config.HF_HUB_OFFLINE = True  # what the cache holds is still good
+        away = True  # what the cache holds is still good
     try:
-        return datasets.load_dataset(dataset, split=split, revision=revision)
+        with _offline(datasets.config, away):
+            return datasets.load_dataset(name, split=split, revision=revision)
     except Exception as error:
         raise HubError(
             f"hub data set {dataset!r}, split {split}: cannot be loaded "
             f"({type(error).__name__}: {error}). Without a connection use "
             "source='sample' or a directory of CNSD files"
         ) from error
+
+
+@contextmanager
+def _offline(config: Any, away: bool) -> Iterator[None]:
+    """Keeps datasets from asking a hub that is away again and again, for this once."""
+    before = config.HF_HUB_OFFLINE
+    config.HF_HUB_OFFLINE = before or away
+    try:
+        yield
+    finally:
+        config.HF_HUB_OFFLINE = before

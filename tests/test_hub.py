@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import socket
@@ -15,14 +16,18 @@ from urllib.parse import unquote
 
 import datasets
 import huggingface_hub.constants
+import huggingface_hub.file_download
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import NO_HUB, SENTENCES
 
 from simcse_core import SentenceEncoder, hub
 from simcse_core.config import HubData
 from simcse_core.data import load_sts
-from simcse_core.hub import HubError, fetch_encoder, load_hub_rows
+from simcse_core.encoder import EncoderError
+from simcse_core.hub import HubError, fetch_encoder, load_hub_rows, load_hub_sentences
 
 Files = dict[str, bytes]
 
@@ -36,12 +41,14 @@ COMMIT = commit("main")
 
 
 class LoopbackHub:
-    """The part of the hub's protocol that fetching a model takes, on loopback."""
+    """The part of the hub's protocol that fetching models and data sets takes, on loopback."""
 
     def __init__(self) -> None:
-        self.repositories: dict[str, dict[str, Files]] = {}  # id to revision to files
+        # Id (a data set's begins with datasets/) to revision to files.
+        self.repositories: dict[str, dict[str, Files]] = {}
         self.offers: list[dict[str, object]] = []  # pull requests, of any repository
         self.missing: set[str] = set()  # files that are listed and cannot be had
+        self.breaks: dict[str, int] = {}  # files to how often their transfer breaks off midway
         self.asked: list[str] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -55,32 +62,52 @@ class LoopbackHub:
         """Status, body, commit and error code of the answer to a request."""
         path, _, query = unquote(url).partition("?")
         self.asked.append(path)
-        parts = path.removeprefix("/api/models").strip("/").split("/")
-        name, kind, rest = "/".join(parts[:2]), "".join(parts[2:3]), parts[3:]
+        parts = path.removeprefix("/api").removeprefix("/models").strip("/").split("/")
+        depth = 3 if parts[0] == "datasets" else 2
+        name, kind = "/".join(parts[:depth]), "".join(parts[depth : depth + 1])
         if name not in self.repositories:
             return 404, b"", "", "RepoNotFound"
         if kind == "discussions":
             found = [o for o in self.offers if f"author={o['author']['name']}" in query]
             page = {"discussions": found, "count": len(found), "start": 0}
             return 200, json.dumps(page).encode(), "", ""
-        known = self.repositories[name]
-        wanted = "/".join(rest) or "main"
-        revision = next((r for r in known if wanted.startswith((r, commit(r)))), None)
-        if revision is None:
+        known, wanted = self.repositories[name], "/".join(parts[depth + 1 :]) or "main"
+        at = next(
+            (
+                r
+                for known_as in known
+                for r in (known_as, commit(known_as))
+                if wanted == r or wanted.startswith(f"{r}/")
+            ),
+            None,
+        )
+        if at is None:
             return 404, b"", "", "RevisionNotFound"
-        files, file = known[revision], rest[-1] if rest else ""
-        if kind == "resolve" and file in self.missing:
+        revision = at if at in known else next(r for r in known if commit(r) == at)
+        files, file = known[revision], wanted.removeprefix(at).strip("/")
+        if kind == "resolve" and (file in self.missing or file not in files):
             return 404, b"", commit(revision), "EntryNotFound"
         if kind == "resolve":
             return 200, files[file], commit(revision), ""
-        if kind == "tree":
-            tree = [
-                {"type": "file", "path": file, "size": len(data), "oid": file}
-                for file, data in files.items()
+        if kind in ("tree", "paths-info"):
+            below = {path: data for path, data in files.items() if path.startswith(file)}
+            listed = [
+                {"type": "file", "path": path, "size": len(data), "oid": path}
+                for path, data in below.items()
+                if kind == "paths-info"
+                or "recursive=true" in query
+                or Path(path).parent == Path(file)
             ]
-            return 200, json.dumps(tree).encode(), "", ""
-        siblings = [{"rfilename": file} for file in files]
-        info = {"id": name, "sha": commit(revision), "siblings": siblings}
+            folders = {str(Path(path).parent) for path in below} - {".", file}
+            listed += [{"type": "directory", "path": path, "oid": path} for path in folders]
+            return (
+                (200 if below else 404),
+                json.dumps(listed).encode(),
+                "",
+                "" if below else "EntryNotFound",
+            )
+        siblings = [{"rfilename": path} for path in files]
+        info = {"id": name.removeprefix("datasets/"), "sha": commit(revision), "siblings": siblings}
         return 200, json.dumps(info).encode(), "", ""
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -89,16 +116,24 @@ class LoopbackHub:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 status, body, at, error = hub.answer(self.path)
+                tag = f'"{hashlib.sha256(body).hexdigest()}"'
+                if wanted := self.headers.get("Range"):  # how a client goes on after a break
+                    status, body = 206, body[int(wanted.removeprefix("bytes=").split("-")[0]) :]
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
-                self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
+                self.send_header("ETag", tag)
                 self.send_header("X-Repo-Commit", at)
                 self.send_header("X-Error-Code", error)
                 self.end_headers()
-                if self.command == "GET":
+                file = Path(unquote(self.path)).name
+                if self.command == "GET" and hub.breaks.get(file):
+                    hub.breaks[file] -= 1
+                    self.wfile.write(body[: len(body) // 2])
+                    self.close_connection = True
+                elif self.command != "HEAD":
                     self.wfile.write(body)
 
-            do_HEAD = do_GET  # noqa: N815
+            do_HEAD = do_POST = do_GET  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -316,6 +351,96 @@ def test_a_sentence_of_the_hub_that_is_empty_names_its_row(
         load_sts("hub", "dev")
 
 
+def parquet(**columns: list[object]) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+def pairs_file(*scores: float) -> bytes:
+    first, second = (list(SENTENCES[i : i + len(scores)]) for i in (0, 10))
+    return parquet(sentence1=first, sentence2=second, score=list(scores))
+
+
+@pytest.fixture
+def data_sets(
+    loopback: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> LoopbackHub:
+    """The hub with two data sets in parquet, one of them in two revisions."""
+    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", loopback.url)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets-cache")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    part = "data/{}-00000-of-00001.parquet"
+    loopback.repositories["datasets/owner/sts"] = {
+        "main": {part.format("validation"): pairs_file(1, 2, 3)},
+        "older": {part.format("validation"): pairs_file(5)},
+    }
+    loopback.repositories["datasets/owner/text"] = {
+        "main": {part.format("train"): parquet(text=["新", "  ", None])},
+        "older": {part.format("train"): parquet(text=["旧"])},
+    }
+    return loopback
+
+
+@pytest.mark.usefixtures("data_sets")
+def test_a_data_set_in_parquet_is_read_from_the_hub() -> None:
+    pairs = load_sts("hub", "dev", HubData(sts="owner/sts"))
+    assert (pairs.first, pairs.second) == (list(SENTENCES[:3]), list(SENTENCES[10:13]))
+    assert pairs.scores.tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.usefixtures("data_sets")
+@pytest.mark.parametrize(
+    "pinned",
+    [
+        HubData(sts="owner/sts", sts_revision="older"),
+        HubData(sts="owner/sts@older"),
+        HubData(sts=f"owner/sts@{commit('older')}"),
+    ],
+)
+def test_a_data_set_is_read_at_the_revision_it_is_pinned_to(pinned: HubData) -> None:
+    assert load_sts("hub", "dev", pinned).scores.tolist() == [5.0]
+
+
+@pytest.mark.usefixtures("data_sets")
+@pytest.mark.parametrize(("name", "text"), [("owner/text", "新"), ("owner/text@older", "旧")])
+def test_sentences_of_the_hub_can_be_pinned_too(name: str, text: str) -> None:
+    assert [s for s in load_hub_sentences(name, ("text", "sentence")) if s] == [text]
+
+
+@pytest.mark.usefixtures("data_sets")
+@pytest.mark.parametrize("name", ["owner/none", "owner/sts@gone", f"owner/sts@{'f' * 40}"])
+def test_a_data_set_or_a_revision_that_the_hub_does_not_have_is_named(name: str) -> None:
+    with pytest.raises(HubError, match=f"'{name}': not found .*check its id and revision"):
+        load_sts("hub", "dev", HubData(sts=name))
+
+
+@pytest.mark.usefixtures("data_sets")
+def test_a_split_that_a_data_set_lacks_is_named() -> None:
+    with pytest.raises(HubError, match="'owner/sts', split test: cannot be loaded"):
+        load_sts("hub", "test", HubData(sts="owner/sts"))
+
+
+def test_a_data_set_that_is_a_script_is_refused(data_sets: LoopbackHub) -> None:
+    data_sets.repositories["datasets/owner/sts"]["main"]["sts.py"] = b"raise SystemExit"
+    with pytest.raises(HubError, match=r"scripts are no longer supported.*source='sample'"):
+        load_sts("hub", "dev", HubData(sts="owner/sts"))
+
+
+def test_a_data_set_fetched_before_is_used_when_the_hub_is_away_and_asked_for_when_it_is_back(
+    data_sets: LoopbackHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = HubData(sts="owner/sts")
+    before = load_sts("hub", "dev", named)
+    with monkeypatch.context() as away:
+        point_at(NO_HUB, away)
+        away.setattr(datasets.config, "HF_ENDPOINT", NO_HUB)
+        assert load_sts("hub", "dev", named).first == before.first
+    data_sets.asked.clear()
+    load_sts("hub", "dev", HubData(sts="owner/sts@older"))  # not cached
+    assert any(path.endswith(".parquet") for path in data_sets.asked)
+
+
 def test_a_hub_data_set_without_the_hub_says_what_to_use_instead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,6 +449,52 @@ def test_a_hub_data_set_without_the_hub_says_what_to_use_instead(
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     with pytest.raises(HubError, match=r"nobody/nothing.*source='sample' or a directory of CNSD"):
         list(load_hub_rows("nobody/nothing", None, "dev", ("sentence1",)))
+    assert datasets.config.HF_HUB_OFFLINE is False  # the next data set is asked for again
+
+
+# --- a connection that breaks ----------------------------------------------------------------
+
+
+def test_an_encoder_whose_transfer_broke_midway_is_whole_in_the_end(
+    published: LoopbackHub, bert_dir: Path
+) -> None:
+    published.breaks["model.safetensors"] = 1
+    folder, _ = fetch_encoder("owner/bert")
+    assert published.breaks["model.safetensors"] == 0
+    weights = (folder / "model.safetensors").read_bytes()
+    assert weights == (bert_dir / "model.safetensors").read_bytes()
+
+
+def test_an_encoder_whose_transfer_keeps_breaking_is_told_and_fetched_by_the_next_run(
+    published: LoopbackHub, bert_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.file_download.time, "sleep", lambda _: None)
+    published.breaks["model.safetensors"] = 6  # the client tries five times more
+    with pytest.raises(HubError, match=r"not all of its files could be had .*run again to go on"):
+        fetch_encoder("owner/bert")
+    encoder = SentenceEncoder.from_pretrained("owner/bert", "mean", 32, "cpu")
+    assert encoder.fingerprint == SentenceEncoder.from_pretrained(bert_dir).fingerprint
+
+
+def test_a_data_set_whose_transfer_broke_midway_is_whole_in_the_end(data_sets: LoopbackHub) -> None:
+    data_sets.breaks["validation-00000-of-00001.parquet"] = 1
+    assert load_sts("hub", "dev", HubData(sts="owner/sts")).scores.tolist() == [1.0, 2.0, 3.0]
+    assert data_sets.breaks["validation-00000-of-00001.parquet"] == 0
+
+
+# --- code of others --------------------------------------------------------------------------
+
+
+def test_an_encoder_that_needs_code_of_its_own_is_refused(published: LoopbackHub) -> None:
+    settings = {"model_type": "mine", "auto_map": {"AutoModel": "modeling.Mine"}}
+    main = published.repositories["owner/bert"]["main"]
+    main.update({"config.json": json.dumps(settings).encode(), "modeling.py": b"raise SystemExit"})
+    with pytest.raises(EncoderError, match="owner/bert cannot be loaded"):
+        SentenceEncoder.from_pretrained("owner/bert")
+    assert not [path for path in published.asked if path.endswith(".py")]
+
+
+# --- ids -------------------------------------------------------------------------------------
 
 
 def test_hub_ids_can_be_named() -> None:
