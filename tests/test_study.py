@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -135,6 +136,14 @@ def test_the_full_profiles_have_the_reports_grid(
     own = load_profile(profile)[notebook]
     found = {**defaults(study.NOTEBOOKS / f"{notebook}.ipynb"), **own}[parameter]
     assert set(value) <= set(found) if isinstance(value, list) else value == found
+
+
+def test_the_report_profile_pins_everything_it_takes_from_the_hub() -> None:
+    pinned = re.compile(r"[\w-]+(/[\w-]+)?@[0-9a-f]{40}")
+    for parameters in load_profile("report").values():
+        named = [parameters.get("encoder"), *parameters.get("encoders", [])]
+        named += list(parameters["hub"].values())
+        assert all(pinned.fullmatch(name) for name in named if name), named
 
 
 # --- defaults --------------------------------------------------------------------------------
