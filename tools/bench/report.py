@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -38,7 +39,7 @@ _UNITS = {"training": "sentences", "evaluation": "pairs", "levers": "sentences"}
 
 def table(result: Mapping[str, Any], part: str) -> pd.DataFrame:
     """``training``, ``evaluation`` or ``levers`` as people read it."""
-    rows = pd.DataFrame(result[part])
+    rows = _with_times(result[part])
     who, against = ("lever off", "all on") if part == "levers" else ("competitor", "ours")
     columns = {
         "model": rows["model"],
@@ -46,12 +47,24 @@ def table(result: Mapping[str, Any], part: str) -> pd.DataFrame:
         who: rows["competitor"],
         f"{_UNITS[part]} a second": rows["per_second"].map("{:,.1f}".format),
         f"time against {against}": rows["times_ours"].map("{:.2f}x".format),
-        "share of the peak": rows["share_of_peak"].map("{:.1%}".format),
+        "in rounds": rows["times"].map(lambda times: f"{min(times):.2f}x to {max(times):.2f}x"),
     }
+    if part == "levers":  # what a lever gains is a ratio; the rate is in the first table
+        del columns[f"{_UNITS[part]} a second"]
+    else:
+        columns["share of the peak"] = rows["share_of_peak"].map("{:.1%}".format)
     for name in ("peak_memory", "peak_device_memory"):
         if name in rows:
             columns[name.replace("_", " ")] = rows[name].map(_mebibytes)
     return pd.DataFrame(columns).set_index("model")
+
+
+def _with_times(part: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows, with ``times``: in each round, the time against that of the panel's first row."""
+    rows = pd.DataFrame(part)
+    base = rows.groupby(["model", "batch_size"], sort=False)["rounds"].transform("first")
+    pairs = zip(base, rows["rounds"], strict=True)
+    return rows.assign(times=[np.divide(ours, its).tolist() for ours, its in pairs])
 
 
 def quality_table(result: Mapping[str, Any]) -> pd.DataFrame:
@@ -120,9 +133,11 @@ def fill_markdown(page: Path, result: Mapping[str, Any], directory: Path) -> Non
 def save_charts(result: Mapping[str, Any], directory: Path) -> None:
     """Writes a PNG for each part: training, evaluation, levers, scaling and quality."""
     set_style()
-    for part in _TITLES:
+    for part in ("training", "evaluation"):
         if result[part]:
             save_chart(plot_rates(result, part), directory, f"benchmark_{part}")
+    if result["levers"]:
+        save_chart(plot_levers(result), directory, "benchmark_levers")
     if result["scaling"]:
         save_chart(plot_scaling(result), directory, "benchmark_scaling")
     if result["quality"]:
@@ -130,40 +145,65 @@ def save_charts(result: Mapping[str, Any], directory: Path) -> None:
 
 
 def plot_rates(result: Mapping[str, Any], part: str) -> Figure:
-    """Bars of a table: a panel for each model and batch size, each bar with its times of ours."""
-    rows = pd.DataFrame(result[part])
-    panels = list(rows.groupby(["model", "batch_size"], sort=False))
+    """Bars of a table, a panel for each model: rates with their time against ours."""
+    rows = _with_times(result[part])
+    batch = " (batch " + rows["batch_size"].astype(str) + ")" if part == "training" else ""
+    rows = rows.assign(
+        bar=rows["competitor"] + batch,
+        length=rows["per_second"],
+        low=rows["rounds"].map(min),
+        high=rows["rounds"].map(max),
+        said=rows["per_second"].map("{:,.1f}".format)
+        + np.where(
+            rows["competitor"] == rows["competitor"].iloc[0],
+            "",
+            rows["times_ours"].map("  ({:.1f}x the time)".format),
+        ),
+    )
+    return _draw_bars(result, rows, f"{_UNITS[part].capitalize()} a second")
+
+
+def plot_levers(result: Mapping[str, Any]) -> Figure:
+    """What a step takes with one lever off, a panel for each model; 1 is the step with all on."""
+    rows = _with_times(result["levers"])
+    rows = rows[rows["competitor"] != rows["competitor"].iloc[0]]
+    rows = rows.assign(
+        bar=rows["competitor"],
+        length=rows["times_ours"],
+        low=rows["times"].map(min),
+        high=rows["times"].map(max),
+        said=rows["times_ours"].map("{:.2f}x".format),
+    )
+    batch_size = rows["batch_size"].iloc[0]
+    return _draw_bars(result, rows, f"Time of a step, batch {batch_size} (all levers on: 1)", at=1)
+
+
+def _draw_bars(
+    result: Mapping[str, Any], rows: pd.DataFrame, xlabel: str, at: float | None = None
+) -> Figure:
+    """Bars of ``length`` with whiskers from ``low`` to ``high``, and what is ``said`` beside."""
+    panels = list(rows.groupby("model", sort=False))
     height = 1.1 + 0.42 * max(len(panel) for _, panel in panels)
     figure, axes = plt.subplots(
-        -(-len(panels) // 2),
-        min(2, len(panels)),
-        figsize=(6.4 * min(2, len(panels)), height * -(-len(panels) // 2)),
-        squeeze=False,
-        layout="constrained",
+        1, len(panels), figsize=(6.4 * len(panels), height), squeeze=False, layout="constrained"
     )
-    for ax in axes.flat[len(panels) :]:
-        ax.set_visible(False)
-    for ax, ((model, batch_size), panel) in zip(axes.flat, panels, strict=False):
-        colours = [COLOURS.get(name, COLOURS["ours"]) for name in panel["competitor"]]
-        low, high = panel["rounds"].map(min), panel["rounds"].map(max)
-        ax.barh(panel["competitor"], panel["per_second"], color=colours)
-        ax.hlines(panel["competitor"], low, high, color="0.3")
-        for y, (rate, times, end) in enumerate(
-            zip(panel["per_second"], panel["times_ours"], high, strict=True)
-        ):
-            said = f"{rate:,.1f}" + (f"  ({times:.1f}x the time)" if y else "")
+    for ax, (model, panel) in zip(axes.flat, panels, strict=True):
+        ax.barh(panel["bar"], panel["length"], color=panel["competitor"].map(_colour))
+        ax.hlines(panel["bar"], panel["low"], panel["high"], color="0.3")
+        for y, (said, end) in enumerate(zip(panel["said"], panel["high"], strict=True)):
             ax.annotate(
                 said, (end, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9
             )
+        if at is not None:
+            ax.axvline(at, color="0.3", linestyle="--", linewidth=1)
         ax.invert_yaxis()
-        batch = "" if part == "evaluation" else f", batch {batch_size}"
-        ax.set(
-            title=f"{model}{batch}",
-            xlabel=f"{_UNITS[part].capitalize()} a second",
-            xlim=(0, 1.75 * high.max()),
-        )
-        ax.grid(visible=False, axis="y")
-    return _captioned(figure, result, "median over rounds, whiskers from slowest to fastest")
+        ax.set(title=model, xlabel=xlabel, xlim=(0, 1.6 * panel["high"].max()))
+        ax.grid(visible=False)
+    return _captioned(figure, result, "median over rounds, whiskers from lowest to highest")
+
+
+def _colour(competitor: str) -> str:
+    return COLOURS.get(competitor, COLOURS["ours"])
 
 
 def plot_scaling(result: Mapping[str, Any]) -> Figure:
@@ -195,12 +235,14 @@ def plot_quality(result: Mapping[str, Any]) -> Figure:
     by_seed = by_seed.drop(columns="std")
     figure, ax = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
     ax.plot(by_seed, range(len(by_seed)), "o-", color="0.75", mfc=_PALETTE[0], mec="white")
-    ax.plot(means, range(len(means)), "|", color=_PALETTE[3], ms=26, mew=2, label="mean")
+    ax.plot(means, range(len(means)), "|", color=_PALETTE[3], ms=26, mew=2)
+    ax.annotate(
+        "mean", (means.iloc[-1], 1), xytext=(0, -26), textcoords="offset points", ha="center"
+    )
     ax.set_yticks(range(len(by_seed)), by_seed.index)
     ax.set(xlabel="Spearman on dev", ylim=(len(by_seed) - 0.5, -0.5))
     ax.grid(visible=False, axis="y")
-    ax.legend(frameon=False)
-    return _captioned(figure, result, _quality_title(result))
+    return _captioned(figure, result, _quality_title(result).replace("; ", ";\n"))
 
 
 def _quality_title(result: Mapping[str, Any]) -> str:
