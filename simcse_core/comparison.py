@@ -115,7 +115,8 @@ def dev_cosines(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
     after = rows[rows["method"] == SIMCSE].nlargest(1, "n_train")
     frames = []
     for row in pd.concat([before, after]).itertuples():
-        panel = f"{row.method} ({row.n_train:,}): Spearman {row.value:.3f}"
+        size = f", {row.n_train:,} sentences" if row.n_train else ""
+        panel = f"{row.method}{size}: Spearman {row.value:.3f}"
         columns = {"label": data.dev.scores, "cosine": unpack_cosines(str(row.cosines))}
         frames.append(pd.DataFrame({"panel": panel, **columns}))
     return pd.concat(frames, ignore_index=True)

@@ -154,17 +154,16 @@ def plot_scores_by_label(cosines: pd.DataFrame, caption: str = "") -> Figure:
         rows = cosines[cosines["panel"] == panel]
         # A jitter of its own random numbers, so that the same rows give the same picture.
         jitter = np.random.default_rng(0).uniform(-0.28, 0.28, len(rows))
-        ax.scatter(rows["label"] + jitter, rows["cosine"], color=_BLUE, alpha=0.25, s=9, lw=0)
-        sns.boxplot(
-            rows,
-            x="label",
-            y="cosine",
-            native_scale=True,
-            ax=ax,
-            width=0.45,
+        colour = COLOURS.get(_method(panel), COLOURS["untrained"])
+        ax.scatter(rows["label"] + jitter, rows["cosine"], color=colour, alpha=0.3, s=9, lw=0)
+        labels = np.unique(rows["label"])
+        ax.boxplot(
+            [rows.loc[rows["label"] == value, "cosine"] for value in labels],
+            positions=labels,
+            widths=0.45,
             showfliers=False,
-            fill=False,
-            linecolor="black",
+            medianprops={"color": "black"},
+            manage_ticks=False,
         )
         ax.set(
             title=_panel_title(panel),
@@ -279,7 +278,8 @@ def plot_sample(rows: pd.DataFrame, caption: str = "") -> Figure:
 def plot_geometry(results: pd.DataFrame, caption: str = "") -> Figure:
     """Alignment against uniformity along training, the view of Wang and Isola (2020).
 
-    SimCSE's path starts at the untrained encoder; what is only fitted is drawn at the last size.
+    SimCSE's path starts at the untrained encoder, with its first and last size beside it; what is
+    only fitted is drawn at the last size.
 
     Args:
         results: tidy rows over ``n_train`` with metrics ``alignment`` and ``uniformity``.
@@ -298,7 +298,7 @@ def plot_geometry(results: pd.DataFrame, caption: str = "") -> Figure:
             mine = here[(here["method"] == method) & (here["n_train"] == place)]
             spot = tuple(mine[["uniformity", "alignment"]].mean())
             ax.plot(*spot, MARKERS[method], color=COLOURS[method], markersize=9)
-            if place:
+            if method == "unsup-simcse":
                 ax.annotate(f"{place:,.0f}", spot, **_BESIDE)
         ax.set(
             title=label(split),
@@ -381,7 +381,9 @@ def _legend(
         Line2D([], [], color=COLOURS[m], marker=MARKERS[m], ls=line, ms=7, label=label(m))
         for m in methods
     ]
-    figure.legend(handles=[*handles, *others], loc="outside upper center", ncols=5, frameon=False)
+    handles += others
+    columns = len(handles) if len(handles) <= 6 else -(-len(handles) // 2)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False)
 
 
 def _thin_line(text: str) -> Artist:
@@ -426,10 +428,14 @@ def _draw_path(ax: Axes, points: pd.DataFrame) -> None:
         ax.annotate(f"{n:,.0f}", tuple(spot), **_BESIDE)
 
 
+def _method(panel: str) -> str:
+    """The method that a panel's name begins with."""
+    return re.split("[,:]", panel, maxsplit=1)[0]
+
+
 def _panel_title(panel: str) -> str:
-    """A panel's name in the language chosen: its method is the word before the details."""
-    method = re.split(r" \(|: ", panel, maxsplit=1)[0]
-    return label(method) + panel.removeprefix(method)
+    """A panel's name with its method in the language chosen."""
+    return label(_method(panel)) + panel.removeprefix(_method(panel))
 
 
 def _draw_dumbbell(ax: Axes, rows: pd.DataFrame, y: int) -> None:

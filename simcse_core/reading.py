@@ -23,11 +23,12 @@ def read_baselines(results: pd.DataFrame) -> str:
     rows = _spearman(results)
     untrained = rows[rows["method"] == UNTRAINED]
     cls = _on(untrained[untrained["pooling"] == "cls"], "test")["value"]
+    ends = " to ".join(dict.fromkeys(f"{end:.3f}" for end in (cls.min(), cls.max())))
     word = _chosen(rows[rows["encoder"] == "none"])
     said = (
         f"Chosen on dev and told on test: counting alone reaches **{_seeds(word)}** "
-        f"({word['method'].iloc[0]}). Without training, [CLS] gives {cls.min():.3f} to "
-        f"{cls.max():.3f} over the encoders, and the best pooling, {_name(_chosen(untrained))}."
+        f"({word['method'].iloc[0]}). Without training, [CLS] gives {ends} over the encoders, and "
+        f"the best pooling, {_name(_chosen(untrained))}."
     )
     for method, what in {
         "idf-mean": "Averages weighted by IDF reach",

@@ -239,8 +239,8 @@ def test_dev_cosines_are_those_before_and_after_of_the_first_seed(data: StudyDat
     results = curve(data)
     table = dev_cosines(results, data)
     before, after = dict.fromkeys(table["panel"])
-    assert before.startswith("untrained (0): Spearman 0.")
-    assert after.startswith("unsup-simcse (800): Spearman 0.")
+    assert before.startswith("untrained: Spearman 0.")
+    assert after.startswith("unsup-simcse, 800 sentences: Spearman 0.")
     first = results[(results["seed"] == 0) & (results["split"] == "dev")]
     expected = first[(first["method"] == "unsup-simcse") & (first["n_train"] == 800)]
     found = table.loc[table["panel"] == after, "cosine"]

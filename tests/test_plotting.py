@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def rows(**columns: object) -> pd.DataFrame:
 def cosines() -> pd.DataFrame:
     n = 36
     rng = np.random.default_rng(0)
-    panels = ["tfidf-char: Spearman 0.5"] * (n // 2) + ["untrained (0): 0.3"] * (n // 2)
+    panels = ["tfidf-char: Spearman 0.5"] * (n // 2) + ["untrained: 0.3"] * (n // 2)
     columns = {"label": np.arange(n) % 6.0, "cosine": rng.uniform(size=n), "panel": panels}
     return pd.DataFrame(columns)
 
@@ -136,6 +137,11 @@ def texts(figure: Figure) -> list[str]:
     return [text for text in said if text]
 
 
+def render(figure: Figure) -> None:
+    """Draws every glyph of a figure; once it is closed, its own canvas draws nothing."""
+    figure.savefig(io.BytesIO(), format="png", dpi=60)
+
+
 def install_fonts(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Makes matplotlib believe that these CJK fonts are there, and no other."""
     fonts = [font for font in font_manager.fontManager.ttflist if font.name not in CJK_FONTS]
@@ -151,7 +157,7 @@ def test_a_chart_is_drawn_without_a_warning_or_a_missing_glyph(draw: Callable[[]
     set_style("en")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # what a missing glyph is to matplotlib
-        draw().canvas.draw()
+        render(draw())
 
 
 @EVERY_CHART
@@ -187,6 +193,27 @@ def test_every_label_of_a_chart_has_a_chinese_form(
     set_style("zh")
     chinese = texts(draw())
     assert not set(english) & set(chinese)
+
+
+@EVERY_CHART
+def test_a_chinese_chart_has_every_glyph(draw: Callable[[], Figure]) -> None:
+    if set_style("zh") == "en":
+        pytest.skip("no CJK font is installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        render(draw())
+
+
+@EVERY_CHART
+def test_a_missing_glyph_is_a_warning(
+    draw: Callable[[], Figure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What the tests above rely on: Chinese labels in a font without Chinese do not go unnoticed.
+    install_fonts(monkeypatch, "SimHei")
+    set_style("zh")
+    mpl.rcParams["font.family"] = ["DejaVu Sans"]
+    with pytest.warns(UserWarning, match="missing from font"):
+        render(draw())
 
 
 # --- what is drawn ---------------------------------------------------------------------------
@@ -265,7 +292,7 @@ def test_a_value_that_is_missing_does_not_stop_a_chart() -> None:
     table = baselines()
     missing = table["method"] == "untrained"
     table.loc[missing, ["value", "ci_low", "ci_high"]] = np.nan
-    plot_baselines(table).canvas.draw()
+    render(plot_baselines(table))
 
 
 # --- language --------------------------------------------------------------------------------
