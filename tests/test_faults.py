@@ -1,0 +1,200 @@
+"""Full disks, read-only folders and want of memory, made to happen for real."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import SENTENCES
+from pandas.testing import assert_frame_equal
+
+from simcse_core import SentenceEncoder, TrainConfig, checkpoint, train_simcse
+from simcse_core.config import Pooling
+from simcse_core.data import DataError, StudyData, load_sts, load_triplets
+from simcse_core.experiments import Experiment, Recipe, train_sizes
+from simcse_core.results import output_directory, write_text
+from simcse_core.study import main
+
+SIZES = [6, 10, 16]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own that holds 256 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = mount("-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder))
+    if made.returncode:
+        pytest.skip(f"no small file system can be mounted here: {made.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def mount(*arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(["mount", *arguments], capture_output=True, text=True)
+    except OSError as error:
+        return subprocess.CompletedProcess(arguments, 1, "", str(error))
+
+
+def fill(disk: Path) -> Path:
+    """Takes all the space that is left."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while file.write(b"\0" * 4096):
+                pass
+        except OSError:
+            pass
+    return ballast
+
+
+@pytest.fixture(scope="module")
+def plan(bert_dir: Path) -> Recipe:
+    train = TrainConfig(batch_size=4, learning_rate=1e-3, dropout=0.1)
+    return Recipe(str(bert_dir), Pooling.MEAN, train)
+
+
+# --- the disk --------------------------------------------------------------------------------
+
+
+def test_a_disk_that_is_full_leaves_what_was_finished_and_lets_the_run_go_on(
+    disk: Path, study_data: StudyData, plan: Recipe, tmp_path: Path
+) -> None:
+    run = Experiment("02", study_data, [0, 1], disk / "out")
+    train_sizes(replace(run, seeds=[0]), plan, SIZES)
+    finished = {path: path.read_bytes() for path in (disk / "out" / "cells").glob("*.json")}
+    ballast = fill(disk)
+    with pytest.raises(OSError, match="No space left on device"):
+        train_sizes(run, plan, SIZES)
+    assert {path: path.read_bytes() for path in (disk / "out" / "cells").glob("*.json")} == finished
+    ballast.unlink()
+    found = train_sizes(run, plan, SIZES)
+    expected = train_sizes(replace(run, output_dir=tmp_path / "undisturbed"), plan, SIZES)
+    assert_frame_equal(found, expected, check_exact=True)
+    assert {path.suffix for path in (disk / "out" / "cells").iterdir()} == {".json"}
+
+
+def test_a_disk_too_full_for_a_state_ends_the_run_and_keeps_its_points(
+    disk: Path, study_data: StudyData, plan: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A state of the tiny BERT takes more than the disk has, its points take little.
+    monkeypatch.setattr(checkpoint.Checkpoint.__init__, "__defaults__", (0.0,))
+    (disk / "ballast").write_bytes(b"\0" * 150_000)
+    run = Experiment("02", study_data, [0], disk / "out")
+    with pytest.raises(OSError, match="No space left on device"):
+        train_sizes(run, plan, SIZES)
+    (unfinished,) = (disk / "out" / "cells").iterdir()
+    assert [path.name for path in unfinished.iterdir()] == ["points.json"]
+
+
+def test_a_study_on_a_full_disk_says_what_to_do(
+    disk: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fill(disk)
+    assert main(["--only", "02_small_sample", "--out", str(disk / "out")]) == 1
+    said = capfd.readouterr().err
+    assert said.startswith("study: ")
+    assert "No space left on device" in said
+    assert "Traceback" not in said
+
+
+def test_a_limit_on_file_sizes_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    write_text(path, "old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_text(path, "new" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"table.csv": "old"}
+
+
+def test_a_read_only_folder_is_refused_by_name_before_anything_runs(
+    disk: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert mount("-o", "remount,ro", str(disk)).returncode == 0
+    with pytest.raises(OSError, match=f"output_dir: {disk} is read-only; name another folder"):
+        output_directory(disk)
+    assert main(["--only", "02_small_sample", "--out", str(disk)]) == 1
+    assert f"study: output_dir: {disk} is read-only" in capfd.readouterr().err
+    assert main(["--only", "02_small_sample", "--out", str(disk / "new")]) == 1
+    assert "Read-only file system" in capfd.readouterr().err
+
+
+# --- memory ----------------------------------------------------------------------------------
+
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["simcse_core.experiments"])
+
+
+def train_with_little_memory(bert_dir: Path, told: Path) -> None:
+    encoder = SentenceEncoder.from_pretrained(bert_dir, "mean", 64, "cpu")
+    texts = [f"{a}{b}" * 4 for a in SENTENCES[:24] for b in SENTENCES]
+    small, large = TrainConfig(batch_size=4), TrainConfig(batch_size=len(texts))
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    train_simcse(encoder, texts[:8], small)
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**27, -1))
+    try:
+        train_simcse(encoder, texts, large)
+    except (RuntimeError, MemoryError) as error:
+        train_simcse(encoder, texts[:8], small)  # the process is none the worse for it
+        told.write_text(str(error))
+
+
+def test_a_batch_too_large_for_the_memory_is_an_error_that_names_memory(
+    bert_dir: Path, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    worker = SERVER.Process(target=train_with_little_memory, args=(bert_dir, told))
+    worker.start()
+    worker.join(300)
+    assert worker.exitcode == 0
+    assert "memory" in told.read_text()  # which the study turns into a way out
+
+
+# --- files that are something else -----------------------------------------------------------
+
+OTHER_FORMATS = {
+    "UTF-16": "1||天气好||今天好||3\n".encode("utf-16"),
+    "a zip file": b"PK\x03\x04\x14\x00\x00\x00",
+    "a parquet file": b"PAR1\x15\x04\x15\x00PAR1",
+    "JSON": b'{"sentence1": "a", "sentence2": "b", "score": 3}\n',
+    "CSV": b"id,sentence1,sentence2,score\n1,a,b,3\n",
+    "a character cut in half": "1||天气好||今天好".encode()[:-1],
+    "a label cut off": "1||天气好||今天好||".encode(),
+    "one line with old line ends": "1||天||气||3\r2||今||天||4\r".encode(),
+}
+
+
+@pytest.mark.parametrize("format_", OTHER_FORMATS)
+def test_a_file_of_another_format_is_named_with_its_line(cnsd_dir: Path, format_: str) -> None:
+    path = cnsd_dir / "cnsd-sts-dev.txt"
+    path.write_bytes(OTHER_FORMATS[format_])
+    with pytest.raises(DataError, match=r"cnsd-sts-dev\.txt, line 1: "):
+        load_sts(cnsd_dir, "dev")
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(cnsd_dir: Path) -> None:
+    (cnsd_dir / "cnsd-snli-train.txt").unlink()
+    (cnsd_dir / "cnsd-snli-train.txt").mkdir()
+    with pytest.raises(DataError, match=r"lacks cnsd-snli-train\.txt"):
+        load_triplets(cnsd_dir)
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_cause(
+    cnsd_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> bytes:  # root may read anything
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match=r"dev\.txt: cannot be read \(Permission denied\)"):
+        load_sts(cnsd_dir, "dev")
