@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import SENTENCES
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from simcse_core import SentenceEncoder, TrainConfig, checkpoint, train_simcse
@@ -198,3 +201,32 @@ def test_a_file_that_cannot_be_read_is_named_with_the_cause(
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(DataError, match=r"dev\.txt: cannot be read \(Permission denied\)"):
         load_sts(cnsd_dir, "dev")
+
+
+# --- any text --------------------------------------------------------------------------------
+
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+
+
+@pytest.fixture(scope="module")
+def encoder(bert_dir: Path) -> SentenceEncoder:
+    return SentenceEncoder.from_pretrained(bert_dir, "mean", 32, "cpu")
+
+
+@given(texts=st.lists(_TEXT, max_size=6))
+def test_any_text_has_a_finite_vector_of_its_own(
+    encoder: SentenceEncoder, texts: list[str]
+) -> None:
+    vectors = encoder.encode(texts)
+    assert vectors.shape == (len(texts), encoder.model.config.hidden_size)
+    assert np.isfinite(vectors).all()
+    assert encoder.n_truncated(texts) <= len(texts)
+
+
+@settings(max_examples=15)
+@given(texts=st.lists(_TEXT, min_size=2, max_size=6))
+def test_any_text_can_be_trained_on(bert_dir: Path, texts: list[str]) -> None:
+    fresh = SentenceEncoder.from_pretrained(bert_dir, "mean", 32, "cpu")
+    config = TrainConfig(batch_size=4, learning_rate=1e-3)
+    losses = train_simcse(fresh, texts, config, [2, len(texts)])["loss"]
+    assert np.isfinite(losses).all()

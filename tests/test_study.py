@@ -442,6 +442,31 @@ def test_a_notebook_that_fails_stops_the_study_with_notebook_cell_and_cause(
     assert not (project / "out" / "ran").exists()
 
 
+EXPERIMENT = """
+from pathlib import Path
+from simcse_core.data import load_study_data
+from simcse_core.experiments import Experiment, recipe, train_sizes
+settings = {"batch_size": 3, "learning_rate": 1e-3}
+run = Experiment("any", load_study_data(source), seeds, Path(output_dir))
+train_sizes(run, recipe(encoder, "mean", settings), [3, 5, 8])
+"""
+
+
+def test_an_experiment_in_a_notebook_gives_the_bits_of_one_outside(
+    project: Path, write_notebook: WriteNotebook, cnsd_dir: Path, bert_dir: Path
+) -> None:
+    write_notebook("01_a", EXPERIMENT)
+    run_study("quick", {"seeds": [0, 1]}, out=project / "inside")
+    outside = {"source": cnsd_dir, "encoder": str(bert_dir), "seeds": [1, 0]}
+    exec(EXPERIMENT, {**outside, "output_dir": project / "outside"})
+    inside, other = (
+        {path.name: path.read_bytes() for path in (project / where / "cells").glob("*.json")}
+        for where in ("inside", "outside")
+    )
+    assert len(inside) == 2
+    assert inside == other
+
+
 KNOWN_CAUSES = {
     "raise OSError(28, 'No space left on device', 'x.json')": "free some space, then run again",
     "raise OSError(30, 'Read-only file system')": "name another folder for the output",
