@@ -552,9 +552,3 @@ def test_vectors_are_measured_in_float32_whatever_training_takes(load: Load) -> 
     expected = encoder.encode(SENTENCES[:5])
     encoder.precision = Precision.BFLOAT16
     assert np.array_equal(encoder.encode(SENTENCES[:5]), expected)
-
-
-def test_sentences_that_are_cut_are_counted(load: Callable[..., SentenceEncoder]) -> None:
-    encoder = load(max_seq_length=8)  # six characters between [CLS] and [SEP]
-    assert encoder.n_truncated(["看", "看书" * 3, "看书" * 3 + "看", "看书" * 500]) == 2
-    assert encoder.n_truncated([]) == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -323,6 +324,33 @@ def test_a_triplet_alone_in_its_batch_still_has_its_hard_negative(load: Load) ->
     train_sup_simcse(four, triplets(4), CONFIG)
     train_sup_simcse(five, triplets(5), CONFIG)
     assert not same_bits(weights(four), weights(five))
+
+
+# --- duplicates in a batch -------------------------------------------------------------------
+
+
+def test_a_sentence_twice_in_a_batch_is_no_negative_of_itself(load: Load) -> None:
+    a, b = (list(load().encode([text])[0].astype(np.float64)) for text in TEXTS[:2])
+    cosine = np.dot(a, b) / (np.linalg.norm(a) * np.linalg.norm(b))
+    unique, twice = (
+        train_simcse(load(), texts, config(dropout=0.0), [len(texts)])["loss"][0]
+        for texts in (TEXTS[:2], [TEXTS[0], TEXTS[0], TEXTS[1], TEXTS[1]])
+    )
+    positive, negative = math.exp(1 / 0.05), math.exp(cosine / 0.05)
+    assert unique == pytest.approx(math.log1p(2 * negative / positive), rel=1e-3)
+    assert twice == pytest.approx(math.log1p(4 * negative / positive), rel=1e-3)
+
+
+def test_another_positive_of_the_same_anchor_is_no_negative(load: Load) -> None:
+    few = triplets(3)
+    repeated = NliTriplets([few.anchor[0]] * 3, few.positive, few.hard_negative)
+    encoder = load()
+    a, p, n = (encoder.encode(part) for part in (repeated.anchor, few.positive, few.hard_negative))
+    a, p, n = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (a, p, n))
+    own = np.exp(np.sum(a * p, axis=1) / 0.05)
+    hard = np.exp(a @ n.T / 0.05).sum(axis=1)
+    frame = train_sup_simcse(encoder, repeated, config(dropout=0.0), [3])
+    assert frame["loss"][0] == pytest.approx(-np.log(own / (own + hard)).mean(), rel=1e-3)
 
 
 # --- a schedule ------------------------------------------------------------------------------
