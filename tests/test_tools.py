@@ -57,6 +57,11 @@ def test_a_part_is_filled_from_the_table_it_names(
     )
 
 
+def test_every_kind_of_part_is_explained() -> None:
+    module = tool("update_readme")
+    assert [kind for kind in module._KINDS if kind not in str(module.__doc__)] == []
+
+
 def test_pickled_weights_become_the_same_safetensors(bert_dir: Path, tmp_path: Path) -> None:
     pickled = Path(shutil.copytree(bert_dir, tmp_path / "pickled"))
     weights = AutoModel.from_pretrained(bert_dir).state_dict()
