@@ -443,7 +443,7 @@ def _draw_dumbbell(ax: Axes, rows: pd.DataFrame, y: int) -> None:
     ax.plot(means, [y] * len(means), color="0.75", linewidth=3, zorder=1)
     for method, mean in means.items():
         values = rows.loc[rows["method"] == method, "value"]
-        ax.plot(mean, y, "o", color=COLOURS[str(method)], markersize=9)
+        ax.plot(mean, y, MARKERS[str(method)], color=COLOURS[str(method)], markersize=9)
         ax.plot(values, [y] * len(values), "|", color="black", markersize=11)
     if {"untrained", "unsup-simcse"} <= set(means.index):
         before, after = means["untrained"], means["unsup-simcse"]
