@@ -123,7 +123,7 @@ def test_a_profiles_values_have_the_types_of_the_defaults(profile: str) -> None:
 @pytest.mark.parametrize(
     ("notebook", "parameter", "value"),
     [
-        ("02_small_sample", "sizes", [50, 150, 250, 350, 450, 550, 650, 750, 800]),
+        ("02_small_sample", "sizes", [50, 150, 200, 250, 350, 450, 550, 650, 750, 800]),
         ("03_large_data", "sizes", list(range(5_000, 50_001, 5_000))),
         ("04_epochs", "n_train", 10_000),
         ("04_epochs", "num_epochs", 20),
