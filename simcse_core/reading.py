@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 SEEDS_NOTE = "mean over seeds, lowest to highest seed in brackets"
@@ -72,10 +73,13 @@ def read_comparison(results: pd.DataFrame) -> str:
 
 
 def best_on_dev(results: pd.DataFrame, x: str) -> float:
-    """The point of a curve at which SimCSE is best on dev, mean over seeds."""
+    """The point of a curve at which SimCSE is best on dev, mean over seeds; never a missing one.
+
+    Where all are missing, it is the first.
+    """
     dev = _on(_spearman(results), "dev")
     means = dev[dev["method"] == SIMCSE].groupby(x)["value"].mean()
-    return float(means.index[int(means.argmax())])
+    return float(means.index[int(means.fillna(-np.inf).argmax())])
 
 
 def chosen_table(results: pd.DataFrame, x: str) -> pd.DataFrame:
@@ -98,7 +102,8 @@ def chosen_table(results: pd.DataFrame, x: str) -> pd.DataFrame:
 def curve_table(results: pd.DataFrame, x: str, split: str) -> pd.DataFrame:
     """Spearman on one split, a line for each point of a curve and a column for each method."""
     rows = _on(_spearman(results), split).rename(columns={x: _UNITS[x]})
-    cells = rows.groupby([_UNITS[x], "method"], sort=True)[["value"]].apply(_seeds, digits=4)
+    told = [column for column in ("value", "missing") if column in rows]
+    cells = rows.groupby([_UNITS[x], "method"], sort=True)[told].apply(_seeds, digits=4)
     table = cells.unstack("method", fill_value="")
     table.index = pd.Index(
         [f"{point:,.0f}" for point in table.index], name=f"{_UNITS[x]} ({split})"
@@ -269,9 +274,14 @@ def _others(rows: pd.DataFrame, x: str, point: float) -> str:
 
 
 def _seeds(rows: pd.DataFrame, digits: int = 3) -> str:
-    """Mean over seeds, with the lowest and the highest where they differ."""
+    """Mean over seeds, with lowest and highest where they differ, and why a value is missing."""
+    gaps = rows[rows["value"].isna()]
+    why = "".join(gaps["missing"].dropna()[:1] if "missing" in gaps else "").partition(";")[0]
+    if len(rows) and len(gaps) == len(rows):
+        return f"missing: {why}"
     low, mean, high = (f"{v:.{digits}f}" for v in rows["value"].agg(["min", "mean", "max"]))
-    return mean if rows["value"].nunique() == 1 else f"{mean} [{low}, {high}]"
+    said = mean if rows["value"].nunique() == 1 else f"{mean} [{low}, {high}]"
+    return f"{said}, {len(gaps)} of {len(rows)} missing: {why}" if len(gaps) else said
 
 
 def _interval(low: float, high: float) -> str:
@@ -279,6 +289,8 @@ def _interval(low: float, high: float) -> str:
 
 
 def _cell(row: pd.Series) -> str:
+    if pd.isna(row["mean"]):
+        return "missing"
     if row["min"] == row["max"]:
         return f"{row['mean']:.4f}"
     return f"{row['mean']:.4f} [{row['min']:.4f}, {row['max']:.4f}]"

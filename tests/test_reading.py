@@ -301,3 +301,39 @@ def test_markdown_has_a_header_a_rule_and_a_line_for_each_row() -> None:
 def test_the_reports_numbers_become_a_table(encoder: str, line: str) -> None:
     lines = report_table({"dev": {encoder: 0.1}, "test": {encoder: 0.3}}).splitlines()
     assert lines == ["| encoder, untrained | dev | test |", "|---|---|---|", line]
+
+
+# --- what is missing -------------------------------------------------------------------------
+
+NAN = float("nan")
+WHY = "the loss is nan at step 2; lower learning_rate"
+
+
+def broken(values: list[float], n: int) -> pd.DataFrame:
+    gaps = [WHY if value != value else NAN for value in values]
+    return pd.concat(
+        rows(split, values, method="unsup-simcse", n_train=n, epoch=1.0, missing=gaps)
+        for split in ("dev", "test")
+    )
+
+
+def test_a_missing_value_is_told_with_its_reason_and_is_never_chosen() -> None:
+    curve = joined(both(0.3, 0.3, method="untrained"), broken([0.4], 50), broken([NAN], 400))
+    table = chosen_table(curve, "n_train")
+    assert table.index.tolist()[1:] == ["best on dev: 50 sentences", "last step: 400 sentences"]
+    assert table["test"].tolist() == ["0.3000", "0.4000", "missing: the loss is nan at step 2"]
+    cells = curve_table(curve, "n_train", "test")["unsup-simcse"]
+    assert cells.tolist() == ["", "0.4000", "missing: the loss is nan at step 2"]
+    assert "missing: the loss is nan at step 2 at 400 sentences" in read_curve(curve, "n_train")
+
+
+def test_where_one_seed_is_missing_the_mean_says_of_how_many_it_is() -> None:
+    curve = joined(both(0.3, 0.3, method="untrained"), broken([0.4, NAN, 0.6], 50))
+    said = chosen_table(curve, "n_train").loc["last step: 50 sentences", "test"]
+    assert said == "0.5000 [0.4000, 0.6000], 1 of 3 missing: the loss is nan at step 2"
+
+
+def test_where_all_is_missing_the_tables_are_written_all_the_same() -> None:
+    curve = joined(both(0.3, 0.3, method="untrained"), broken([NAN], 50), broken([NAN], 400))
+    assert chosen_table(curve, "n_train").index[1] == "best on dev: 50 sentences"
+    assert spearman_table(curve, ["method", "n_train"])["test"].tolist().count("missing") == 2
