@@ -115,19 +115,22 @@ def test_a_sweep_killed_at_any_moment_goes_on_and_ends_with_the_same_bytes(
     sweep: tuple[Experiment, Recipe, list[str]], tmp_path: Path, n_kills: int, seed: int
 ) -> None:
     undisturbed, plan, events = sweep
-    run, log = replace(undisturbed, output_dir=tmp_path), tmp_path / "log"
-    draw = random.Random(seed)
-    for _ in range(n_kills):
-        # Early enough that a worker rarely comes to its end before.
-        moment = draw.randint(1, max(2, len(events) // (n_kills + 1) * 2))
-        if in_a_process(run, plan, log, moment):
-            break
-    else:
-        assert in_a_process(run, plan, log)
-    happened = log.read_text().splitlines()
-    assert happened.count("done") == 1
-    assert not measured_again(happened)
-    assert cells(tmp_path) == cells(undisturbed.output_dir)
+    draw, kills, folder = random.Random(seed), 0, tmp_path / "out"
+    while kills < n_kills:
+        run, log = replace(undisturbed, output_dir=folder), folder.with_suffix(".log")
+        if in_a_process(run, plan, log, draw.randint(1, len(events) // 3)):
+            assert as_undisturbed(run, log, undisturbed)
+            folder = tmp_path / f"after-{kills}-kills"
+        else:
+            kills += 1
+    assert in_a_process(run, plan, log)
+    assert as_undisturbed(run, log, undisturbed)
+
+
+def as_undisturbed(run: Experiment, log: Path, undisturbed: Experiment) -> bool:
+    """Whether no point was measured again and every cell is the same to the last byte."""
+    same = cells(run.output_dir) == cells(undisturbed.output_dir)
+    return same and not measured_again(log.read_text().splitlines())
 
 
 @pytest.mark.parametrize(
@@ -137,13 +140,12 @@ def test_a_kill_while_writing_measuring_or_training_costs_no_result(
     sweep: tuple[Experiment, Recipe, list[str]], tmp_path: Path, what: str
 ) -> None:
     undisturbed, plan, events = sweep
-    run, log = replace(undisturbed, output_dir=tmp_path), tmp_path / "log"
+    run, log = replace(undisturbed, output_dir=tmp_path / "out"), tmp_path / "log"
     moments = [i for i, line in enumerate(events, start=1) if line == what]
     assert not in_a_process(run, plan, log, moments[len(moments) // 2])
     assert log.read_text().splitlines()[-1] == what
     assert in_a_process(run, plan, log)
-    assert not measured_again(log.read_text().splitlines())
-    assert cells(tmp_path) == cells(undisturbed.output_dir)
+    assert as_undisturbed(run, log, undisturbed)
 
 
 # --- the whole study, kernels included -------------------------------------------------------
@@ -175,12 +177,14 @@ def test_a_study_killed_twenty_times_ends_with_the_same_bytes(tmp_path: Path) ->
     begun = time.monotonic()
     assert study(tmp_path / "undisturbed")
     whole = time.monotonic() - begun
-    draw = random.Random(0)
-    for _ in range(N_KILLS):
-        if study(tmp_path / "killed", draw.uniform(0, 1.1 * whole)):
-            break
-    else:
-        assert study(tmp_path / "killed")
-    expected, found = results(tmp_path / "undisturbed"), results(tmp_path / "killed")
+    expected = results(tmp_path / "undisturbed")
     assert len(expected) >= 4  # two cells, a table and what it was made from
-    assert found == expected
+    draw, kills, out = random.Random(0), 0, tmp_path / "killed"
+    while kills < N_KILLS:
+        if study(out, draw.uniform(0, whole)):
+            assert results(out) == expected
+            out = tmp_path / f"after-{kills}-kills"
+        else:
+            kills += 1
+    assert study(out)
+    assert results(out) == expected
