@@ -232,7 +232,7 @@ def plot_curve(results: pd.DataFrame, x: str, caption: str = "") -> Figure:
             ylabel=label("Spearman"),
             xlabel=label("Epochs" if x == "epoch" else "Unlabelled training sentences"),
         )
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
     dashed = Line2D([], [], color=COLOURS["untrained"], ls="--", label=label("untrained"))
     _legend(figure, methods, [dashed, *_seed_handles(rows)], line="-")
