@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import resource
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from simcse_core.experiments import Experiment, Recipe, train_sizes
 from simcse_core.results import output_directory, write_text
 from simcse_core.study import main
 
+HERE = Path(__file__).parent
 SIZES = [6, 10, 16]
 
 
@@ -230,3 +232,13 @@ def test_any_text_can_be_trained_on(bert_dir: Path, texts: list[str]) -> None:
     config = TrainConfig(batch_size=4, learning_rate=1e-3)
     losses = train_simcse(fresh, texts, config, [2, len(texts)])["loss"]
     assert np.isfinite(losses).all()
+
+
+# --- the list of faults ----------------------------------------------------------------------
+
+LISTED = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (HERE / "FAULTS.md").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("file", "test"), sorted(set(LISTED)))
+def test_every_fault_listed_has_its_test(file: str, test: str) -> None:
+    assert re.search(rf"^def {test}\(", (HERE / file).read_text(encoding="utf-8"), re.M)
