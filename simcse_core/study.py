@@ -260,6 +260,7 @@ def run_study(
     executed.mkdir(exist_ok=True)
     with only_run(directory), tqdm(steps, unit="notebook") as bar:
         _claim(directory, profile)
+        _tidy_up(directory)
         for path, parameters in bar:
             bar.set_description(path.stem)
             _run_notebook(path, executed / path.name, parameters, cell_timeout)
@@ -274,6 +275,13 @@ def _claim(directory: Path, profile: str) -> None:
             f"out: {directory} holds the results of profile {other}; name another folder"
         )
     write_json(mark, profile)
+
+
+def _tidy_up(directory: Path) -> None:
+    """Removes what writes that were killed have left."""
+    for folder in (directory, directory / "cells"):
+        for unfinished in folder.glob(".*.*"):
+            unfinished.unlink()
 
 
 def _run_notebook(

@@ -527,6 +527,20 @@ def test_a_folder_of_another_profile_is_refused(
     run_study("quick", {"seeds": [1]}, out=project / "out")
 
 
+def test_a_study_removes_what_killed_writes_have_left_and_nothing_else(
+    project: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a")
+    kept = [".lock", "profile.json", "cells/a.json", "cells/a.unfinished/points.json", "a.csv"]
+    for name in [*kept[2:], ".a.csv.x1y2", "cells/.a.json.x1y2"]:
+        (project / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / "out" / name).write_text("")
+    run_study("quick", out=project / "out")
+    files = [path for path in (project / "out").rglob("*") if path.is_file()]
+    found = {str(path.relative_to(project / "out")) for path in files}
+    assert found == {*kept, "notebooks/01_a.ipynb"}
+
+
 def test_an_interrupted_study_says_how_to_go_on(
     project: Path,
     write_notebook: WriteNotebook,
