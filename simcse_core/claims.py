@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, nan
 
 import pandas as pd
 
@@ -175,8 +175,8 @@ def _best(rows: pd.DataFrame, column: str) -> str:
 
 
 def _places(table: pd.DataFrame) -> list[float]:
-    """Where SimCSE was measured along a curve, ascending."""
-    return sorted(set(table.loc[table["after"] == SIMCSE, "after_at"]))
+    """Where SimCSE was measured along a curve, ascending; NaN where training broke down at once."""
+    return sorted(set(table.loc[table["after"] == SIMCSE, "after_at"])) or [nan]
 
 
 def _ends(table: pd.DataFrame, unit: str) -> str:

@@ -268,3 +268,10 @@ def test_dev_decides_no_verdict() -> None:
 
     tables = {"small": small(), "large": large(), "epochs": epochs()}
     assert verdicts(**{k: with_other_dev(t) for k, t in tables.items()}) == verdicts()
+
+
+def test_a_curve_without_any_trained_point_leaves_its_claims_undecided() -> None:
+    broken = [table[table["after"] != "unsup-simcse"] for table in (small(), large(), epochs())]
+    verdicts = judge(baselines(), *broken, overview()).set_index("claim")
+    for claim in CLAIMS[1:5]:
+        assert verdicts.loc[claim, ["effect", "verdict"]].tolist() == ["not measured", "undecided"]
