@@ -64,7 +64,9 @@ def filled(text: str) -> str:
 
     def fill(part: re.Match[str]) -> str:
         opening, kind, file, keys, closing = part.groups()
-        frame = pd.read_csv(PROJECT_ROOT / file, keep_default_na=False, na_values=[""])
+        # A table shown as it is needs no numbers, and an empty cell stays empty.
+        as_text = {"dtype": str} if kind == "rows" else {"na_values": [""]}
+        frame = pd.read_csv(PROJECT_ROOT / file, keep_default_na=False, **as_text)
         return f"{opening}{_KINDS[kind](frame, keys.split())}\n{closing}"
 
     return _PART.sub(fill, text)
