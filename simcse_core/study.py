@@ -326,7 +326,7 @@ def _run_notebook(
 
 def _way_out(said: str) -> str:
     """What to do about a failure that has a known cause; empty for others."""
-    found = [way for words, way in _WAYS_OUT.items() if words in said]
+    found = [way for words, way in _WAYS_OUT.items() if words.lower() in said.lower()]
     return f"; {found[0]}, then run again: what is finished is kept" if found else ""
 
 

@@ -6,7 +6,7 @@ Nothing here or in any test reaches the network: the hub's address is a closed l
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 NO_HUB = "http://127.0.0.1:1"  # nothing listens there; read when huggingface_hub is imported
@@ -106,6 +106,14 @@ ARCHITECTURES = {
     "xlm-roberta": _save_xlm_roberta,
     "electra": _save_electra,
 }
+
+
+@pytest.fixture(autouse=True)
+def _same_threads() -> Iterator[None]:
+    """Bits depend on the thread count: no test leaves another one behind than it found."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

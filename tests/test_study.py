@@ -471,6 +471,7 @@ KNOWN_CAUSES = {
     "raise OSError(28, 'No space left on device', 'x.json')": "free some space, then run again",
     "raise OSError(30, 'Read-only file system')": "name another folder for the output",
     'raise RuntimeError("can\'t allocate memory: you tried to allocate 9 bytes")': "batch_size",
+    "raise MemoryError()": "lower batch_size",
 }
 
 
