@@ -26,7 +26,7 @@ study: $(READY)
 	$(BIN)/python -m simcse_core.study --profile '$(PROFILE)' --source '$(SOURCE)' --seeds '$(SEEDS)' --out '$(OUT)' --only '$(ONLY)'
 
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 	$(BIN)/python -m pytest $(NBVAL) notebooks
 
 # The tests that take minutes: many kills, whole notebooks spoilt and validated.
