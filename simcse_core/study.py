@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -264,7 +265,32 @@ def run_study(
         for path, parameters in bar:
             bar.set_description(path.stem)
             _run_notebook(path, executed / path.name, parameters, cell_timeout)
+            _stamp_command(directory, path, command(profile, overrides or {}, path.stem))
     return [executed / path.name for path, _ in steps]
+
+
+def command(profile: str, overrides: Mapping[str, Any], notebook: str) -> str:
+    """What to type for one notebook's tables again; folders by their names, not where they lie."""
+    words = ["python", "-m", "simcse_core.study", "--profile", profile, "--only", notebook]
+    for name, value in overrides.items():
+        if name != "output_dir" and name in defaults(NOTEBOOKS / f"{notebook}.ipynb"):
+            flow = yaml.safe_dump(_without_paths(value), default_flow_style=True, width=10**6)
+            words += ["-p", f"{name}={flow.splitlines()[0]}"]
+    return shlex.join(words)
+
+
+def _without_paths(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_paths(part) for part in value]
+    is_path = isinstance(value, str) and Path(value).expanduser().is_dir()
+    return Path(value).name if is_path else value
+
+
+def _stamp_command(directory: Path, notebook: Path, line: str) -> None:
+    """Adds the command to what a notebook's tables say of how they were made."""
+    for path in directory.glob(f"{notebook.stem.partition('_')[0]}_*.json"):
+        made_from = json.loads(path.read_text(encoding="utf-8"))
+        write_json(path, {**made_from, "command": line})
 
 
 def _claim(directory: Path, profile: str) -> None:

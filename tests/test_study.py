@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -465,6 +467,35 @@ def test_an_experiment_in_a_notebook_gives_the_bits_of_one_outside(
     )
     assert len(inside) == 2
     assert inside == other
+
+
+TABLE = """
+from pathlib import Path
+import pandas as pd
+from simcse_core.results import write_table
+write_table(Path(output_dir), "01_table", pd.DataFrame({"value": [1.0]}), {"seeds": seeds})
+"""
+
+
+def test_a_table_says_the_command_that_makes_it_again(
+    project: Path,
+    write_notebook: WriteNotebook,
+    cnsd_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_notebook("01_a", TABLE)
+    write_notebook("02_b", "print(1)")
+    words = ["-p", f"source={cnsd_dir}", "-p", "seeds=[0, 1]", "-p", "training={batch_size: 4}"]
+    assert main([*words, "--out", str(project / "out")]) == 0
+    made_from = json.loads((project / "out" / "01_table.json").read_text(encoding="utf-8"))
+    assert made_from["seeds"] == [0, 1]
+    typed = shlex.split(made_from["command"])
+    assert typed[:3] == ["python", "-m", "simcse_core.study"]
+    assert str(cnsd_dir.parent) not in made_from["command"]
+    (project / "out" / "01_table.json").unlink()
+    monkeypatch.chdir(cnsd_dir.parent)
+    assert main([*typed[3:], "--out", str(project / "out")]) == 0
+    assert json.loads((project / "out" / "01_table.json").read_text("utf-8")) == made_from
 
 
 KNOWN_CAUSES = {
