@@ -116,18 +116,21 @@ def sample_rows(
 ) -> pd.DataFrame:
     """What about n unlabelled sentences buy by each method, from the rows of three notebooks.
 
-    Each of ``sizes`` stands for the nearest size on SimCSE's two curves; supervised training is
-    there where it saw as many sentences. The small sample's rows win where both curves have a size.
+    Each of ``sizes`` stands for the nearest size that SimCSE was measured at; supervised training
+    is there where it saw as many sentences. Where several have a size, the small sample's rows win
+    and the overview's come next: both draw from one pool, while ``large`` may have added text to it.
 
     Returns:
         A row for each size, method and split: ``n_sentences``, ``mean``, ``min`` and ``max`` over
         ``n_seeds``, and ``pair_low`` and ``pair_high``, the mean ends of the intervals over pairs.
     """
-    small, large, labelled = (_spearman(rows) for rows in (small, large, overview))
-    curves = pd.concat([small, large[~large["n_train"].isin(small["n_train"])]])
-    labelled = labelled[labelled["method"] == SUPERVISED]
-    labelled = labelled[labelled["encoder"].isin(small["encoder"])]
+    curves, large, overview = (_spearman(rows) for rows in (small, large, overview))
+    overview = overview[overview["encoder"].isin(curves["encoder"])]
+    with_labels = overview["method"] == SUPERVISED
+    labelled = overview[with_labels]
     labelled = labelled.assign(n_train=labelled["n_train"] * SENTENCES_PER_TRIPLET)
+    for more in (overview[~with_labels], large):
+        curves = pd.concat([curves, more[~more["n_train"].isin(curves["n_train"])]])
     measured = sorted(curves.loc[curves["method"] == SIMCSE, "n_train"].unique())
     frames = []
     for n in dict.fromkeys(min(measured, key=lambda m: abs(m - size)) for size in sizes):

@@ -200,11 +200,14 @@ SMALL = joined(
 LARGE = joined(
     sized("untrained", 0, 0.3),
     sized("unsup-simcse", 200, 0.9),
-    sized("unsup-simcse", 9000, 0.7),
+    sized("unsup-simcse", 5000, 0.6),
+    sized("unsup-simcse", 9000, 0.9),
 )
 LABELLED = joined(
     sized("untrained", 0, 0.3),
-    sized("unsup-simcse", 9000, 0.9),
+    sized("unsup-simcse", 200, 0.9),
+    sized("unsup-simcse", 9000, [0.7, 0.72]),
+    sized("unsup-simcse", 9000, 0.99, encoder="other"),
     sized("sup-simcse", 16, 0.45),  # 48 sentences
     sized("sup-simcse", 3000, 0.8),
     sized("sup-simcse", 3000, 0.99, encoder="other"),
@@ -228,10 +231,14 @@ def test_methods_are_compared_at_the_nearest_size_measured() -> None:
     assert trained[["pair_low", "pair_high"]].tolist() == pytest.approx([0.1, 0.9])
 
 
-def test_the_curve_with_more_seeds_wins_and_a_size_stands_once() -> None:
-    found = sample_rows(SMALL, LARGE, LABELLED, [200, 210])
+def test_what_draws_from_the_small_samples_pool_wins_and_a_size_stands_once() -> None:
+    found = sample_rows(SMALL, LARGE, LABELLED, [200, 210, 4000, 10000])
     trained = found[found["method"] == "unsup-simcse"]
-    assert trained[["n_sentences", "mean", "n_seeds"]].to_numpy().tolist() == [[200, 0.5, 2]]
+    assert trained[["n_sentences", "mean", "n_seeds"]].to_numpy().tolist() == [
+        [200, 0.5, 2],
+        [5000, 0.6, 1],
+        [9000, 0.71, 2],
+    ]
 
 
 def test_the_table_of_methods_has_a_column_for_each_size() -> None:
