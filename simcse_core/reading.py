@@ -118,7 +118,7 @@ def sample_rows(
 
     Each of ``sizes`` stands for the nearest size that SimCSE was measured at; supervised training
     is there where it saw as many sentences. Where several have a size, the small sample's rows win
-    and the overview's come next: both draw from one pool, while ``large`` may have added text to it.
+    and the overview's come next: both draw from one pool, while ``large`` may have text added.
 
     Returns:
         A row for each size, method and split: ``n_sentences``, ``mean``, ``min`` and ``max`` over
