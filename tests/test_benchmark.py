@@ -175,6 +175,11 @@ class TestCompetitors:
             optimizer = torch.optim.AdamW([torch.ones(2, requires_grad=True)], fused=True)
             assert optimizer.param_groups[0]["fused"] is fused
 
+    def test_each_lever_is_first_in_one_round_of_as_many(self) -> None:
+        orders = [ours.lever_order(i) for i in range(len(ours.LEVERS))]
+        assert [order[0] for order in orders] == list(ours.LEVERS)
+        assert all(sorted(order) == sorted(ours.LEVERS) for order in orders)
+
     def test_levers_take_turns_on_one_trajectory(self, still_dir: str) -> None:
         competitor = ours.OursByLevers(task(still_dir, "levers"))
         turned: list[tuple[str, ...]] = []

@@ -20,7 +20,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from bench.arithmetic import forward_flops, training_flops
-from bench.ours import LEVERS, TOKENIZED_EACH_STEP
+from bench.ours import LEVERS, TOKENIZED_EACH_STEP, lever_order
 from bench.task import EVALUATION_BATCH, MAX_LENGTH, Task
 from simcse_core import SentenceEncoder, TrainConfig, sample_sentences
 from simcse_core.config import PROJECT_ROOT
@@ -225,7 +225,7 @@ class Benchmark:
             for worker in _in_turn(workers, i):
                 mine = worker.task.name
                 self.bar.set_description(f"{place}: {mine}, training")
-                for name in LEVERS if mine == "levers" else [mine]:
+                for name in lever_order(i) if mine == "levers" else [mine]:
                     memory[name] = worker.turn()
                     # Tokenizing ahead is charged by the sentence; in every step, it is timed there.
                     once = 0.0 if name == TOKENIZED_EACH_STEP else ready[mine]["seconds_a_sentence"]
