@@ -50,6 +50,21 @@ class Precision(StrEnum):
         raise ValueError(f"precision: unknown value {value!r}; use one of: {known}")
 
 
+class Kind(StrEnum):
+    """What a method needs before it gives a sentence vector; comparisons ask for this alone.
+
+    ``untrained``: an encoder as it is. ``fitted``: statistics of unlabelled sentences, no gradient.
+    ``trained``: gradient steps on unlabelled sentences. ``labelled``: gradient steps on labels.
+    ``ready-made``: an encoder that others trained for sentence similarity.
+    """
+
+    UNTRAINED = "untrained"
+    FITTED = "fitted"
+    TRAINED = "trained"
+    LABELLED = "labelled"
+    READY_MADE = "ready-made"
+
+
 def _check(name: str, value: object, accepts: Callable[[float], bool], wanted: str) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or not accepts(value):  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import json
 import unicodedata
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,10 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 PAD, UNK, CLS, SEP, MASK = range(5)
 HELD_OUT_ONE_IN = 100  # one line in a hundred is never trained on
 MASKED_SHARE = 0.15
-LINES_PER_CHUNK = 32_768  # lines sorted by length at a time: enough that a batch hardly pads
+# CJK punctuation and what Chinese text takes from general punctuation.
+PUNCTUATION = "、。〃〈〉《》「」『』【】〔〕〖〗〝〞·–—―‘’“”•…‰′″※"
+SYMBOLS = "￥￠￡€£¥§°℃℉№±×÷≈≠≤≥∞√→←↑↓★☆●○◆◇■□▲△▼♀♂♪♥♡✓✔①②③④⑤⑥⑦⑧⑨⑩"
+EMOJI = "🏻🏼🏽🏾🏿❤💔💕💖💗💯💪👍👎👌👏👋👀🙏✌🤝🤔🤗🤣🤭🤪🥰🥺🥳🥱🤩🤮🤦🤷🌹🌸🌺🎉🎂🎁🎵🔥☕🍺🍻🍎🍉🐶🐱🐷⭐🌟🌞🌙☀☔❄⚡💰📱💻📷🚗✈🏠"
 LINES_PER_FLUSH = 1_000  # lines encoded at a time: what bounds the memory of encoding
 
 
@@ -69,35 +73,42 @@ def read_lines(path, excluded: set[str]):
 
 
 def build_vocabulary(lines, min_count: int = 5, max_latin_words: int = 200) -> list[str]:
-    """Special tokens, ASCII pieces, frequent characters and a few Latin words, best first.
+    """Special tokens, pieces of words in either width, frequent characters, a few Latin words.
 
-    A small vocabulary keeps the output layer, the dearest part of a tiny model, small.
+    What is counted is what the tokenizer itself makes of the lines, so that nothing it emits often
+    is missing. A small vocabulary keeps the output layer, the dearest part of a tiny model, small.
     """
-    characters, latin = Counter(), Counter()
+    backend = make_tokenizer(SPECIAL, 512).backend_tokenizer
+    words: Counter[str] = Counter()
     for line in lines:
-        text = unicodedata.normalize("NFKD", line.lower())
-        text = "".join(c for c in text if unicodedata.category(c) not in ("Mn", "Cc", "Cf"))
-        characters.update(c for c in unicodedata.normalize("NFC", text) if not c.isspace())
-        latin.update(
-            w
-            for w in "".join(c if c.isascii() and c.isalnum() else " " for c in text).split()
-            if len(w) > 1
-        )
-    ascii_pieces = [c for c in map(chr, range(33, 127)) if not c.isupper()]
-    suffixes = ["##" + c for c in ascii_pieces if c.isalnum()]
-    frequent = [
-        c
-        for c, n in sorted(characters.items(), key=lambda item: (-item[1], item[0]))
-        if n >= min_count
-    ]
-    words = [
-        w
-        for w, n in sorted(latin.items(), key=lambda item: (-item[1], item[0]))
-        if n >= 4 * min_count
-    ]
-    return list(
-        dict.fromkeys(SPECIAL + ascii_pieces + suffixes + frequent + words[:max_latin_words])
-    )
+        text = backend.normalizer.normalize_str(line)
+        words.update(word for word, _ in backend.pre_tokenizer.pre_tokenize_str(text))
+    pieces: Counter[str] = Counter()
+    for word, n in words.items():
+        for i, character in enumerate(word):
+            pieces["##" * (i > 0) + character] += n
+    latin = {w: n for w, n in words.items() if len(w) > 1 and w.isascii() and w.isalnum()}
+    frequent = _most_frequent(pieces, min_count)
+    whole = _most_frequent(latin, 4 * min_count)[:max_latin_words]
+    return list(dict.fromkeys([*SPECIAL, *always_known(), *frequent, *whole]))
+
+
+def _most_frequent(counts: Mapping[str, int], least: int) -> list[str]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [text for text, n in ordered if n >= least]
+
+
+def always_known() -> list[str]:
+    """Characters that Chinese is typed with, however rare in the text: both widths, and emoji.
+
+    Punctuation always stands alone; of all else, what may follow in a word is there with ``##``.
+    """
+    half_width = [c for c in map(chr, range(0x21, 0x7F)) if not c.isupper()]
+    full_width = [c for c in map(chr, range(0xFF01, 0xFF5F)) if not c.isupper()]
+    emoticons = list(map(chr, range(0x1F600, 0x1F650)))
+    known = [*half_width, *full_width, *PUNCTUATION, *SYMBOLS, *emoticons, *EMOJI]
+    in_words = [c for c in known if c not in PUNCTUATION and unicodedata.category(c)[0] in "LNS"]
+    return [*known, *("##" + c for c in in_words)]
 
 
 def make_tokenizer(vocabulary: list[str], max_length: int) -> BertTokenizerFast:
@@ -211,56 +222,73 @@ def _write_corpus(paths, tokenizer, excluded, folder, max_tokens, held_out):
 
 
 def plan_batches(lengths: np.ndarray, batch_tokens: int, rng: np.random.Generator):
-    """Yield arrays of line numbers: every line once, like lengths together, batches shuffled.
+    """Yield arrays of line numbers: every line once, equal lengths together, batches shuffled.
 
-    lengths: (lines,) in tokens. A batch, with padding and [CLS] [SEP], stays within `batch_tokens`.
+    Equal lengths need no padding, and few shapes recur, which a processor's bfloat16 kernels are
+    compiled for one by one.
+
+    lengths: (lines,) in tokens. A batch, with [CLS] [SEP] [SEP], stays within `batch_tokens`.
     """
     order = rng.permutation(len(lengths))
-    for start in range(0, len(order), LINES_PER_CHUNK):
-        chunk = order[start : start + LINES_PER_CHUNK]
-        chunk = chunk[np.argsort(lengths[chunk], kind="stable")]
-        batches, first = [], 0
-        for i in range(1, len(chunk) + 1):
-            if i == len(chunk) or (i + 1 - first) * (lengths[chunk[i]] + 2) > batch_tokens:
-                batches.append(chunk[first:i])
-                first = i
-        for b in rng.permutation(len(batches)):
-            yield batches[b]
+    order = order[np.argsort(lengths[order], kind="stable")]
+    batches = []
+    for group in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+        rows = max(1, batch_tokens // (lengths[group[0]] + 3))
+        batches += np.split(group, range(rows, len(group), rows))
+    for b in rng.permutation(len(batches)):
+        yield batches[b]
 
 
-def halves(sentences) -> list:
-    """Cut each sentence at the word boundary nearest its middle.
+def two_segments(sentences, rng: np.random.Generator) -> tuple[list, list, np.ndarray]:
+    """Cut each sentence at the word boundary nearest its middle, and swap half of the second parts.
 
-    sentences: list of (tokens, words), at least two tokens each. Returns twice as many: all first
-    halves, then all second halves in the same order.
+    Parts are swapped among sentences cut at the same place, so that all rows keep their length.
+
+    sentences: list of (tokens, words), at least two tokens each. Returns the first parts, the
+    second parts, and int64 (batch,), 0 where the second part is the sentence's own and 1 where it
+    is another's: the labels of BERT's next-sentence objective (Devlin et al., 2019).
     """
-    first, second = [], []
-    for tokens, words in sentences:
-        inner = np.flatnonzero(words[1:]) + 1  # a cut leaves something on both sides
-        cut = (
-            int(inner[np.abs(inner - len(tokens) / 2).argmin()]) if len(inner) else len(tokens) // 2
-        )
-        first.append((tokens[:cut], words[:cut]))
-        second.append((tokens[cut:], words[cut:]))
-    return first + second
+    cuts = np.array([_middle(words) for _, words in sentences])
+    second_of = np.arange(len(sentences))
+    for cut in np.unique(cuts):
+        chosen = np.flatnonzero((cuts == cut) & (rng.random(len(cuts)) < 0.5))
+        second_of[chosen] = np.roll(chosen, 1)
+    first = [(tokens[:cut], words[:cut]) for (tokens, words), cut in zip(sentences, cuts, strict=True)]
+    parts = [(tokens[cut:], words[cut:]) for (tokens, words), cut in zip(sentences, cuts, strict=True)]
+    swapped = (second_of != np.arange(len(sentences))).astype(np.int64)
+    return first, [parts[i] for i in second_of], swapped
 
 
-def assemble(sentences) -> dict[str, np.ndarray]:
+def _middle(words: np.ndarray) -> int:
+    """Where the word begins that is nearest the middle; both sides keep a token."""
+    inner = np.flatnonzero(words[1:]) + 1
+    if not len(inner):
+        return len(words) // 2
+    return int(inner[np.abs(inner - len(words) / 2).argmin()])
+
+
+def assemble(sentences, second=None) -> dict[str, np.ndarray]:
     """Put [CLS] and [SEP] in place and pad.
 
-    sentences: list of (tokens, words). Returns int64 arrays (batch, longest): input_ids,
-    attention_mask, and words, the number of the jieba word within the row, -1 for special tokens
-    and padding.
+    sentences: list of (tokens, words); second: the same for second segments, if rows have two.
+    Returns int64 arrays (batch, longest): input_ids, token_type_ids, attention_mask, and words, the
+    number of the jieba word within the row, -1 for special tokens and padding.
     """
-    longest = max(len(tokens) for tokens, _ in sentences) + 2
-    ids = np.full((len(sentences), longest), PAD, np.int64)
-    numbers, mask = np.full_like(ids, -1), np.zeros_like(ids)
-    for row, (tokens, words) in enumerate(sentences):
-        end = len(tokens) + 1
-        ids[row, 0], ids[row, 1:end], ids[row, end] = CLS, tokens, SEP
-        numbers[row, 1:end] = np.cumsum(words, dtype=np.int64)
-        mask[row, : end + 1] = 1
-    return {"input_ids": ids, "attention_mask": mask, "words": numbers}
+    segments = [sentences] if second is None else [sentences, second]
+    longest = max(sum(len(tokens) + 1 for tokens, _ in row) for row in zip(*segments, strict=True))
+    ids = np.full((len(sentences), longest + 1), PAD, np.int64)
+    numbers, mask, types = np.full_like(ids, -1), np.zeros_like(ids), np.zeros_like(ids)
+    for row, parts in enumerate(zip(*segments, strict=True)):
+        ids[row, 0], end, n_words = CLS, 1, 0
+        for kind, (tokens, words) in enumerate(parts):
+            begin, end = end, end + len(tokens)
+            ids[row, begin:end], ids[row, end] = tokens, SEP
+            numbers[row, begin:end] = n_words + np.cumsum(words, dtype=np.int64)
+            n_words = numbers[row, end - 1] + 1
+            types[row, begin : end + 1] = kind
+            end += 1
+        mask[row, :end] = 1
+    return {"input_ids": ids, "token_type_ids": types, "attention_mask": mask, "words": numbers}
 
 
 def mask_tokens(

@@ -19,6 +19,9 @@ os.environ.setdefault(
     "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
 )  # what makes matrix products repeatable on a GPU
 
+# Every length is a shape of its own to oneDNN, which would else forget compiled ones and begin anew.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
+
 import mlm_data
 import numpy as np
 import torch
@@ -30,7 +33,7 @@ from transformers import AutoTokenizer, BertConfig, BertForPreTraining, BertMode
 
 HELD_OUT_BATCH_TOKENS = 8192
 HELD_OUT_LINES = 2000
-HALVES_TEMPERATURE = 0.1
+MASKED_MULTIPLE = 64  # masked tokens a step, rounded up: few shapes recur
 STEPS_PER_SHOWN_LOSS = 20  # reading a loss makes a GPU wait
 
 
@@ -45,7 +48,7 @@ class Recipe:
     warmup: float = 0.02  # share of all tokens
     decay: float = 0.5  # share of all tokens over which the rate falls to 0, linearly
     weight_decay: float = 0.01
-    halves: float = 0.0  # share of the batches with the half-sentence objective
+    next_sentence: float = 0.0  # share of the batches with the next-sentence objective
     layers: int = 4
     hidden: int = 256
     heads: int = 4
@@ -144,53 +147,59 @@ def autocast_dtype(device: torch.device) -> torch.dtype | None:
 
 
 def make_batch(
-    corpus, lines, recipe: Recipe, vocab_size: int, rng, halves: bool, masking: str | None = None
+    corpus,
+    lines,
+    recipe: Recipe,
+    vocab_size: int,
+    rng,
+    next_sentence: bool = False,
+    masking: str | None = None,
 ) -> dict:
     """Encoded, masked tensors of one batch.
 
-    halves: give every half of a sentence a row of its own, all first halves before all second ones.
-    Returns input_ids, attention_mask (rows, length; the mask is None when nothing is padded), where
-    (chosen,) flat positions, labels (chosen,), halves as given, and tokens, their number.
+    next_sentence: cut every sentence in two segments, half of the second ones another sentence's.
+    Returns input_ids, token_type_ids, attention_mask (rows, length; the mask is None when nothing is
+    padded), where (chosen,) flat positions, labels (chosen,), -100 for those that only fill up,
+    swapped (rows,) or None, and tokens, their number.
     """
-    sentences = [corpus[i] for i in lines]
-    batch = mlm_data.assemble(mlm_data.halves(sentences) if halves else sentences)
+    sentences, second, swapped = [corpus[i] for i in lines], None, None
+    if next_sentence:
+        sentences, second, swapped = mlm_data.two_segments(sentences, rng)
+    batch = mlm_data.assemble(sentences, second)
     ids, mask = batch["input_ids"], batch["attention_mask"]
     masked, chosen = mlm_data.mask_tokens(
         ids, batch["words"], (masking or recipe.masking) == "word", vocab_size, rng
     )
     where = np.flatnonzero(chosen)
+    filling = -len(where) % MASKED_MULTIPLE
+    labels = np.concatenate([ids.ravel()[where], np.full(filling, -100)])
     return {
         "input_ids": torch.from_numpy(masked),
+        "token_type_ids": torch.from_numpy(batch["token_type_ids"]),
         "attention_mask": None if mask.all() else torch.from_numpy(mask),
-        "where": torch.from_numpy(where),
-        "labels": torch.from_numpy(ids.ravel()[where]),
-        "halves": halves,
+        "where": torch.from_numpy(np.concatenate([where, np.zeros(filling, np.int64)])),
+        "labels": torch.from_numpy(labels),
+        "swapped": None if swapped is None else torch.from_numpy(swapped),
         "tokens": int(mask.sum()),
     }
 
 
-def halves_loss(pooled: torch.Tensor) -> torch.Tensor:
-    """How badly a first half finds its second half in the batch, and the other way round.
-
-    pooled: (2 * sentences, hidden), first halves before second halves.
-    """
-    first, second = F.normalize(pooled.float(), dim=1).chunk(2)
-    scores = first @ second.T / HALVES_TEMPERATURE
-    own = torch.arange(len(first), device=pooled.device)
-    return (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
-
-
 def losses(model: BertForPreTraining, batch: dict, device: torch.device, dtype: torch.dtype | None):
-    """Masked-token loss, half-sentence loss (0 without) and the number of masked tokens found."""
+    """Masked-token loss, next-sentence loss (0 without) and the number of masked tokens found."""
     batch = {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()}
     with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
-        out = model.bert(batch["input_ids"], batch["attention_mask"])
+        out = model.bert(
+            batch["input_ids"], batch["attention_mask"], token_type_ids=batch["token_type_ids"]
+        )
         rows = out.last_hidden_state.flatten(0, 1).index_select(
             0, batch["where"]
         )  # logits only where needed
         logits = model.cls.predictions(rows).float()
+        next_logits = model.cls.seq_relationship(out.pooler_output).float()
     masked_loss = F.cross_entropy(logits, batch["labels"])
-    together = halves_loss(out.pooler_output) if batch["halves"] else logits.new_zeros(())
+    together = logits.new_zeros(())
+    if batch["swapped"] is not None:
+        together = F.cross_entropy(next_logits, batch["swapped"])
     return masked_loss, together, int((logits.argmax(1) == batch["labels"]).sum())
 
 
@@ -204,15 +213,12 @@ def masked_accuracy(
     found = total = 0
     loss_sum = 0.0
     for lines in mlm_data.plan_batches(lengths, HELD_OUT_BATCH_TOKENS, rng):
-        batch = make_batch(corpus, lines, recipe, vocab_size, rng, halves=False, masking=masking)
-        if len(batch["labels"]) == 0:
+        batch = make_batch(corpus, lines, recipe, vocab_size, rng, masking=masking)
+        masked = int((batch["labels"] >= 0).sum())
+        if masked == 0:
             continue
         loss, _, right = losses(model, batch, device, autocast_dtype(device))
-        found, total, loss_sum = (
-            found + right,
-            total + len(batch["labels"]),
-            loss_sum + float(loss) * len(batch["labels"]),
-        )
+        found, total, loss_sum = found + right, total + masked, loss_sum + float(loss) * masked
     return {
         "accuracy": found / max(total, 1),
         "loss": loss_sum / max(total, 1),
@@ -324,8 +330,8 @@ class Run:
     def _step(self, lines) -> dict:
         state, recipe = self.state, self.recipe
         rng = np.random.default_rng([recipe.seed, 1, state["step"]])
-        halves = rng.random() < recipe.halves
-        batch = make_batch(self.corpus, lines, recipe, self.vocab_size, rng, halves)
+        with_next = rng.random() < recipe.next_sentence
+        batch = make_batch(self.corpus, lines, recipe, self.vocab_size, rng, with_next)
         shown = {"tokens": batch["tokens"]}
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(recipe, state["tokens"])
@@ -336,8 +342,8 @@ class Run:
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
             shown["loss"] = masked.detach()
-            if halves:
-                shown["halves"] = together.detach()
+            if with_next:
+                shown["next"] = together.detach()
         state["step"] += 1
         state["batch"] += 1
         state["tokens"] += batch["tokens"]
