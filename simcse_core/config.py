@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
-ASSETS = Path(__file__).parent / "assets"
-PROJECT_ROOT = Path(__file__).parent.parent
+PACKAGE = Path(__file__).parent
+ASSETS = PACKAGE / "assets"
+PROJECT_ROOT = PACKAGE.parent
 
 
 class Pooling(StrEnum):

@@ -10,22 +10,26 @@ from scipy.stats import spearmanr
 from simcse_core.comparison import (
     MEAN_OF_ENCODERS,
     baseline_differences,
+    cosine_quantiles,
     curve_differences,
-    dev_cosines,
+    ends_of_curve,
     overview_differences,
     seed_interval,
     without_shared,
 )
 from simcse_core.data import SentencePool, StsPairs, StudyData
-from simcse_core.evaluation import (
+from simcse_core.statistics import (
     bootstrap_interval,
     pack_cosines,
-    paired_bootstrap,
+    percentiles,
+    resampled_spearman,
     spearman,
     unpack_cosines,
 )
 
 N_PAIRS = 60
+KINDS = {"untrained": "untrained", "unsup-simcse": "trained", "esimcse": "trained"}
+KINDS |= {"sup-simcse": "labelled"}
 
 
 def pairs(split: str, seed: int) -> StsPairs:
@@ -53,6 +57,7 @@ def rows(data: StudyData, quality: float, seeds: int = 2, **columns: object) -> 
             row |= {"value": spearman(cosines, of.scores), "ci_low": low, "ci_high": high}
             found.append({**row, "cosines": pack_cosines(cosines)})
     fixed = {"encoder": "tiny", "pooling": "mean", "n_train": 0, "epoch": 0.0}
+    fixed |= {"kind": KINDS.get(str(columns.get("method")), "fitted")}
     return pd.DataFrame(found).assign(**{**fixed, **columns})
 
 
@@ -123,7 +128,11 @@ def test_the_interval_over_pairs_of_one_seed_is_the_paired_bootstrap(data: Study
     found = found[found["split"] == "dev"].iloc[0]  # SimCSE at 50 minus untrained
     dev = results[results["split"] == "dev"]
     before, after = (unpack_cosines(dev["cosines"].iloc[i]) for i in (0, 1))
-    expected = paired_bootstrap(before, after, data.dev.scores)
+    change = found["value"]
+    resampled = [resampled_spearman(cosines, data.dev.scores) for cosines in (before, after)]
+    expected = (change, *percentiles(resampled[1] - resampled[0]))
+    labels = data.dev.scores
+    assert change == pytest.approx(spearman(after, labels) - spearman(before, labels))
     assert (found["value"], found["pair_low"], found["pair_high"]) == pytest.approx(expected)
     assert math.isnan(found["seed_low"])
     assert found["n_seeds"] == 1
@@ -191,7 +200,7 @@ def test_encoders_are_compared_singly_together_and_the_last_with_every_method(
     )
     fitted = pd.concat(
         [
-            rows(data, 0.6, method="tfidf-char", encoder="none", n_train=900),
+            rows(data, 0.6, method="tfidf-char", encoder="none", pooling=None, n_train=900),
             rows(data, 0.3, method="whitening", encoder="b", n_train=900),
         ]
     )
@@ -235,14 +244,46 @@ def test_sharing_is_told_at_the_largest_size_alone(data: StudyData) -> None:
     assert table["n_train"].tolist() == [300, 300]  # dev and test
 
 
-def test_dev_cosines_are_those_before_and_after_of_the_first_seed(data: StudyData) -> None:
-    results = curve(data)
-    table = dev_cosines(results, data)
-    before, after = dict.fromkeys(table["panel"])
-    assert before.startswith("untrained: Spearman 0.")
-    assert after.startswith("unsup-simcse, 800 sentences: Spearman 0.")
-    first = results[(results["seed"] == 0) & (results["split"] == "dev")]
-    expected = first[(first["method"] == "unsup-simcse") & (first["n_train"] == 800)]
-    found = table.loc[table["panel"] == after, "cosine"]
-    assert found.tolist() == unpack_cosines(expected["cosines"].item()).tolist()
-    assert table["label"].tolist() == data.dev.scores.tolist() * 2
+def test_quantiles_of_cosines_are_those_of_each_label_by_hand(data: StudyData) -> None:
+    results = ends_of_curve(curve(data))
+    table = cosine_quantiles(results, data)
+    assert list(dict.fromkeys(table["method"])) == ["untrained", "unsup-simcse"]
+    after = table[table["method"] == "unsup-simcse"].set_index("label")
+    assert set(after["n_train"]) == {800}  # the last point
+    dev = results[(results["split"] == "dev") & (results["method"] == "unsup-simcse")]
+    assert set(after["spearman"]) == {dev["value"].item()}
+    cosines = unpack_cosines(dev["cosines"].item())
+    for label in range(6):
+        mine = cosines[data.dev.scores == label]
+        row = after.loc[float(label)]
+        assert row["n"] == len(mine)
+        assert row["q50"] == pytest.approx(np.median(mine))
+        assert (row["q05"], row["q95"]) == pytest.approx(tuple(np.quantile(mine, [0.05, 0.95])))
+
+
+# --- several objectives, several poolings ----------------------------------------------------
+
+
+def test_a_second_objective_is_held_against_the_first_and_against_its_own_end(
+    data: StudyData,
+) -> None:
+    more = [rows(data, q, method="esimcse", n_train=n) for n, q in ((50, 0.2), (800, 0.8))]
+    found = told(curve_differences(pd.concat([curve(data), *more], ignore_index=True), data))
+    assert ("unsup-simcse", 800, "esimcse", 800) in found
+    assert ("esimcse", 800, "esimcse", 50) in found
+    assert ("esimcse", 50, "untrained", 0) in found
+    assert ("esimcse", 800, "unsup-simcse", 800) not in found  # said the other way round
+
+
+def test_each_pooling_has_differences_of_its_own_and_shares_what_has_none(data: StudyData) -> None:
+    counting = rows(data, 0.4, method="tfidf-char", encoder="none", pooling=None, n_train=800)
+    averages = rows(data, 0.3, method="idf-mean", pooling="mean", n_train=800)
+    both = pd.concat(
+        [curve(data), curve(data).assign(pooling="cls"), counting, averages], ignore_index=True
+    )
+    table = curve_differences(both, data)
+    for pooling in ("cls", "mean"):
+        mine = told(table[table["pooling"] == pooling])
+        assert ("unsup-simcse", 800, "tfidf-char", 800) in mine
+        assert ("unsup-simcse", 800, "idf-mean", 800) in mine
+        assert len(mine) == len(set(mine)) == 9 + 4
