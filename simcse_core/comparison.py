@@ -7,7 +7,7 @@ set of pairs could. They are kept apart: neither holds what the other measures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from simcse_core.config import Kind, Pooling
 from simcse_core.data import StudyData
+from simcse_core.objectives import OBJECTIVES
 from simcse_core.statistics import (
     CONFIDENCE,
     percentiles,
@@ -27,6 +28,8 @@ from simcse_core.statistics import (
 )
 
 MEAN_OF_ENCODERS = "mean of encoders"
+# Sizes this near to each other count as the same: labelled examples hold several sentences each.
+SAME_SIZE = 0.05
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -117,6 +120,54 @@ def without_shared(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
     )
 
 
+def same_sizes(
+    small: pd.DataFrame, large: pd.DataFrame, overview: pd.DataFrame, sizes: Sequence[int]
+) -> pd.DataFrame:
+    """What about n sentences buy by each method, from the rows of three notebooks.
+
+    Each of ``sizes`` stands for the nearest size that training was measured at; labelled training
+    is there where it saw as many sentences. Where several have a size, the small sample's rows win
+    and the overview's come next: both draw from one pool, while ``large`` may have text added.
+
+    Returns:
+        A row for each size, method and split: ``n_sentences``, ``mean``, ``min`` and ``max`` over
+        ``n_seeds``, and ``pair_low`` and ``pair_high``, the mean ends of the intervals over pairs.
+    """
+    curves, large, overview = (
+        rows[rows["metric"] == "spearman"] for rows in (small, large, overview)
+    )
+    overview = overview[overview["encoder"].isin(curves["encoder"])]
+    with_labels = overview["kind"] == Kind.LABELLED
+    labelled = overview[with_labels]
+    per_example = labelled["method"].map(
+        {method: row.sentences_per_example for method, row in OBJECTIVES.items()}
+    )
+    labelled = labelled.assign(n_train=labelled["n_train"] * per_example)
+    for more in (overview[~with_labels], large):
+        curves = pd.concat([curves, more[~more["n_train"].isin(curves["n_train"])]])
+    measured = sorted(curves.loc[curves["kind"] == Kind.TRAINED, "n_train"].unique())
+    frames = []
+    for n in dict.fromkeys(min(measured, key=lambda m: abs(m - size)) for size in sizes):
+        untrained = curves[curves["kind"] == Kind.UNTRAINED]
+        near = labelled[(labelled["n_train"] / n - 1).abs() < SAME_SIZE]
+        here = pd.concat([untrained, curves[curves["n_train"] == n], near])
+        frames.append(here.assign(n_sentences=n))
+    keys = ["n_sentences", "method", "kind", "split", "dataset"]
+    return (
+        pd.concat(frames)
+        .groupby(keys, sort=False)
+        .agg(
+            mean=("value", "mean"),
+            min=("value", "min"),
+            max=("value", "max"),
+            n_seeds=("seed", "nunique"),
+            pair_low=("ci_low", "mean"),
+            pair_high=("ci_high", "mean"),
+        )
+        .reset_index()
+    )
+
+
 def cosine_quantiles(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
     """How the cosines of dev pairs spread within each human label, for single methods.
 
@@ -142,6 +193,17 @@ def cosine_quantiles(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
                 | {f"q{100 * q:02.0f}": float(value) for q, value in spread}
             )
     return pd.DataFrame(table)
+
+
+def best_of_each(results: pd.DataFrame) -> pd.DataFrame:
+    """The rows of what counts text and of the untrained encoder and pooling that are best on dev."""
+    rows = _with_cosines(results)
+    dev = rows[rows["split"] == "dev"]
+    best = [
+        part.nlargest(1, "value")[["encoder", "method", "pooling"]]
+        for part in (dev[dev["pooling"].isna()], dev[dev["kind"] == Kind.UNTRAINED])
+    ]
+    return pd.concat(best).merge(rows, on=["encoder", "method", "pooling"])
 
 
 def ends_of_curve(results: pd.DataFrame) -> pd.DataFrame:

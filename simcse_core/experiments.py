@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from simcse_core import fitted_cells, trained_cells
@@ -23,6 +24,9 @@ from simcse_core.config import HubData, Kind
 from simcse_core.data import StudyData, load_study_data
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan, make_plan
+from simcse_core.report.facts import facts
+from simcse_core.report.pages import told, write_chart
+from simcse_core.report.plotting import set_style
 from simcse_core.results import (
     Stamp,
     output_directory,
@@ -52,6 +56,7 @@ class Experiment:
         seeds: each draws its own sentences and dropout.
         output_dir: where cells, tables and charts go.
         parameters: what else decides the results, for the stamps of the tables.
+        language: of charts and prose.
 
     Raises:
         DataError: no seed, a negative one, or one twice.
@@ -63,6 +68,7 @@ class Experiment:
     seeds: Sequence[int]
     output_dir: Path
     parameters: Mapping[str, object] = field(default_factory=dict)
+    language: str = "en"
 
     def __post_init__(self) -> None:
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
@@ -79,6 +85,7 @@ class Experiment:
         encoders: Sequence[str],
         seeds: Sequence[int],
         output_dir: str,
+        language: str,
         pooling: str = "",
         training: Mapping[str, object] | None = None,
         **parameters: object,
@@ -90,7 +97,8 @@ class Experiment:
         """
         data = load_study_data(source, extra_sentences, HubData.from_mapping(hub))
         plans = [make_plan(encoder, pooling, training) for encoder in encoders]
-        run = cls(name, data, plans, seeds, output_directory(output_dir), parameters)
+        folder = output_directory(output_dir)
+        run = cls(name, data, plans, seeds, folder, parameters, set_style(language))
         print(run.describe())
         return run
 
@@ -203,6 +211,38 @@ class Experiment:
                 f"({self.data.name}); {again}"
             )
         return frame
+
+    # ---------------------------------------------------------------- what is shown
+
+    def chart(self, name: str) -> Figure:
+        """Draws a chart from its table as it was written, saves it beside it, and returns it.
+
+        Args:
+            name: a key of :data:`simcse_core.report.topics.CHARTS`.
+        """
+        return write_chart(self.output_dir, name)
+
+    def tell(self, part: str) -> Told:
+        """A table or prose of what was written, such as ``curve 02_small_sample n_train``.
+
+        Args:
+            part: a kind of :data:`simcse_core.report.markers.KINDS`, a table, further words.
+        """
+        return Told(told(self.output_dir, part, self.language))
+
+    def facts(self, results: pd.DataFrame) -> None:
+        """Prints what holds of these rows on every machine."""
+        print(self.data.describe())
+        print(*facts(results), sep="\n")
+
+
+class Told(str):
+    """Markdown that a notebook shows as such."""
+
+    __slots__ = ()
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
 
 
 def untrained(run: Experiment, whitening_sentences: int) -> pd.DataFrame:

@@ -10,10 +10,12 @@ from scipy.stats import spearmanr
 from simcse_core.comparison import (
     MEAN_OF_ENCODERS,
     baseline_differences,
+    best_of_each,
     cosine_quantiles,
     curve_differences,
     ends_of_curve,
     overview_differences,
+    same_sizes,
     seed_interval,
     without_shared,
 )
@@ -261,6 +263,21 @@ def test_quantiles_of_cosines_are_those_of_each_label_by_hand(data: StudyData) -
         assert (row["q05"], row["q95"]) == pytest.approx(tuple(np.quantile(mine, [0.05, 0.95])))
 
 
+def test_what_counts_and_what_encodes_best_on_dev_are_shown(data: StudyData) -> None:
+    results = pd.concat(
+        [
+            rows(data, 0.2, 1, method="tfidf-char", encoder="none", pooling=None),
+            rows(data, 0.6, 1, method="tfidf-word", encoder="none", pooling=None),
+            rows(data, 0.1, 1, method="untrained", pooling="cls"),
+            rows(data, 0.4, 1, method="untrained", pooling="mean"),
+            rows(data, 0.9, 1, method="whitening", pooling="cls"),
+        ]
+    )
+    found = best_of_each(results)
+    assert found["method"].tolist() == ["tfidf-word"] * 2 + ["untrained"] * 2  # dev and test
+    assert found["pooling"].tolist()[2:] == ["mean", "mean"]
+
+
 # --- several objectives, several poolings ----------------------------------------------------
 
 
@@ -287,3 +304,71 @@ def test_each_pooling_has_differences_of_its_own_and_shares_what_has_none(data: 
         assert ("unsup-simcse", 800, "tfidf-char", 800) in mine
         assert ("unsup-simcse", 800, "idf-mean", 800) in mine
         assert len(mine) == len(set(mine)) == 9 + 4
+
+
+# --- every method at the same sizes ----------------------------------------------------------
+
+
+def sized(method: str, n: int, values: list[float], **columns: object) -> pd.DataFrame:
+    fixed = {"method": method, "kind": KINDS.get(method, "fitted"), "n_train": n, "dataset": "d"}
+    fixed |= {"encoder": "tiny", "pooling": "cls", "split": "test", "metric": "spearman"}
+    own = {"value": values, "seed": range(len(values)), "ci_low": 0.1, "ci_high": 0.9}
+    table = pd.DataFrame({**own}).assign(**{**fixed, **columns})
+    # Another metric, far off, that must not be read.
+    return pd.concat([table, table.assign(metric="uniformity", value=-7.0)], ignore_index=True)
+
+
+SMALL = pd.concat(
+    [
+        sized("untrained", 0, [0.3, 0.3]),
+        sized("unsup-simcse", 50, [0.4, 0.5]),
+        sized("unsup-simcse", 200, [0.5, 0.5]),
+        sized("tfidf-char", 50, [0.6, 0.8], encoder="none", pooling=None),
+    ]
+)
+LARGE = pd.concat(
+    [
+        sized("untrained", 0, [0.3]),
+        sized("unsup-simcse", 200, [0.9]),
+        sized("unsup-simcse", 5000, [0.6]),
+        sized("unsup-simcse", 9000, [0.9]),
+    ]
+)
+OVERVIEW = pd.concat(
+    [
+        sized("untrained", 0, [0.3]),
+        sized("unsup-simcse", 200, [0.9]),
+        sized("unsup-simcse", 9000, [0.7, 0.72]),
+        sized("unsup-simcse", 9000, [0.99], encoder="other"),
+        sized("sup-simcse", 16, [0.45]),  # 48 sentences
+        sized("sup-simcse", 3000, [0.8]),
+        sized("sup-simcse", 3000, [0.99], encoder="other"),
+    ]
+)
+
+
+def test_methods_are_compared_at_the_nearest_size_measured() -> None:
+    found = same_sizes(SMALL, LARGE, OVERVIEW, [60, 10000]).set_index(["n_sentences", "method"])
+    assert found.index.tolist() == [
+        (50, "untrained"),
+        (50, "unsup-simcse"),
+        (50, "tfidf-char"),
+        (50, "sup-simcse"),
+        (9000, "untrained"),
+        (9000, "unsup-simcse"),
+        (9000, "sup-simcse"),
+    ]
+    trained = found.loc[(50, "unsup-simcse")]
+    assert trained[["mean", "min", "max", "n_seeds"]].tolist() == [0.45, 0.4, 0.5, 2]
+    assert found.loc[(9000, "sup-simcse"), ["mean", "kind"]].tolist() == [0.8, "labelled"]
+    assert trained[["pair_low", "pair_high"]].tolist() == pytest.approx([0.1, 0.9])
+
+
+def test_what_draws_from_the_small_samples_pool_wins_and_a_size_stands_once() -> None:
+    found = same_sizes(SMALL, LARGE, OVERVIEW, [200, 210, 4000, 10000])
+    trained = found[found["method"] == "unsup-simcse"]
+    assert trained[["n_sentences", "mean", "n_seeds"]].to_numpy().tolist() == [
+        [200, 0.5, 2],
+        [5000, 0.6, 1],
+        [9000, 0.71, 2],
+    ]
