@@ -196,7 +196,7 @@ def cosine_quantiles(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
 
 
 def best_of_each(results: pd.DataFrame) -> pd.DataFrame:
-    """The rows of what counts text and of the untrained encoder and pooling that are best on dev."""
+    """The rows of what counts text, and of what encodes untrained, that are best on dev."""
     rows = _with_cosines(results)
     dev = rows[rows["split"] == "dev"]
     best = [

@@ -26,7 +26,7 @@ from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan, make_plan
 from simcse_core.report.facts import facts
 from simcse_core.report.pages import told, write_chart
-from simcse_core.report.plotting import set_style
+from simcse_core.report.style import set_style
 from simcse_core.results import (
     Stamp,
     output_directory,

@@ -199,8 +199,13 @@ def write_table(directory: Path, name: str, frame: pd.DataFrame, made_by: Stamp)
     return path
 
 
-def read_table(directory: Path, name: str) -> tuple[pd.DataFrame, Stamp]:
+def read_table(
+    directory: Path, name: str, text_columns: Sequence[str] = ()
+) -> tuple[pd.DataFrame, Stamp]:
     """A table that :func:`write_table` wrote, and its stamp.
+
+    Args:
+        text_columns: columns that are no numbers, whatever stands in them.
 
     Raises:
         FileNotFoundError: one of its two files is not there.
@@ -209,10 +214,12 @@ def read_table(directory: Path, name: str) -> tuple[pd.DataFrame, Stamp]:
     path = directory / f"{name}.csv"
     made_by = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     text = path.read_text(encoding="utf-8")
-    if made_by.get("sha256") != sha256(text):
+    if not isinstance(made_by, dict) or made_by.get("sha256") != sha256(text):
         raise ValueError(f"{path} was changed after it was written")
     # Only an empty field is a gap: "none" and "nan" are names that somebody may give.
-    return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""]), made_by
+    types = dict.fromkeys(text_columns, "str")
+    frame = pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""], dtype=types)
+    return frame, made_by
 
 
 def sha256(text: str) -> str:

@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from simcse_core.config import PROJECT_ROOT
-from simcse_core.plotting import save_chart, set_style
-from simcse_core.reading import to_markdown
+from simcse_core.report.plotting import save_chart
+from simcse_core.report.style import set_style
+from simcse_core.report.tables import to_markdown
 from simcse_core.results import write_text
 
 _PALETTE = sns.color_palette("colorblind").as_hex()
