@@ -76,9 +76,13 @@ def stamp(modules: Sequence[str], **parts: object) -> Stamp:
     Args:
         modules: of this package, that compute it; all that they import is stamped with them.
     """
-    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
-    code = code_fingerprint(*modules)
-    return json.loads(json.dumps({**parts, "versions": versions, "code": code}))
+    own = {"versions": library_versions(), "code": code_fingerprint(*modules)}
+    return json.loads(json.dumps({**parts, **own}))
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of the libraries that compute numbers, by name."""
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
 @cache
