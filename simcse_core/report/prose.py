@@ -106,8 +106,9 @@ def tell_answer(rows: pd.DataFrame, *, language: str = "en") -> str:
     """
     dev, test = (on(rows, split) for split in ("dev", "test"))
     studied = trained_methods(rows)[0]
-    curve = test[test["method"] == studied].set_index("n_sentences")["mean"]
-    few = max((n for n in curve.index if n <= FEW), default=curve.index.min())
+    trained = test[test["method"] == studied]
+    curve = dict(zip(trained["n_sentences"], trained["mean"], strict=True))
+    few = max((n for n in curve if n <= FEW), default=min(curve))
     fitted = of_kind(dev[dev["n_sentences"] == few], Kind.FITTED)
     best = str(fitted.loc[fitted["mean"].idxmax(), "method"])
     at_few = test[test["n_sentences"] == few].set_index("method")["mean"]
