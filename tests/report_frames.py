@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from simcse_core.results import write_table
 
 KINDS = {
     "untrained": "untrained",
@@ -192,19 +193,16 @@ TABLES = {
 
 def write(directory: Path, name: str, frame: pd.DataFrame, **stamp: object) -> None:
     """A table with its stamp, as the notebooks write them."""
-    directory.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(directory / f"{name}.csv", index=False, lineterminator="\n")
     fixed = {
-        "table": f"{name}.csv",
         "experiment": name,
         "dataset": "sample",
         "seeds": [0, 1, 2],
-        "encoders": {"tiny": {"weights": "abc", "pooling": "cls", "train": TRAIN}},
+        "encoders": {"tiny": {"fingerprint": "abc", "pooling": "cls", "train": TRAIN}},
         "versions": {"torch": "2.13.0", "numpy": "2.4.6"},
         "code": "0123456789ab",
         "command": f"python -m simcse_core.study --only {name[:2]}",
     }
-    (directory / f"{name}.json").write_text(json.dumps({**fixed, **stamp}), encoding="utf-8")
+    write_table(directory, name, frame, {**fixed, **stamp})
 
 
 def write_all(directory: Path) -> Path:

@@ -27,8 +27,8 @@ IDF = both(0.4, 0.4, method="idf-mean", pooling="mean", n_train=20)
 
 
 def methods(rows: pd.DataFrame) -> set[tuple[str, object]]:
-    pairs = zip(rows["method"], rows["pooling"], strict=True)
-    return {(method, pooling if isinstance(pooling, str) else None) for method, pooling in pairs}
+    both = zip(rows["method"], rows["pooling"], strict=True)
+    return {(m, p if isinstance(p, str) else None) for m, p in both}
 
 
 def test_rows_are_asked_for_by_kind_whatever_the_method_is_called() -> None:

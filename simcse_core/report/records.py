@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 from simcse_core.config import PROJECT_ROOT, Kind
 from simcse_core.report.rows import cls_first, of_kind, splits
 from simcse_core.report.wording import COLON, COMMA, listed, pooling_name, say, spaced
+from simcse_core.results import read_table
 
 _TIDY = "encoder method kind pooling n_train epoch seed dataset split metric value ci_low ci_high"
 _DIFFERENCES = (
@@ -30,7 +30,7 @@ COLUMNS = {
     "claims": "claim criterion verdict",
 }
 # These are shown as they were written: +0.10 is no number to be rounded again.
-_TEXTS = dict.fromkeys(("claim", "criterion", "effect", "over seeds", "over pairs"), "str")
+_TEXTS = ("claim", "criterion", "effect", "over seeds", "over pairs")
 _SETTINGS = {
     "batch_size": ("batch {}", "批大小 {}"),
     "learning_rate": ("learning rate {:g}", "学习率 {:g}"),
@@ -62,15 +62,11 @@ def read_records(directory: Path, name: str) -> Records:
         ValueError: what is there is no table with the columns of its kind, no stamp, or not of the
             data that the stamp names; the message says what to run again.
     """
-    table, stamp = directory / f"{name}.csv", directory / f"{name}.json"
-    again = f"run {_notebook(name)} with this output_dir"
-    for path in (table, stamp):
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is not there; {again}")
+    table, again = directory / f"{name}.csv", f"run {_notebook(name)} with this output_dir"
     try:
-        # Only an empty cell is a gap: an encoder may be called "NA".
-        frame = pd.read_csv(table, keep_default_na=False, na_values=[""], dtype=_TEXTS)
-        content = json.loads(stamp.read_text(encoding="utf-8"))
+        frame, content = read_table(directory, name, _TEXTS)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error.filename} is not there; {again}") from error
     except (ValueError, OSError) as error:
         raise ValueError(f"{table}: damaged ({error}); {again}") from error
     _check(frame, content, table, again)

@@ -16,14 +16,14 @@ from typing import TextIO
 
 import torch
 
-from bench.task import Task, device
+from tools.benchmark.task import Task, device
 
 # Imported where they run, so that no process holds the libraries of another.
 COMPETITORS = {
-    "ours": ("bench.ours", "Ours"),
-    "levers": ("bench.ours", "OursByLevers"),
-    "plain loop": ("bench.plain", "PlainLoop"),
-    "sentence-transformers": ("bench.library", "SentenceTransformersTrainer"),
+    "ours": ("tools.benchmark.ours", "Ours"),
+    "levers": ("tools.benchmark.ours", "OursByLevers"),
+    "plain loop": ("tools.benchmark.plain", "PlainLoop"),
+    "sentence-transformers": ("tools.benchmark.library", "SentenceTransformersTrainer"),
 }
 PROBES = 8  # sentences that every competitor embeds first, to show that the weights are the same
 MATRIX = 2048

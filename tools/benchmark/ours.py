@@ -15,12 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.task import MAX_LENGTH, Task, device
 from simcse_core import SentenceEncoder, StsPairs, TrainConfig, packing, train_simcse
 from simcse_core import dropout as dropout_module
 from simcse_core.dropout import dropout as cheap_dropout
-from simcse_core.evaluation import pair_cosines, spearman
+from simcse_core.evaluation import pair_cosines
+from simcse_core.statistics import spearman
+from tools.benchmark.task import MAX_LENGTH, Task, device
 
+Embed = Callable[[Sequence[list[int]]], Tensor]
 PADDED_GROUPS = packing.PADDED_GROUPS
 ALL_ON = "all on"
 PADDED = "padded groups, not packed"
@@ -95,14 +97,14 @@ class Levers:
         packed = not {PADDED, LONGEST} & set(names)
         self.encoder.packing = packed and packing.can_pack(self.encoder.model)
         packing.PADDED_GROUPS = 1 if longest else PADDED_GROUPS
-        drop = F.dropout if TORCH_DROPOUT in names else cheap_dropout
-        packing.dropout = dropout_module.dropout = drop
+        drop: Any = F.dropout if TORCH_DROPOUT in names else cheap_dropout
+        packing.dropout = dropout_module.dropout = drop  # type: ignore[attr-defined]
         self.fused = UNFUSED not in names
         self._set_fused()
-        embed = self._two_forwards if TWO_FORWARDS in names else self.embed_rows
-        self.encoder.embed = (
-            partial(self._tokenize_first, embed) if TOKENIZED_EACH_STEP in names else embed
-        )
+        embed: Embed = self._two_forwards if TWO_FORWARDS in names else self.embed_rows
+        if TOKENIZED_EACH_STEP in names:
+            embed = partial(self._tokenize_first, embed)
+        self.encoder.embed = embed  # type: ignore[method-assign, assignment]
 
     @contextmanager
     def training(self) -> Iterator[None]:
@@ -129,9 +131,7 @@ class Levers:
         half = len(rows) // 2
         return torch.cat([self.embed_rows(rows[:half]), self.embed_rows(rows[half:])])
 
-    def _tokenize_first(
-        self, embed: Callable[[Sequence[list[int]]], Tensor], rows: Sequence[list[int]]
-    ) -> Tensor:
+    def _tokenize_first(self, embed: Embed, rows: Sequence[list[int]]) -> Tensor:
         texts = [self.texts[id(row)] for row in rows]
         return embed(
             self.encoder.tokenizer(texts, truncation=True, max_length=MAX_LENGTH)["input_ids"]

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
-from bench.task import EVALUATION_BATCH, MAX_LENGTH, Task, device
+from tools.benchmark.task import EVALUATION_BATCH, MAX_LENGTH, Task, device
 
 
 def interleaved_loss(embeddings: Tensor, temperature: float) -> Tensor:
@@ -64,8 +64,11 @@ class PlainLoop:
     def evaluate(self) -> float:
         """Spearman of cosine and label."""
         first, second, labels = self.task.pairs
-        sides = [torch.from_numpy(self.embed(side)) for side in (first, second)]
-        return float(spearmanr(F.cosine_similarity(*sides).numpy(), labels).statistic)
+        first_vectors, second_vectors = (
+            torch.from_numpy(self.embed(side)) for side in (first, second)
+        )
+        cosines = F.cosine_similarity(first_vectors, second_vectors)
+        return float(spearmanr(cosines.numpy(), labels).statistic)
 
     def _forward(self, texts: Sequence[str]) -> Tensor:
         inputs = self.tokenizer(

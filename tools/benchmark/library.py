@@ -21,7 +21,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, TrainerCallback
 
-from bench.task import MAX_LENGTH, Task, device
+from tools.benchmark.task import MAX_LENGTH, Task, device
 
 
 class SentenceTransformersTrainer:

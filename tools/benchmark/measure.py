@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
 from statistics import median
@@ -19,14 +13,15 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from bench.arithmetic import forward_flops, training_flops
-from bench.ours import LEVERS, TOKENIZED_EACH_STEP, lever_order
-from bench.task import EVALUATION_BATCH, MAX_LENGTH, Task
 from simcse_core import SentenceEncoder, TrainConfig, sample_sentences
-from simcse_core.config import PROJECT_ROOT
 from simcse_core.data import StudyData
+from tools.benchmark.arithmetic import forward_flops, training_flops
+from tools.benchmark.ours import LEVERS, TOKENIZED_EACH_STEP, lever_order
+from tools.benchmark.processes import BenchmarkError, Row, Worker, working
+from tools.benchmark.task import EVALUATION_BATCH, MAX_LENGTH, Task
 
 OURS = "ours"
+LIBRARY = "sentence-transformers"
 # The plain loop is taken to reach half of the peak when the length of a measurement is chosen.
 GUESSED_SHARE = 0.5
 SAME_VECTORS = 1e-3
@@ -34,73 +29,6 @@ SAME_VECTORS = 1e-3
 SETTINGS = {
     name: getattr(TrainConfig(), name) for name in ("learning_rate", "dropout", "temperature")
 }
-Row = dict[str, Any]
-
-
-class BenchmarkError(RuntimeError):
-    """A benchmark that cannot go on; the message says why."""
-
-
-class Worker:
-    """A process that takes its turns when told to."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  (see close)
-        paths = [str(PROJECT_ROOT), str(PROJECT_ROOT / "tools"), os.environ.get("PYTHONPATH", "")]
-        quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, **quiet, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        )
-        self._say(json.dumps(asdict(task)))
-
-    def turn(self) -> Row:
-        """Has it take a turn; returns its answer."""
-        self._say("go")
-        return self.answer()
-
-    def answer(self) -> Row:
-        """Its next answer.
-
-        Raises:
-            BenchmarkError: the process ended; the message holds the last it said.
-        """
-        assert self.process.stdout
-        if line := self.process.stdout.readline():
-            return json.loads(line)
-        self.errors.seek(0)
-        raise BenchmarkError(f"{self.task.name} broke off:\n{self.errors.read()[-2000:]}")
-
-    def close(self) -> None:
-        """Ends the process."""
-        self.process.kill()
-        self.process.communicate()
-        self.errors.close()
-
-    def _say(self, line: str) -> None:
-        assert self.process.stdin
-        try:
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            self.answer()
-
-
-@contextmanager
-def working(tasks: Sequence[Task]) -> Iterator[list[Worker]]:
-    """The processes of some tasks, ended when done with."""
-    with ExitStack() as stack:
-        workers = []
-        for task in tasks:
-            workers.append(Worker(task))
-            stack.callback(workers[-1].close)
-        yield workers
 
 
 @dataclass(frozen=True)
@@ -213,6 +141,21 @@ class Benchmark:
         workers: Sequence[Worker],
         blocks: Sequence[Sequence[str]],
     ) -> None:
+        seconds, memory = self._time_training(place, workers, blocks)
+        amounts = [len(block) for block in blocks]
+        flops = [model.training_flops(block) for block in blocks]
+        where = {"model": model.name, "batch_size": batch_size}
+        for name, took in seconds.items():
+            if name in LEVERS:
+                self.levers.append(_row(name, took, seconds[LEVERS[0]], amounts, flops) | where)
+            else:
+                row = _row(name, took, seconds[OURS], amounts, flops)
+                self.training.append(row | where | memory[name])
+
+    def _time_training(
+        self, place: str, workers: Sequence[Worker], blocks: Sequence[Sequence[str]]
+    ) -> tuple[dict[str, list[float]], dict[str, Row]]:
+        """Seconds of each round, and peak memory after the last, of competitors and levers."""
         ready = {worker.task.name: worker.answer() for worker in workers}
         _check_weights(ready)
         seconds: dict[str, list[float]] = {}
@@ -227,20 +170,14 @@ class Benchmark:
                 self.bar.set_description(f"{place}: {mine}, training")
                 for name in lever_order(i) if mine == "levers" else [mine]:
                     memory[name] = worker.turn()
+                    took = memory[name].pop("seconds")
                     # Tokenizing ahead is charged by the sentence; in every step, it is timed there.
-                    once = 0.0 if name == TOKENIZED_EACH_STEP else ready[mine]["seconds_a_sentence"]
-                    took = memory[name]["seconds"] + once * len(block)
+                    if name != TOKENIZED_EACH_STEP:
+                        took += ready[mine]["seconds_a_sentence"] * len(block)
                     seconds.setdefault(name, []).append(took)
                 self.bar.update()
             self.measure_peaks()
-        amounts = [len(block) for block in blocks]
-        flops = [model.training_flops(block) for block in blocks]
-        for name, mine in seconds.items():
-            lever = name in LEVERS
-            row = _row(name, mine, seconds[LEVERS[0] if lever else OURS], amounts, flops)
-            row |= {"model": model.name, "batch_size": batch_size}
-            peaks = {key: memory[name][key] for key in memory[name] if key.startswith("peak")}
-            (self.levers if lever else self.training).append(row | ({} if lever else peaks))
+        return seconds, memory
 
     def _evaluate(
         self, place: str, model: Model, workers: Sequence[Worker], pairs: Sequence[Sequence[Any]]
@@ -293,7 +230,7 @@ def competitors(bf16: bool) -> list[tuple[str, bool]]:
     """Names, and whether in bfloat16; ours first."""
     chosen = [OURS, "plain loop"]
     if importlib.util.find_spec("sentence_transformers"):
-        chosen.append("sentence-transformers")
+        chosen.append(LIBRARY)
     in_bf16 = [name for name in chosen if name != "plain loop"] if bf16 else []
     return [(name, False) for name in chosen] + [(name, True) for name in in_bf16]
 
