@@ -65,7 +65,7 @@ def _folder(directory: Path, language: str, check: bool) -> int:
         print(f"{directory}: none of the study's tables is there", file=sys.stderr)
     charts = sum(name.endswith(".png") for name in made.files)
     seconds = time.monotonic() - started
-    print(f"{directory}: {charts} charts, {len(made.files) - charts} pages, {seconds:.1f} s")
+    print(f"{directory}: charts {charts}, pages {len(made.files) - charts}, {seconds:.1f} s")
     return int(bool(made.broken or stale or not made.files))
 
 

@@ -78,7 +78,7 @@ def _published(records: Records, language: str) -> str:
     return to_markdown(tables.published_table(numbers, language=language)) if numbers else ""
 
 
-_OPENING = re.compile(r"<!-- ([\w-]+)((?: \S+)*) -->")
+_COMMENT = re.compile(r"<!-- ([\w-]+)((?: \S+)*) -->")
 _CLOSING = "<!-- end -->"
 
 
@@ -112,29 +112,29 @@ def fill(text: str, kinds: Mapping[str, Fill], where: str = "text") -> str:
             the message names file and line.
     """
     lines: list[str] = []
-    opened, fenced, unknown = 0, False, ""
+    opened: re.Match[str] | None = None
+    line_opened, fenced, unknown = 0, False, "nothing"
     for number, line in enumerate(text.splitlines(keepends=True), 1):
         fenced ^= line.startswith("```")
-        opening = None if fenced else _OPENING.fullmatch(line.strip())
-        if opening and opening[0] == _CLOSING:
+        comment = None if fenced else _COMMENT.fullmatch(line.strip())
+        if comment and comment[0] == _CLOSING:
             if not opened:
-                raise ValueError(
-                    f"{where}:{number}: {_CLOSING} closes {unknown or 'nothing'}; "
-                    f"known kinds: {', '.join(kinds)}"
-                )
-            opened = 0
-        elif opening and opening[1] in kinds:
+                known = f"known kinds: {', '.join(kinds)}"
+                raise ValueError(f"{where}:{number}: {_CLOSING} closes {unknown}; {known}")
+            words = opened[2].split()
+            lines.append(_made(kinds[opened[1]], words, f"{where}:{line_opened}"))
+            opened = None
+        elif comment and comment[1] in kinds:
             if opened:
                 break
-            opened = number
-            lines += [line, _made(kinds[opening[1]], opening[2].split(), f"{where}:{number}")]
-            continue
-        elif opening:
-            unknown = opening[0]
+            opened, line_opened = comment, number
+            lines.append(line)
+        elif comment:
+            unknown = comment[0]
         if not opened:
             lines.append(line)
     if opened:
-        raise ValueError(f"{where}:{opened}: this part is not closed by {_CLOSING}")
+        raise ValueError(f"{where}:{line_opened}: this part is not closed by {_CLOSING}")
     return "".join(lines)
 
 
