@@ -47,7 +47,7 @@ notebooks: $(READY)
 	$(BIN)/python tools/execute_notebooks.py
 
 bench: $(READY)
-	$(BIN)/python tools/benchmark.py
+	$(BIN)/python -m tools.benchmark
 
 clean:
 	rm -rf .venv runs
