@@ -110,7 +110,7 @@ def tell_answer(rows: pd.DataFrame, *, language: str = "en") -> str:
     curve = dict(zip(trained["n_sentences"], trained["mean"], strict=True))
     few = max((n for n in curve if n <= FEW), default=min(curve))
     fitted = of_kind(dev[dev["n_sentences"] == few], Kind.FITTED)
-    best = str(fitted.loc[fitted["mean"].idxmax(), "method"])
+    best = str(fitted.nlargest(1, "mean")["method"].item())
     at_few = test[test["n_sentences"] == few].set_index("method")["mean"]
     ahead = best if at_few[best] > at_few[studied] else studied
     gains = [f"{mean:.3f} ({quantity(n, 'n_train', language)})" for n, mean in curve.items()]
