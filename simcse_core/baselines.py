@@ -175,3 +175,20 @@ BASELINES: dict[str, Baseline] = {
     "idf-mean": Baseline(Kind.FITTED, Reads.TOKENS, fit_idf_mean),
     "whitening": Baseline(Kind.FITTED, Reads.VECTORS, fit_whitening),
 }
+
+
+def fit_on_text(method: str, sentences: Sequence[str]) -> Encode:
+    """What needs no encoder, fitted on unlabelled sentences.
+
+    Raises:
+        ValueError: there is no such method, or it reads what an encoder makes of the sentences.
+    """
+    known = [name for name, row in BASELINES.items() if row.reads is Reads.TEXT]
+    if method not in known:
+        raise ValueError(f"method: {method!r} needs an encoder; without one: {', '.join(known)}")
+    return BASELINES[method].fit(sentences, _NO_ENCODER)
+
+
+_NO_ENCODER = EncodedText(
+    lambda batch: np.empty((len(batch), 0)), lambda batch: [[]] * len(batch), lambda batch: []
+)

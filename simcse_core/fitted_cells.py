@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, product
 
-import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from simcse_core.baselines import BASELINES, Baseline, EncodedText, Reads
+from simcse_core.baselines import BASELINES, Baseline, EncodedText, Reads, fit_on_text
 from simcse_core.config import Kind, Pooling
 from simcse_core.data import StudyData, sample_sentences
 from simcse_core.encoder import SentenceEncoder
@@ -22,17 +21,14 @@ from simcse_core.results import tidy
 NO_ENCODER = "none"
 # What a method that reads tokens averages, whatever the pooling that is studied.
 TOKEN_POOLING = Pooling.MEAN
-_NOTHING_ENCODED = EncodedText(
-    lambda batch: np.empty((len(batch), 0)), lambda batch: [[]] * len(batch), lambda batch: []
-)
 
 
 def of_text(data: StudyData) -> pd.DataFrame:
     """What needs no encoder, fitted on the whole pool."""
     pool = data.pool.sentences
     rows = [
-        _score(data, baseline.fit(pool, _NOTHING_ENCODED), method, n_train=len(pool))
-        for method, baseline in _that_read(Reads.TEXT)
+        _score(data, fit_on_text(method, pool), method, n_train=len(pool))
+        for method, _ in _that_read(Reads.TEXT)
     ]
     return pd.concat(rows, ignore_index=True)
 

@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
 from simcse_core import SentenceEncoder
-from simcse_core.baselines import BASELINES, EncodedText, Reads
+from simcse_core.baselines import BASELINES, EncodedText, Reads, fit_on_text
 from simcse_core.config import Kind
 from simcse_core.evaluation import Encode
 
@@ -226,6 +226,12 @@ def test_a_baseline_takes_of_the_encoder_what_its_row_says(
         vectors = baseline.fit(sentences, allowed[baseline.reads])(sentences)
         assert len(vectors) == len(sentences), method
         assert np.isfinite(vectors).all(), method
+
+
+def test_what_needs_an_encoder_is_refused_without_one() -> None:
+    with pytest.raises(ValueError, match=r"'whitening' needs an encoder; without one: tfidf-char,"):
+        fit_on_text("whitening", SENTENCES)
+    assert len(fit_on_text("tfidf-char", SENTENCES)(SENTENCES[:3])) == 3
 
 
 def test_what_is_untrained_takes_nothing_from_the_sentences() -> None:
