@@ -67,7 +67,7 @@ class Differences(NamedTuple):
     overview: pd.DataFrame
 
 
-class Held(NamedTuple):
+class Check(NamedTuple):
     """A criterion in words, the difference it is held against, and the criterion."""
 
     words: str
@@ -75,60 +75,60 @@ class Held(NamedTuple):
     criterion: Criterion
 
 
-def _untrained_poor(found: Differences) -> Held:
+def _untrained_poor(found: Differences) -> Check:
     dev, test = (_on(found.baselines, split) for split in ("dev", "test"))
     best = _best(dev, "encoder")
     words = "untrained [CLS] minus TF-IDF, the best of each on dev, at most 0"
-    return Held(words, test[test["encoder"] == best], at_most(0.0))
+    return Check(words, test[test["encoder"] == best], at_most(0.0))
 
 
-def _steep_rise(found: Differences) -> Held:
+def _steep_rise(found: Differences) -> Check:
     small, middle = _on(found.small, "test"), _turn(found)
     rise = small[(small["after_at"] == middle) & (small["before_kind"] == Kind.UNTRAINED)]
     words = f"{middle:,.0f} sentences minus untrained at least {LARGE}"
-    return Held(words, _studied(rise), at_least(LARGE))
+    return Check(words, _studied(rise), at_least(LARGE))
 
 
-def _flat_after(found: Differences) -> Held:
+def _flat_after(found: Differences) -> Check:
     small, middle = _studied(_on(found.small, "test")), _turn(found)
     rest = small[(small["before"] == small["after"]) & (small["before_at"] == middle)]
     last = _places(small)[-1]
-    return Held(f"{last:,.0f} minus {middle:,.0f} sentences within ±{SMALL}", rest, within(SMALL))
+    return Check(f"{last:,.0f} minus {middle:,.0f} sentences within ±{SMALL}", rest, within(SMALL))
 
 
-def _more_data(found: Differences) -> Held:
+def _more_data(found: Differences) -> Check:
     return _first_to_last(_on(found.large, "test"), "sentences")
 
 
-def _more_epochs(found: Differences) -> Held:
+def _more_epochs(found: Differences) -> Check:
     return _first_to_last(_on(found.epochs, "test"), "epochs")
 
 
-def _large_gain(found: Differences) -> Held:
+def _large_gain(found: Differences) -> Check:
     test = _on(found.overview, "test")
     gain = test[(test["encoder"] == MEAN_OF_ENCODERS) & (test["before_kind"] == Kind.UNTRAINED)]
     words = f"after minus before, mean over encoders, at least {LARGE}"
-    return Held(words, gain, at_least(LARGE))
+    return Check(words, gain, at_least(LARGE))
 
 
-def _as_supervised(found: Differences) -> Held:
+def _as_supervised(found: Differences) -> Check:
     test = _on(found.overview, "test")
     words = f"unsupervised minus supervised at least -{SMALL}"
-    return Held(words, test[test["before_kind"] == Kind.LABELLED], at_least(-SMALL))
+    return Check(words, test[test["before_kind"] == Kind.LABELLED], at_least(-SMALL))
 
 
-def _beats_fitting(found: Differences) -> Held:
+def _beats_fitting(found: Differences) -> Check:
     """Our own question: does training give more than fitting on the same sentences?"""
     fitted = found.overview[found.overview["before_kind"] == Kind.FITTED]
     # What training beats by least on dev is the best there.
     best = _best(_on(fitted, "dev").assign(value=lambda t: -t["value"]), "before")
     words = f"SimCSE minus {best}, the best fitted method on dev, at least 0"
     test = _on(fitted, "test")
-    return Held(words, test[test["before"] == best], at_least(0.0))
+    return Check(words, test[test["before"] == best], at_least(0.0))
 
 
 # To add a claim: a row here, with a function that says what it is held against.
-CLAIMS: dict[str, Callable[[Differences], Held]] = {
+CLAIMS: dict[str, Callable[[Differences], Check]] = {
     "Untrained encoders are poor": _untrained_poor,
     f"A steep rise below {TURN} sentences": _steep_rise,
     f"Flat after {TURN} sentences": _flat_after,
@@ -149,17 +149,17 @@ def judge(found: Differences) -> pd.DataFrame:
     return pd.DataFrame([{"claim": claim} | _judged(rule(found)) for claim, rule in CLAIMS.items()])
 
 
-def _judged(held: Held) -> dict[str, object]:
-    if held.difference.empty or isnan(held.difference["value"].iloc[0]):
+def _judged(check: Check) -> dict[str, object]:
+    if check.difference.empty or isnan(check.difference["value"].iloc[0]):
         nothing = {"effect": "not measured", "over seeds": "", "over pairs": ""}
-        return {"criterion": held.words, **nothing, "verdict": UNDECIDED}
-    row = held.difference.iloc[0]
+        return {"criterion": check.words, **nothing, "verdict": UNDECIDED}
+    row = check.difference.iloc[0]
     seeds = Interval(row["seed_low"], row["seed_high"])
     pairs = Interval(row["pair_low"], row["pair_high"])
     deciding = [pairs] if row["n_seeds"] == 0 else [pairs, seeds]
-    verdicts = {held.criterion(interval) for interval in deciding}
+    verdicts = {check.criterion(interval) for interval in deciding}
     return {
-        "criterion": held.words,
+        "criterion": check.words,
         "effect": f"{row['value']:+.3f}",
         "over seeds": str(seeds),
         "over pairs": str(pairs),
@@ -194,12 +194,12 @@ def _places(table: pd.DataFrame) -> list[float]:
     return sorted(set(_studied(table)["after_at"])) or [nan]
 
 
-def _first_to_last(table: pd.DataFrame, unit: str) -> Held:
+def _first_to_last(table: pd.DataFrame, unit: str) -> Check:
     """The last minus the first point of a curve; no row where there is only one."""
     mine, places = _studied(table), _places(table)
     words = f"{places[-1]:,.0f} minus {places[0]:,.0f} {unit} within ±{SMALL}"
     ends = mine[(mine["before"] == mine["after"]) & (mine["before_at"] == places[0])]
-    return Held(words, ends, within(SMALL))
+    return Check(words, ends, within(SMALL))
 
 
 def _verdict(supported: bool, refuted: bool) -> str:

@@ -78,7 +78,7 @@ def curve_differences(results: pd.DataFrame, data: StudyData, x: str = "n_train"
         the curve), ``n_seeds``, ``value`` (mean over seeds) and the ends of its two 95 % intervals:
         ``seed_low``, ``seed_high``, ``pair_low``, ``pair_high``.
     """
-    return _differences(list(_along(_with_cosines(results), x)), data)
+    return _differences(list(_curve_contrasts(_with_cosines(results), x)), data)
 
 
 def overview_differences(
@@ -90,7 +90,9 @@ def overview_differences(
         overview: rows of ``compare_encoders``.
         fitted: rows of ``fit_sizes`` for the last encoder, at the same number of sentences.
     """
-    return _differences(list(_overview(_with_cosines(overview), _with_cosines(fitted))), data)
+    return _differences(
+        list(_overview_contrasts(_with_cosines(overview), _with_cosines(fitted))), data
+    )
 
 
 def without_shared(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
@@ -244,16 +246,16 @@ def of_protocol(rows: pd.DataFrame, encoder: str, pooling: str) -> pd.DataFrame:
     return rows[own | rows["pooling"].isna() | rest]
 
 
-def _along(rows: pd.DataFrame, x: str) -> Iterator[Contrast]:
+def _curve_contrasts(rows: pd.DataFrame, x: str) -> Iterator[Contrast]:
     untrained = rows[rows["kind"] == Kind.UNTRAINED]
     for (encoder, pooling), start in untrained.groupby(["encoder", "pooling"], sort=False):
         learnt = of_protocol(rows, str(encoder), str(pooling))
         learnt = learnt[learnt["kind"] != Kind.UNTRAINED]
-        for after, before in _along_curve(_side(start, 0), learnt, x):
+        for after, before in _curve_sides(_side(start, 0), learnt, x):
             yield Contrast(str(encoder), str(pooling), after, before)
 
 
-def _along_curve(start: Side, learnt: pd.DataFrame, x: str) -> Iterator[tuple[Side, Side]]:
+def _curve_sides(start: Side, learnt: pd.DataFrame, x: str) -> Iterator[tuple[Side, Side]]:
     points = {
         (method, at): _side(learnt[(learnt["method"] == method) & (learnt[x] == at)], at)
         for method, at in dict.fromkeys(zip(learnt["method"], learnt[x], strict=True))
@@ -270,7 +272,7 @@ def _along_curve(start: Side, learnt: pd.DataFrame, x: str) -> Iterator[tuple[Si
             yield points[method, places[-1]], points[method, at]
 
 
-def _overview(overview: pd.DataFrame, fitted: pd.DataFrame) -> Iterator[Contrast]:
+def _overview_contrasts(overview: pd.DataFrame, fitted: pd.DataFrame) -> Iterator[Contrast]:
     before, after, labelled = (
         overview[overview["kind"] == kind] for kind in (Kind.UNTRAINED, Kind.TRAINED, Kind.LABELLED)
     )

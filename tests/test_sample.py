@@ -1,34 +1,22 @@
 """The bundled sample is what its script writes, and holds what it promises."""
 
-import importlib.util
 import itertools
 import re
 import unicodedata
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from simcse_core.baselines import tfidf_encode
+from simcse_core.baselines import BASELINES, EncodedText
 from simcse_core.data import load_sentences, load_sts
 from simcse_core.evaluation import evaluate_sts
+from tools.sample import grammar as grammars
+from tools.sample import make as make_sample
 
-ROOT = Path(__file__).resolve().parent.parent
-SCRIPT = ROOT / "tools" / "make_sample.py"
 STS_SPLITS = ("dev", "test")
+NO_ENCODER = EncodedText(len, len, len)  # counting characters asks for none
 PAIRS_PER_CELL = 5  # of one grade in one field of one split
 HALF_WIDTH_PUNCTUATION = re.compile(r"""[\s,;:?!()\[\]{}<>|/"'.~]""")
-
-
-def load_script():
-    """Import tools/make_sample.py, which stands in no package."""
-    spec = importlib.util.spec_from_file_location("make_sample", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-make_sample = load_script()
 
 
 def lines_of(path):
@@ -68,7 +56,7 @@ def tfidf_spearman():
     pool = load_sentences("sample")
     found = {}
     for method in ("tfidf-char", "tfidf-char-bigram", "tfidf-word"):
-        encode = tfidf_encode(method, pool)
+        encode = BASELINES[method].fit(pool, NO_ENCODER)
         for split in STS_SPLITS:
             scores = evaluate_sts(encode, load_sts("sample", split), n_resamples=2)
             found[method, split] = scores["spearman"]
@@ -100,7 +88,7 @@ def test_check_refuses_other_files(tmp_path, monkeypatch):
     files = {other: b"", tmp_path / "missing.txt": b""}
     assert make_sample.stale_files(files) == list(files)
     monkeypatch.setattr(make_sample, "make_files", lambda: files)
-    monkeypatch.setattr(make_sample, "ROOT", tmp_path)
+    monkeypatch.setattr(make_sample, "PROJECT_ROOT", tmp_path)
     assert make_sample.main(["--check"]) == 1
 
 
@@ -188,7 +176,7 @@ def test_each_field_contributes(field, sentences, triplets):
 
 @pytest.mark.parametrize("field", make_sample.FIELDS)
 def test_each_grammar_is_rich(field):
-    grammar = make_sample.load_field(field)
+    grammar = grammars.load_field(field)
     assert len(set(grammar["sentences"])) >= 60
     assert len(set(grammar["templates"])) >= 45
     assert len(set(grammar["triplets"])) >= 13
@@ -201,29 +189,29 @@ def test_each_grammar_is_rich(field):
 
 @pytest.mark.parametrize("field", make_sample.FIELDS)
 def test_each_grammar_uses_its_lists(field):
-    grammar = make_sample.load_field(field)
+    grammar = grammars.load_field(field)
     used = Counter(
         name
         for template in grammar["templates"] + grammar["triplets"]
-        for name, _ in make_sample.slots_of(template)
+        for name, _ in grammars.slots_of(template)
     )
     assert set(grammar["own_lists"]) <= set(used)
     assert set(used) <= set(grammar["lists"])
     for template in grammar["templates"]:
-        choices = make_sample.CHOICE.findall(template)
-        assert 2 <= len(make_sample.slots_of(template)) + len(choices) <= 4, template
+        choices = grammars.CHOICE.findall(template)
+        assert 2 <= len(grammars.slots_of(template)) + len(choices) <= 4, template
 
 
 def test_fillings_differ_in_more_than_one_slot():
     lists = {"a": [(c,) for c in "甲乙丙丁戊己"], "b": [(c,) for c in "子丑寅卯辰巳"]}
-    found = make_sample.expand("{a}看见{b}", lists, 25, seed=1)
+    found = grammars.expand("{a}看见{b}", lists, 25, seed=1)
     assert 2 <= len(found) <= 6
     assert len({text[0] for text in found}) == len({text[-1] for text in found}) == len(found)
 
 
 def test_two_slots_of_a_list_differ():
     lists = {"a": [("红", "苹果"), ("黄", "香蕉"), ("绿", "黄瓜")]}
-    for text in make_sample.expand("{a}的{a.b}和{a2}的{a2.b}", lists, 6, seed=1):
+    for text in grammars.expand("{a}的{a.b}和{a2}的{a2.b}", lists, 6, seed=1):
         first, second = text.split("和")
         assert first != second
         assert {first, second} <= {"红的苹果", "黄的香蕉", "绿的黄瓜"}
@@ -231,5 +219,5 @@ def test_two_slots_of_a_list_differ():
 
 def test_a_filler_is_not_repeated_by_the_template():
     lists = {"room": [("厨房",), ("卧室",)], "who": [("爸爸",), ("妈妈",), ("奶奶",)]}
-    for text in make_sample.expand("{who}从厨房走进{room}", lists, 6, seed=1):
+    for text in grammars.expand("{who}从厨房走进{room}", lists, 6, seed=1):
         assert text.endswith("走进卧室")

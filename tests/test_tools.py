@@ -1,8 +1,8 @@
-"""The small tools: weight conversion, notebook execution."""
+"""The small tools: weight conversion, notebook execution, whole folders."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -14,15 +14,11 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from transformers import AutoModel
 
 from simcse_core.config import PROJECT_ROOT
+from tools.files import whole_folder
 
 
 def tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, PROJECT_ROOT / "tools" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module(f"tools.{name}")
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
@@ -60,3 +56,37 @@ def test_a_warning_stops_the_storing_of_a_notebook() -> None:
     warning = new_output("stream", name="stderr", text="DeprecationWarning: old")
     with pytest.raises(RuntimeError, match=r"cell 1 .* DeprecationWarning"):
         tool("execute_notebooks").without_widgets(executed(warning))
+
+
+def test_a_folder_appears_when_all_of_it_is_written(tmp_path: Path) -> None:
+    target = tmp_path / "made" / "target"
+    with whole_folder(target) as unfinished:
+        (unfinished / "one").write_text("1", encoding="utf-8")
+        assert not target.exists()
+    assert [path.name for path in target.parent.iterdir()] == ["target"]
+    assert (target / "one").read_text(encoding="utf-8") == "1"
+
+
+def test_a_folder_that_is_there_gets_the_new_files_and_keeps_its_others(tmp_path: Path) -> None:
+    for name in ("one", "kept"):
+        (tmp_path / name).write_text("old", encoding="utf-8")
+    with whole_folder(tmp_path) as unfinished:
+        (unfinished / "one").write_text("new", encoding="utf-8")
+    assert (tmp_path / "one").read_text(encoding="utf-8") == "new"
+    assert (tmp_path / "kept").read_text(encoding="utf-8") == "old"
+
+
+def test_a_folder_whose_writing_breaks_off_is_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "one").write_text("old", encoding="utf-8")
+
+    def break_off(name: str) -> None:
+        with whole_folder(tmp_path / name) as unfinished:
+            (unfinished / "one").write_text("ne", encoding="utf-8")
+            raise KeyboardInterrupt
+
+    for name in ("target", "other"):
+        with pytest.raises(KeyboardInterrupt):
+            break_off(name)
+    assert (tmp_path / "target" / "one").read_text(encoding="utf-8") == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]

@@ -22,6 +22,7 @@ published                                   a table of the report's own numbers;
 baselines                                   prose on what needs no training
 curve          n_train|epoch                prose on a curve
 comparison                                  prose on before and after
+answer                                      prose on what to do with few sentences
 =============  ===========================  ========================================================
 
 A file named ``*.zh-CN.md`` gets Chinese. Markers inside a fenced block are left as they are.
@@ -67,6 +68,7 @@ KINDS: dict[str, Tell] = {
     "published": lambda r, *, language: _published(r, language),
     "baselines": lambda r, *, language: prose.tell_baselines(r.frame, language=language),
     "curve": lambda r, x, *, language: prose.tell_curve(r.frame, x, language=language),
+    "answer": lambda r, *, language: prose.tell_answer(r.frame, language=language),
     "comparison": lambda r, *, language: prose.tell_comparison(r.frame, language=language),
 }
 

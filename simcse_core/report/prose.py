@@ -34,6 +34,8 @@ from simcse_core.report.wording import (
     spaced,
 )
 
+# Sentences up to which a sample counts as small.
+FEW = 1000
 # Changes that are the same to three digits count as none.
 _NO_CHANGE = 0.0005
 
@@ -93,6 +95,51 @@ def tell_comparison(results: pd.DataFrame, *, language: str = "en") -> str:
     return _ON_TEST[language] + "\n\n" + "\n".join(lines)
 
 
+def tell_answer(rows: pd.DataFrame, *, language: str = "en") -> str:
+    """What to do with a few hundred sentences, as these results have it: three sentences.
+
+    They say what training gives at each size, what the fitted method that is best on dev gives at
+    the largest size up to :data:`FEW`, and which of the two is ahead there.
+
+    Args:
+        rows: of the table of methods at the same sizes; the first trained method counts.
+    """
+    dev, test = (on(rows, split) for split in ("dev", "test"))
+    studied = trained_methods(rows)[0]
+    trained = test[test["method"] == studied]
+    curve = dict(zip(trained["n_sentences"], trained["mean"], strict=True))
+    few = max((n for n in curve if n <= FEW), default=min(curve))
+    fitted = of_kind(dev[dev["n_sentences"] == few], Kind.FITTED)
+    best = str(fitted.nlargest(1, "mean")["method"].item())
+    at_few = test[test["n_sentences"] == few].set_index("method")["mean"]
+    ahead = best if at_few[best] > at_few[studied] else studied
+    gains = [f"{mean:.3f} ({quantity(n, 'n_train', language)})" for n, mean in curve.items()]
+    said = _ANSWER[language].format(
+        data=rows["dataset"].iloc[0],
+        before=of_kind(test, Kind.UNTRAINED)["mean"].iloc[0],
+        trained=_called(studied, language),
+        gains=listed(gains, language),
+        few=quantity(few, "n_train", language),
+        fitted=_called(best, language),
+        value=at_few[best],
+        ahead=capitalised(_called(ahead, language)),
+        by=abs(at_few[best] - at_few[studied]),
+    )
+    return spaced(said) if language == "zh" else said
+
+
+def _called(name: str, language: str) -> str:
+    return method(name).zh if language == "zh" else method(name).en
+
+
+_ANSWER = {
+    "en": "On {data} (Spearman on test), an untrained encoder scores {before:.3f}; {trained} "
+    "brings it to {gains}. Without any training, {few} give {value:.3f} as {fitted}, the best such "
+    "method on dev. **{ahead} is ahead there, by {by:.3f}.**",
+    "zh": "在 {data} 上（测试集 Spearman），未训练的编码器得 {before:.3f}；"
+    "{trained}使其达到{gains}。不作任何训练，用{few}拟合{fitted}"
+    "（此类方法中验证集最佳者）得 {value:.3f}。**此时{ahead}领先 {by:.3f}。**",
+}
 _SCORES = {
     "en": "All scores are Spearman on test; what is best was chosen by its dev score.",
     "zh": "以上均为测试集上的 Spearman；“最佳”按验证集分数选定。",
