@@ -71,8 +71,7 @@ def test_what_is_broken_is_said_and_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path, "04_epochs", curve("epoch"))
-    (tmp_path / "02_small_sample.csv").write_text("cut\n", encoding="utf-8")
-    (tmp_path / "02_small_sample.json").write_text("{}", encoding="utf-8")
+    write(tmp_path, "02_small_sample", curve().drop(columns="kind"))
     assert main([str(tmp_path)]) == 1
     assert "broken:" in (said := capsys.readouterr().err)
     assert "02_small_sample.csv has no column" in said

@@ -99,7 +99,7 @@ def test_nothing_published_is_nothing_to_tell(tmp_path: Path) -> None:
         ("<!-- curve 02_small_sample.csv steps -->", "curve steps: no 'steps' in 02_small_sample"),
         ("<!-- spearman 02_small_sample.csv size -->", "spearman size: no 'size' in 02_small"),
         ("<!-- curve n_train -->", r"curve: a table \(\.csv\) must come first"),
-        ("<!-- curve 03_differences.csv n_train -->", ".*03_differences.csv is not there; run"),
+        ("<!-- curve 03_differences.csv n_train -->", ".*03_differences.json is not there; run"),
     ],
 )
 def test_words_that_a_kind_does_not_take_are_named_with_file_and_line(

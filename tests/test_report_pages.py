@@ -138,14 +138,14 @@ def test_a_table_that_is_not_there_is_named_and_the_others_are_told(results: Pat
         path.unlink()
     made = write_pages(results)
     assert len(made.missing) == 1
-    assert "03_large_data.csv is not there; run notebooks/03_large_data.ipynb" in made.missing[0]
+    assert "03_large_data.json is not there; run notebooks/03_large_data.ipynb" in made.missing[0]
     assert not made.broken
     assert "03_large_data.png" not in page(results)
     assert "04_epochs.png" in page(results)
 
 
 def test_a_table_that_is_broken_is_named_and_the_others_are_told(results: Path) -> None:
-    curve().drop(columns="kind").to_csv(results / "03_large_data.csv", index=False)
+    write(results, "03_large_data", curve().drop(columns="kind"))
     made = write_pages(results)
     assert [line for line in made.broken if "no column 'kind'" in line] == made.broken
     assert len(made.files) == len(CHARTS) - 1 + len(PAGES)

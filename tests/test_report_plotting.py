@@ -298,6 +298,19 @@ def test_the_gain_is_that_of_the_first_trained_method() -> None:
     assert "ESimCSE" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
+def test_a_sample_of_two_poolings_has_a_row_for_each_and_tfidf_in_both() -> None:
+    table = sample().assign(encoder="tiny", pooling="cls")
+    counted = table["method"] == "tfidf-char"
+    other = table[~counted].assign(pooling="mean", mean=lambda rows: rows["mean"] + 0.02)
+    table.loc[counted, ["encoder", "pooling"]] = "none", None
+    figure = plot_sample(pd.concat([table, other], ignore_index=True))
+    assert titles(figure) == ["dev · [CLS]", "test · [CLS]", "dev · mean", "test · mean"]
+    for panel, trained in (("test · [CLS]", 0.5), ("test · mean", 0.52)):
+        heights = [ys for _, ys in drawn(figure, panel)]
+        assert pytest.approx([0.45, 0.45]) in heights  # TF-IDF
+        assert pytest.approx([trained] * 2) in heights
+
+
 # --- single charts -----------------------------------------------------------------------------
 
 
@@ -381,6 +394,13 @@ def test_a_small_change_is_not_spread_over_the_whole_axis() -> None:
     low, high = plot_curve(table, "n_train").axes[0].get_ylim()
     assert high - low == pytest.approx(NARROWEST)
     assert low < 0.6 < high
+
+
+def test_a_mean_beyond_the_end_of_its_interval_is_drawn() -> None:
+    # A percentile interval of a biased statistic may leave out the value itself.
+    table = sample().assign(pair_low=0.1, pair_high=0.42)
+    render(plot_sample(table))
+    render(plot_baselines(baselines().assign(ci_low=0.9)))
 
 
 # --- what is missing -------------------------------------------------------------------------

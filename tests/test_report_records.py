@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -70,32 +71,46 @@ def test_a_table_of_a_notebook_that_is_unknown_is_named_by_its_number(tmp_path: 
         read_records(tmp_path, "77_curve")
 
 
+# --- what is no table --------------------------------------------------------------------------
+
+NAME = "02_small_sample"
+
+
 def cut_column(directory: Path) -> None:
-    curve().drop(columns="kind").to_csv(directory / "02_small_sample.csv", index=False)
+    write(directory, NAME, curve().drop(columns="kind"))
 
 
 def cut_rows(directory: Path) -> None:
-    curve()[:0].to_csv(directory / "02_small_sample.csv", index=False)
-
-
-def empty(directory: Path) -> None:
-    (directory / "02_small_sample.csv").write_bytes(b"")
-
-
-def no_text(directory: Path) -> None:
-    (directory / "02_small_sample.csv").write_bytes(b"\x89PNG\xff\xfe")
-
-
-def cut_stamp(directory: Path) -> None:
-    (directory / "02_small_sample.json").write_text('{"dataset": "sam', encoding="utf-8")
-
-
-def no_stamp(directory: Path) -> None:
-    (directory / "02_small_sample.json").write_text("[1, 2]", encoding="utf-8")
+    write(directory, NAME, curve()[:0])
 
 
 def other_data(directory: Path) -> None:
-    curve().assign(dataset="other").to_csv(directory / "02_small_sample.csv", index=False)
+    write(directory, NAME, curve().assign(dataset="other"))
+
+
+def no_dataset(directory: Path) -> None:
+    write(directory, NAME, curve(), dataset=None)
+
+
+def by_hand(directory: Path) -> None:
+    path = directory / f"{NAME}.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("0.4", "0.6"), encoding="utf-8")
+
+
+def empty(directory: Path) -> None:
+    (directory / f"{NAME}.csv").write_bytes(b"")
+
+
+def no_text(directory: Path) -> None:
+    (directory / f"{NAME}.csv").write_bytes(b"\x89PNG\xff\xfe")
+
+
+def cut_stamp(directory: Path) -> None:
+    (directory / f"{NAME}.json").write_text('{"dataset": "sam', encoding="utf-8")
+
+
+def no_stamp(directory: Path) -> None:
+    (directory / f"{NAME}.json").write_text("[1, 2]", encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -103,18 +118,22 @@ def other_data(directory: Path) -> None:
     [
         (cut_column, "no column 'kind'"),
         (cut_rows, "holds no rows"),
+        (other_data, "was measured on other, while its stamp names sample"),
+        (no_dataset, "names no dataset"),
+        (by_hand, "was changed after it was written"),
         (empty, "damaged"),
         (no_text, "damaged"),
         (cut_stamp, "damaged"),
-        (no_stamp, "names no dataset"),
-        (other_data, "was measured on other, while its stamp names sample"),
+        (no_stamp, "damaged"),
     ],
 )
-def test_what_is_no_table_is_refused_with_what_to_run_again(spoil, what, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_no_table_is_refused_with_what_to_run_again(
+    spoil: Callable[[Path], None], what: str, tmp_path: Path
+) -> None:
     write_all(tmp_path)
     spoil(tmp_path)
-    with pytest.raises(ValueError, match=rf"02_small_sample.*{what}.*; run .*02_small_sample"):
-        read_records(tmp_path, "02_small_sample")
+    with pytest.raises(ValueError, match=rf"{NAME}.*{what}.*; run .*{NAME}"):
+        read_records(tmp_path, NAME)
 
 
 # --- captions --------------------------------------------------------------------------------

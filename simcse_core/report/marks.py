@@ -71,7 +71,9 @@ def draw_bar(ax: Axes, rows: pd.DataFrame, y: float) -> None:
     """A mean over seeds and the mean ends of its interval over pairs, lying at ``y``."""
     name = rows["method"].iloc[0]
     mean, low, high = rows[["value", "ci_low", "ci_high"]].mean()
-    bar = ax.errorbar([mean], [y], xerr=[[mean - low], [high - mean]], **_bar_style(name))
+    # A percentile interval may leave out the value itself: the bar then ends at the point.
+    ends = np.maximum([[mean - low], [high - mean]], 0)
+    bar = ax.errorbar([mean], [y], xerr=ends, **_bar_style(name))
     bar.lines[0].set(**_named(name))
 
 
@@ -80,7 +82,7 @@ def draw_bars(ax: Axes, rows: pd.DataFrame, shift: float) -> None:
     name = rows["method"].iloc[0]
     style = _bar_style(name)
     style["linestyle"] = "--" if (rows["kind"] == Kind.UNTRAINED).all() else "-"
-    ends = [rows["mean"] - rows["pair_low"], rows["pair_high"] - rows["mean"]]
+    ends = np.maximum([rows["mean"] - rows["pair_low"], rows["pair_high"] - rows["mean"]], 0)
     bars = ax.errorbar(rows["n_sentences"] * shift, rows["mean"], yerr=ends, **style)
     bars.lines[0].set(**_named(name))
 

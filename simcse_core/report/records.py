@@ -68,18 +68,18 @@ def read_records(directory: Path, name: str) -> Records:
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error.filename} is not there; {again}") from error
     except (ValueError, OSError) as error:
-        raise ValueError(f"{table}: damaged ({error}); {again}") from error
+        raise ValueError(f"{table.name}: damaged ({error}); {again}") from error
     _check(frame, content, table, again)
     return Records(name, frame, content)
 
 
-def _check(frame: pd.DataFrame, stamp: object, table: Path, again: str) -> None:
+def _check(frame: pd.DataFrame, stamp: Mapping[str, Any], table: Path, again: str) -> None:
     wanted = COLUMNS.get(table.stem.partition("_")[2], _TIDY).split()
     if lacking := [column for column in wanted if column not in frame]:
         raise ValueError(f"{table} has no column {lacking[0]!r}; {again}")
     if frame.empty:
         raise ValueError(f"{table} holds no rows; {again}")
-    if not isinstance(stamp, dict) or "dataset" not in stamp:
+    if not stamp.get("dataset"):
         raise ValueError(f"{table.with_suffix('.json')} names no dataset; {again}")
     others = set(frame.get("dataset", ())) - {stamp["dataset"]}
     if others:
