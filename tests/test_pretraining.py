@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,18 @@ import torch
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer, BertTokenizer
 
-from tools.pretraining import batches, character_vectors, corpus, model, recipe, run, step, text
+from simcse_core.config import PROJECT_ROOT
+from tools.pretraining import (
+    batches,
+    character_vectors,
+    corpus,
+    measure,
+    model,
+    recipe,
+    run,
+    step,
+    text,
+)
 from tools.pretraining import command_line as cli
 from tools.pretraining import vocabulary as vocab
 from tools.pretraining.corpus import Corpus, Encoded
@@ -703,6 +715,17 @@ class TestCommandLine:
         said = capsys.readouterr().err
         assert "pretraining: " in said
         assert "remove it to begin afresh" in said
+
+    def test_the_page_names_no_option_that_is_not_there(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        page = (PROJECT_ROOT / "docs" / "pretraining.md").read_text(encoding="utf-8")
+        for main in (cli.main, measure.main):
+            with pytest.raises(SystemExit):
+                main(["--help"])
+        known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+        named = set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", page))
+        assert {"--masking", "--page"} <= named <= known
 
     def test_wrong_arguments_say_what_is_wrong(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

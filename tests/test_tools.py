@@ -1,4 +1,4 @@
-"""The small tools: weight conversion, notebook execution, whole folders."""
+"""The small tools: weight conversion, notebook execution, whole folders, pages."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from transformers import AutoModel
 
 from simcse_core.config import PROJECT_ROOT
 from tools.files import whole_folder
+from tools.pages import fill_part
 
 
 def tool(name: str) -> ModuleType:
@@ -56,6 +57,17 @@ def test_a_warning_stops_the_storing_of_a_notebook() -> None:
     warning = new_output("stream", name="stderr", text="DeprecationWarning: old")
     with pytest.raises(RuntimeError, match=r"cell 1 .* DeprecationWarning"):
         tool("execute_notebooks").without_widgets(executed(warning))
+
+
+def test_a_part_of_a_page_is_filled_and_the_rest_left_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- one -->\nold\n<!-- end -->\nb\n<!-- two -->\n<!-- end -->\n")
+    fill_part(page, "one", r"new \1")
+    assert page.read_text() == (
+        "a\n<!-- one -->\nnew \\1\n<!-- end -->\nb\n<!-- two -->\n<!-- end -->\n"
+    )
+    with pytest.raises(ValueError, match=r"page.md: has no <!-- three -->"):
+        fill_part(page, "three", "new")
 
 
 def test_a_folder_appears_when_all_of_it_is_written(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from simcse_core.config import PROJECT_ROOT
 from simcse_core.report.plotting import save_chart
 from simcse_core.report.style import set_style
 from simcse_core.report.tables import to_markdown
-from simcse_core.results import write_text
+from tools.pages import fill_part
 
 _PALETTE = sns.color_palette("colorblind").as_hex()
 COLOURS = {
@@ -29,7 +28,6 @@ COLOURS = {
     "sentence-transformers": _PALETTE[1],
     "sentence-transformers, bf16": _PALETTE[8],
 }
-_PART = re.compile(r"(<!-- benchmark -->\n).*?(<!-- end -->)", re.DOTALL)
 _TITLES = {
     "training": "Training",
     "evaluation": "Evaluation",
@@ -122,13 +120,9 @@ def fill_markdown(page: Path, result: Mapping[str, Any], directory: Path) -> Non
     Raises:
         ValueError: the page has no such markers.
     """
-    text = page.read_text(encoding="utf-8")
-    if not _PART.search(text):
-        raise ValueError(f"{page.name}: has no <!-- benchmark --> ... <!-- end --> to fill")
     inside = directory.resolve().is_relative_to(PROJECT_ROOT)
     charts = Path(os.path.relpath(directory.resolve(), page.resolve().parent)).as_posix()
-    filled = markdown(result, charts if inside else None)
-    write_text(page, _PART.sub(lambda part: f"{part[1]}{filled}\n{part[2]}", text))
+    fill_part(page, "benchmark", markdown(result, charts if inside else None))
 
 
 def save_charts(result: Mapping[str, Any], directory: Path) -> None:

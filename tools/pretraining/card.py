@@ -37,8 +37,9 @@ class Measured:
 
     Attributes:
         data: what the pairs behind ``spearman`` are called.
-        spearman: a row a pooling; for each split its value and interval, as text.
-        unknown: a row a text: sentences, share of [UNK] in tokens, share of sentences with one.
+        spearman: ``value``, ``ci_low`` and ``ci_high`` in a row for each ``pooling`` and ``split``.
+        unknown: a row a text: ``sentences``, the share of [UNK] in ``tokens``, and the share of
+            sentences ``with one``.
     """
 
     parameters: int
@@ -63,14 +64,60 @@ def make_card(name: str, log: Mapping[str, Any], measured: Measured) -> str:
         **_training(recipe, log),
         **_accuracies(log["final"]),
         data=measured.data,
-        spearman=to_markdown(measured.spearman),
-        unknown=to_markdown(measured.unknown),
+        spearman=to_markdown(_spearman_table(measured.spearman)),
+        unknown=to_markdown(_unknown_table(measured.unknown)),
         pooler=(
             "The pooler was trained by the next-sentence objective."
             if recipe.next_sentence
             else "The pooler was never trained: it holds its random start."
         ),
         excluded=_excluded(log["excluded"]),
+    )
+
+
+def side_by_side(encoders: Mapping[str, tuple[Mapping[str, Any], Measured]]) -> pd.DataFrame:
+    """What the cards of several encoders tell, a column an encoder."""
+    return pd.DataFrame(
+        {name: _column(log, measured) for name, (log, measured) in encoders.items()}
+    ).rename_axis("")
+
+
+def _column(log: Mapping[str, Any], measured: Measured) -> dict[str, str]:
+    recipe = Recipe(**log["recipe"])
+    training, accuracies = _training(recipe, log), _accuracies(log["final"])
+    wide = measured.spearman["value"].unstack("split", sort=False)
+    return {
+        "text": ", ".join(log["text"]),
+        "masking": training["masking"],
+        "next sentence": training["next_sentence"],
+        "tokens, passes over the text": f"{training['tokens']} M, {training['passes']}",
+        "steps, hours": f"{training['steps']}, {training['hours']}",
+        "masked accuracy, single characters": accuracies["character"],
+        "masked accuracy, whole words": accuracies["word"],
+        **{
+            f"untrained, {pooling} ({' / '.join(wide.columns)})": " / ".join(
+                f"{value:.3f}" for value in values
+            )
+            for pooling, values in wide.iterrows()
+        },
+        "parameters, file": f"{measured.parameters:,}, {measured.file_bytes / 1e6:.1f} MB",
+    }
+
+
+def _spearman_table(spearman: pd.DataFrame) -> pd.DataFrame:
+    cells = spearman.apply(
+        lambda row: f"{row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]", axis=1
+    )
+    return cells.unstack("split", sort=False).rename_axis(columns=None)
+
+
+def _unknown_table(unknown: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "sentences": unknown["sentences"].map("{:,}".format),
+            "share of tokens": unknown["tokens"].map("{:.2%}".format),
+            "sentences with one": unknown["with one"].map("{:.2%}".format),
+        }
     )
 
 

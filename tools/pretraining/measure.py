@@ -4,7 +4,8 @@
         --pairs lcqmc-dev.txt
 
 Each folder holds an encoder and its log.json, as pretraining writes them; its README.md is written
-anew. Untrained scores are on the pairs of the source.
+anew. Untrained scores are on the pairs of the source. Printed is a table of all encoders side by
+side, which --page puts into docs/pretraining.md.
 """
 
 from __future__ import annotations
@@ -18,48 +19,56 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from simcse_core.reading import to_markdown
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from simcse_core import SentenceEncoder, evaluate_sts
-from simcse_core.config import Pooling
+from simcse_core.config import PROJECT_ROOT, Pooling
 from simcse_core.data import StsPairs, StudyData, load_study_data
 from simcse_core.evaluation import Encode
 from simcse_core.results import write_text
-from tools.pretraining.card import Measured, make_card
+from tools.pages import fill_part
+from tools.pretraining.card import Measured, make_card, side_by_side
 from tools.pretraining.command_line import LOG
 from tools.pretraining.text import read_lines
 
+PAGE = PROJECT_ROOT / "docs" / "pretraining.md"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures, writes the cards and prints what they tell; returns the exit code."""
+    """Measures, writes the cards and prints the table; returns the exit code."""
     options = _parse(arguments)
     try:
+        logs = {folder: read_log(folder / LOG) for folder in options.folder}
         data = load_study_data(options.source)
         texts = read_texts(data, options.pairs)
-        for folder in tqdm(options.folder, unit="encoder", disable=len(options.folder) == 1):
-            card = measure(folder, data, texts)
-            write_text(folder / "README.md", card)
-            tqdm.write(card)
+        encoders = {}
+        for folder, log in tqdm(logs.items(), unit="encoder"):
+            name = folder.resolve().name
+            encoders[name] = log, measure(folder, data, texts)
+            write_text(folder / "README.md", make_card(name, *encoders[name]))
+        table = to_markdown(side_by_side(encoders))
+        if options.page:
+            fill_part(options.page, "encoders", table)
     except (ValueError, OSError) as error:
         print(f"measure: {error}", file=sys.stderr)
         return 1
+    print(table)
     return 0
 
 
-def measure(folder: Path, data: StudyData, texts: dict[str, list[str]]) -> str:
-    """The card of the encoder in a folder.
+def measure(folder: Path, data: StudyData, texts: dict[str, list[str]]) -> Measured:
+    """What a card tells of the encoder in a folder, besides its log.
 
     Args:
         texts: unique sentences of each text whose share of [UNK] is told.
 
     Raises:
         EncoderError: no encoder can be loaded from the folder.
-        ValueError: its log is not there, damaged or from an earlier version.
     """
-    log = read_log(folder / LOG)
     encoder = SentenceEncoder.from_pretrained(folder, Pooling.CLS)
-    measured = Measured(
+    return Measured(
         parameters=sum(p.numel() for p in encoder.model.parameters()),
         vocabulary=len(encoder.tokenizer),
         file_bytes=(folder / "model.safetensors").stat().st_size,
@@ -67,7 +76,6 @@ def measure(folder: Path, data: StudyData, texts: dict[str, list[str]]) -> str:
         spearman=untrained_spearman(encoder, {"dev": data.dev, "test": data.test}),
         unknown=unknown_shares(encoder.tokenizer, texts),
     )
-    return make_card(folder.resolve().name, log, measured)
 
 
 def read_log(path: Path) -> dict[str, Any]:
@@ -115,17 +123,18 @@ def unknown_shares(tokenizer: PreTrainedTokenizerBase, texts: dict[str, list[str
     """How much of each text the vocabulary does not hold.
 
     Returns:
-        A row a text: ``sentences``, ``share of tokens`` that are [UNK], ``sentences with one``.
+        A row a text: how many ``sentences``, the share of [UNK] in ``tokens``, and the share of
+        sentences ``with one``.
     """
-    rows = {}
+    rows: dict[str, dict[str, float]] = {}
     for name, sentences in texts.items():
         encoded = tokenizer(sentences, add_special_tokens=False, verbose=False)["input_ids"]
         lengths = np.array([len(ids) for ids in encoded])
         unknown = np.array([ids.count(tokenizer.unk_token_id) for ids in encoded])
         rows[name] = {
-            "sentences": f"{len(sentences):,}",
-            "share of tokens": f"{unknown.sum() / lengths.sum():.2%}",
-            "sentences with one": f"{np.mean(unknown > 0):.2%}",
+            "sentences": len(sentences),
+            "tokens": float(unknown.sum() / lengths.sum()),
+            "with one": float(np.mean(unknown > 0)),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("text")
 
@@ -134,20 +143,19 @@ def untrained_spearman(encoder: SentenceEncoder, splits: dict[str, StsPairs]) ->
     """Spearman under every pooling the encoder has, with its bootstrap interval over pairs.
 
     Returns:
-        A row a pooling, a column a split, cells like ``0.433 [0.389, 0.476]``.
+        ``value``, ``ci_low`` and ``ci_high`` in a row for each ``pooling`` and ``split``.
     """
-    columns: dict[str, dict[str, str]] = {}
+    rows = []
     for split, pairs in splits.items():
         sentences = pairs.sentences()
         row = {sentence: i for i, sentence in enumerate(sentences)}
         by_pooling = encoder.encode_poolings(sentences, encoder.poolings())
-        columns[split] = {}
         for pooling, vectors in by_pooling.items():
             found = evaluate_sts(_look_up(row, vectors), pairs)
-            columns[split][pooling.value] = (
-                f"{found['spearman']:.3f} [{found['ci_low']:.3f}, {found['ci_high']:.3f}]"
-            )
-    return pd.DataFrame(columns).rename_axis("pooling")
+            interval = {key: found[key] for key in ("ci_low", "ci_high")}
+            value = {"value": found["spearman"], **interval}
+            rows.append({"pooling": pooling.value, "split": split, **value})
+    return pd.DataFrame(rows).set_index(["pooling", "split"])
 
 
 def _look_up(row: dict[str, int], vectors: np.ndarray) -> Encode:
@@ -164,6 +172,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("folder", nargs="+", type=Path, help="holds an encoder and its log.json")
     add("--source", default="sample", help="pairs to score on: sample, or a directory of CNSD")
     add("--pairs", nargs="+", type=Path, default=[], help="files whose share of [UNK] is told, too")
+    add(
+        "--page",
+        nargs="?",
+        type=Path,
+        const=PAGE,
+        help="fill the table of a page, docs/pretraining.md if none is named",
+    )
     return parser.parse_args(arguments)
 
 
