@@ -46,7 +46,7 @@ def sample_sentences() -> list[str]:
 
 def measure_agreement(folder: Path, file: Path, sentences: Sequence[str]) -> Agreement:
     """Encodes sentences with the folder and with the engine on the 4-bit file it came from."""
-    engine = importlib.import_module(PACKAGE).E5(model_path=str(file), num_threads=1)
+    engine = importlib.import_module(PACKAGE).E5(model_path=str(file))
     encoder = SentenceEncoder.from_pretrained(folder, device="cpu")
     counts = [engine.token_count(sentence, is_query=True) for sentence in sentences]
     same = sum(len(row) == n for row, n in zip(encoder.tokenize(sentences), counts, strict=True))

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from ready_made.q4_file import Q4Model
@@ -37,12 +36,11 @@ def write_encoder(model: Q4Model, folder: Path, keep_all: bool) -> int:
     Args:
         keep_all: every piece instead of those that Chinese text needs.
     """
-    whole = unigram_tokenizer(model.vocabulary, model.normaliser, model.shape.positions)
-    vocabulary, ids, tokenizer = model.vocabulary, np.arange(len(model.vocabulary.pieces)), whole
+    vocabulary, ids = model.vocabulary, np.arange(len(model.vocabulary.pieces))
     if not keep_all:
-        ids = pieces_for_chinese(vocabulary, always=_prefix_pieces(whole.backend_tokenizer))
+        ids = pieces_for_chinese(vocabulary, PREFIX)
         vocabulary = cut(vocabulary, ids)
-        tokenizer = unigram_tokenizer(vocabulary, model.normaliser, model.shape.positions)
+    tokenizer = unigram_tokenizer(vocabulary, model.normaliser, model.shape.positions)
     transformers_logging.disable_progress_bar()
     encoder = bert(model, ids, vocabulary.pad)
     # Not encoder.half(): the configuration is to go on asking for float32.
@@ -83,11 +81,6 @@ def megabytes(folder: Path) -> float:
 
 def _files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
-
-
-def _prefix_pieces(tokenizer: Tokenizer) -> list[int]:
-    # Without its space, which belongs to the first piece of the sentence.
-    return tokenizer.encode(PREFIX.rstrip(), add_special_tokens=False).ids
 
 
 def _name_tokenizer_class(path: Path) -> None:

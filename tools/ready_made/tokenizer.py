@@ -8,6 +8,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast
 
 from ready_made.q4_file import Q4Error, Vocabulary
+from ready_made.vocabulary import MASK, METASPACE
 
 # Noncharacters, which Unicode leaves to programs.
 _BETWEEN = "\ufdef"  # keeps characters apart that are normalised together
@@ -45,7 +46,7 @@ def unigram_tokenizer(
         sep_token=eos,
         pad_token=pieces[vocabulary.pad],
         unk_token=pieces[vocabulary.unk],
-        **({"mask_token": "<mask>"} if "<mask>" in pieces else {}),
+        mask_token=MASK if MASK in pieces else None,
     )
 
 
@@ -60,7 +61,7 @@ def character_normalizer(table: Mapping[str, str], pieces: Iterable[str]) -> nor
         Q4Error: a character does not come out as the table says.
     """
     nfkc = normalizers.NFKC()
-    known = sorted({character for piece in pieces for character in piece} - {"▁"})
+    known = sorted({character for piece in pieces for character in piece} - {METASPACE})
     wanted = {c: c for c in known} | dict(table)
     other = {c: wanted[c] for c in _wrong(nfkc, wanted)}
     places = dict(zip([c for c, to in other.items() if c == to], _PLACES, strict=False))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 
 from ready_made.q4_file import Vocabulary
 
+MASK = "<mask>"
 METASPACE = "▁"  # begins a piece that stands after a space
 
 # What Chinese is written with, letters apart: first and last code point.
@@ -50,13 +51,23 @@ MIN_LATIN_SCORE = -math.log(60_000)
 MAX_CAPITALS = 3
 
 
-def pieces_for_chinese(vocabulary: Vocabulary, always: Iterable[int] = ()) -> np.ndarray:
-    """The ids to keep, rising, (n,): special ones, ``always``, and those that a rule names."""
-    kept = {vocabulary.bos, vocabulary.eos, vocabulary.pad, vocabulary.unk, *always}
-    for i, (piece, score) in enumerate(zip(vocabulary.pieces, vocabulary.scores, strict=True)):
-        if piece == "<mask>" or any(rule(piece.lstrip(METASPACE), score) for rule in RULES):
-            kept.add(i)
-    return np.array(sorted(kept))
+def pieces_for_chinese(vocabulary: Vocabulary, prefix: str) -> np.ndarray:
+    """The ids to keep, rising, (n,): special pieces, those that ``prefix`` can be cut into, and
+    those that a rule names.
+
+    Without the pieces of its prefix E5 loses 0.03 to 0.04 on Chinese STS-B.
+    """
+    special = {vocabulary.bos, vocabulary.eos, vocabulary.pad, vocabulary.unk}
+    prefix = METASPACE + prefix.replace(" ", METASPACE)
+    kept = [
+        i
+        for i, (piece, score) in enumerate(zip(vocabulary.pieces, vocabulary.scores, strict=True))
+        if i in special
+        or piece == MASK
+        or piece in prefix
+        or any(rule(piece.removeprefix(METASPACE), score) for rule in RULES)
+    ]
+    return np.array(kept)
 
 
 def cut(vocabulary: Vocabulary, ids: np.ndarray) -> Vocabulary:
