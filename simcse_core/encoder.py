@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -46,8 +48,6 @@ class SentenceEncoder:
 
     Attributes:
         name: what it is called on results: a bundled name, a hub id, or a folder's name.
-        fingerprint: first 12 hex digits of SHA-256 over the prefix, the loaded weights, and whether
-            vectors are normalised.
         prefix: stands before each sentence, as in "query: " of E5 (Wang et al., 2024).
         normalize: whether vectors are brought to length 1.
     """
@@ -79,7 +79,6 @@ class SentenceEncoder:
             )
         self.prefix = prefix
         self.normalize = normalize
-        self.fingerprint = _fingerprint(model, prefix, normalize)
         replace_dropout(model)
         # Off, every batch is padded to its longest row; for models that packing does not know, too.
         self.packing = can_pack(model)
@@ -135,6 +134,28 @@ class SentenceEncoder:
         return cls(
             model.to(device), tokenizer, pooling, max_seq_length, label, prefix, saved.normalize
         )
+
+    @property
+    def fingerprint(self) -> str:
+        """First 12 hex digits of SHA-256 over all that decides a vector, as it is now.
+
+        That is the weights, the configuration, the tokenizer, the pooling, the length at which
+        sentences are cut, the prefix, and whether vectors are normalised.
+        """
+        content = _content(self.model, self.tokenizer)
+        settings = (content, self.pooling, self.max_seq_length, self.prefix, self.normalize)
+        return hashlib.sha256(repr(settings).encode()).hexdigest()[:12]
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of a sentence vector."""
+        return int(self.model.config.hidden_size)
+
+    def copy_for_inference(self) -> SentenceEncoder:
+        """The same encoder with weights of its own, in evaluation mode and without gradients."""
+        twin = copy.copy(self)
+        twin.model = copy.deepcopy(self.model).eval().requires_grad_(False)
+        return twin
 
     @property
     def device(self) -> torch.device:
@@ -373,13 +394,32 @@ def _token_batches(order: Sequence[int], rows: Sequence[list[int]]) -> Iterator[
         yield batch
 
 
-def _fingerprint(model: PreTrainedModel, prefix: str, normalize: bool) -> str:
-    digest = hashlib.sha256(prefix.encode() + b"normalize" * normalize)
+# What a configuration says of where it lies and what wrote it.
+_NOT_CONTENT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+
+
+def _content(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 over weights, configuration and tokenizer, in hex."""
+    digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(
-            weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
-            if weight.ndim
-            else str(weight.item()).encode()
-        )
-    return digest.hexdigest()[:12]
+        flat = weight.detach().cpu().contiguous().reshape(-1)
+        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype} ".encode())
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    config = {k: v for k, v in model.config.to_dict().items() if k not in _NOT_CONTENT}
+    for part in (config, _tokenizer_content(tokenizer)):
+        digest.update(json.dumps(part, sort_keys=True, default=str).encode())
+    return digest.hexdigest()
+
+
+def _tokenizer_content(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    special = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
+    if not tokenizer.is_fast:
+        return {
+            "class": type(tokenizer).__name__,
+            "vocabulary": tokenizer.get_vocab(),
+            "special": special,
+            "settings": tokenizer.init_kwargs,
+        }
+    pipeline = json.loads(tokenizer.backend_tokenizer.to_str())
+    # Set anew by every call, so they say nothing of the tokenizer.
+    return {"pipeline": pipeline | {"truncation": None, "padding": None}, "special": special}
