@@ -132,8 +132,9 @@ def same_sizes(
     and the overview's come next: both draw from one pool, while ``large`` may have text added.
 
     Returns:
-        A row for each size, method and split: ``n_sentences``, ``mean``, ``min`` and ``max`` over
-        ``n_seeds``, and ``pair_low`` and ``pair_high``, the mean ends of the intervals over pairs.
+        A row for each size, encoder, pooling, method and split: ``n_sentences``, ``mean``, ``min``
+        and ``max`` over ``n_seeds``, and ``pair_low`` and ``pair_high``, the mean ends of the
+        intervals over pairs.
     """
     curves, large, overview = (
         rows[rows["metric"] == "spearman"] for rows in (small, large, overview)
@@ -154,10 +155,10 @@ def same_sizes(
         near = labelled[(labelled["n_train"] / n - 1).abs() < SAME_SIZE]
         here = pd.concat([untrained, curves[curves["n_train"] == n], near])
         frames.append(here.assign(n_sentences=n))
-    keys = ["n_sentences", "method", "kind", "split", "dataset"]
+    keys = ["n_sentences", "encoder", "pooling", "method", "kind", "split", "dataset"]
     return (
         pd.concat(frames)
-        .groupby(keys, sort=False)
+        .groupby(keys, sort=False, dropna=False)
         .agg(
             mean=("value", "mean"),
             min=("value", "min"),

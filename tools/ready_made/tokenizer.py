@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast
-
 from ready_made.q4_file import Q4Error, Vocabulary
 from ready_made.vocabulary import MASK, METASPACE
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
 
 # Noncharacters, which Unicode leaves to programs.
 _BETWEEN = "\ufdef"  # keeps characters apart that are normalised together

@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-
 from ready_made.q4_file import Vocabulary
 
 MASK = "<mask>"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from transformers import BertConfig, BertModel
-
 from ready_made.q4_file import Q4Model
+from transformers import BertConfig, BertModel
 
 _PARTS = {
     "emb.word": "embeddings.word_embeddings",
