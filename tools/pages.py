@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from simcse_core.results import write_text
+from simcse_core.report.markers import fill_file
 
 
 def fill_part(page: Path, name: str, content: str) -> None:
@@ -14,8 +13,7 @@ def fill_part(page: Path, name: str, content: str) -> None:
     Raises:
         ValueError: the page has no such comments.
     """
-    text = page.read_text(encoding="utf-8")
-    part = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not part.search(text):
-        raise ValueError(f"{page.name}: has no <!-- {name} --> ... <!-- end --> to fill")
-    write_text(page, part.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text))
+    opening = f"<!-- {name} -->"
+    if opening not in page.read_text(encoding="utf-8").splitlines():
+        raise ValueError(f"{page.name}: has no {opening} ... <!-- end --> to fill")
+    fill_file(page, {name: lambda _: content})

@@ -18,7 +18,8 @@ from torch import Tensor
 from simcse_core import SentenceEncoder, StsPairs, TrainConfig, packing, train_simcse
 from simcse_core import dropout as dropout_module
 from simcse_core.dropout import dropout as cheap_dropout
-from simcse_core.evaluation import pair_cosines, spearman
+from simcse_core.evaluation import pair_cosines
+from simcse_core.statistics import spearman
 from tools.benchmark.task import MAX_LENGTH, Task, device
 
 Embed = Callable[[Sequence[list[int]]], Tensor]

@@ -11,7 +11,8 @@ from tqdm.auto import tqdm
 from simcse_core import SentenceEncoder, sample_sentences, train_simcse
 from simcse_core.config import encoder_settings
 from simcse_core.data import StudyData
-from simcse_core.evaluation import pair_cosines, spearman
+from simcse_core.evaluation import pair_cosines
+from simcse_core.statistics import spearman
 from tools.benchmark.ours import ALL_ON, LEVERS, Levers
 
 ALL_OFF = "all off"

@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from simcse_core.config import PROJECT_ROOT
-from simcse_core.plotting import save_chart, set_style
-from simcse_core.reading import to_markdown
+from simcse_core.report.plotting import save_chart
+from simcse_core.report.style import set_style
+from simcse_core.report.tables import to_markdown
 from tools.pages import fill_part
 
 _PALETTE = sns.color_palette("colorblind").as_hex()

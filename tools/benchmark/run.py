@@ -17,7 +17,7 @@ from transformers import BertConfig, BertModel
 from simcse_core import SentenceEncoder
 from simcse_core.data import StudyData, load_study_data
 from simcse_core.encoder import has_bf16
-from simcse_core.results import run_provenance
+from simcse_core.results import library_versions
 from tools.benchmark.arithmetic import grid_cost, linear_parameters
 from tools.benchmark.measure import LIBRARY, SETTINGS, Benchmark, Model, competitors, n_turns
 from tools.benchmark.processes import BenchmarkError, working
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             "quality sentences": QUALITY_SENTENCES,
             "linear parameters": linear,
         },
-        "versions": run_provenance()["versions"] | _library_version(),
+        "versions": library_versions() | _library_version(),
         "peak": {name: max(peaks) for name, peaks in bench.peaks.items()},
         "training": bench.training,
         "evaluation": bench.evaluation,

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from huggingface_hub import ModelCardData
 
-from simcse_core.reading import to_markdown
+from simcse_core.report.tables import to_markdown
 from tools.pretraining.recipe import Recipe
 from tools.pretraining.step import HELD_OUT_SENTENCES
 

@@ -26,7 +26,7 @@ from simcse_core import SentenceEncoder, evaluate_sts
 from simcse_core.config import PROJECT_ROOT, Pooling
 from simcse_core.data import StsPairs, StudyData, load_study_data
 from simcse_core.evaluation import Encode
-from simcse_core.reading import to_markdown
+from simcse_core.report.tables import to_markdown
 from simcse_core.results import write_text
 from tools.pages import fill_part
 from tools.pretraining.card import Measured, make_card, side_by_side
