@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from simcse_core.report.markers import fill_file
@@ -14,12 +13,7 @@ def fill_part(page: Path, name: str, content: str) -> None:
     Raises:
         ValueError: the page has no such comments.
     """
-    filled: list[str] = []
-
-    def make(_: Sequence[str]) -> str:
-        filled.append(name)
-        return content
-
-    fill_file(page, {name: make}, only=True)
-    if not filled:
-        raise ValueError(f"{page.name}: has no <!-- {name} --> ... <!-- end --> to fill")
+    opening = f"<!-- {name} -->"
+    if opening not in page.read_text(encoding="utf-8").splitlines():
+        raise ValueError(f"{page.name}: has no {opening} ... <!-- end --> to fill")
+    fill_file(page, {name: lambda _: content})

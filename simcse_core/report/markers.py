@@ -100,13 +100,12 @@ def tell(kind: str, records: Records, words: Sequence[str], language: str = "en"
         raise ValueError(f"{kind} {' '.join(words)}: no {error} in {records.name}") from error
 
 
-def fill(text: str, kinds: Mapping[str, Fill], where: str = "text", *, only: bool = False) -> str:
+def fill(text: str, kinds: Mapping[str, Fill], where: str = "text") -> str:
     """The text with every generated part made anew.
 
     Args:
         kinds: what makes a part, by the first word of its opening comment.
         where: the file's name, for messages.
-        only: leaves parts of other kinds as they are, rather than refusing them.
 
     Raises:
         ValueError: a part of an unknown kind, one that is not closed, or whatever a kind refuses;
@@ -118,7 +117,7 @@ def fill(text: str, kinds: Mapping[str, Fill], where: str = "text", *, only: boo
     for number, line in enumerate(text.splitlines(keepends=True), 1):
         fenced ^= line.startswith("```")
         comment = None if fenced else _COMMENT.fullmatch(line.strip())
-        if comment and comment[0] == _CLOSING and (opened or not only):
+        if comment and comment[0] == _CLOSING:
             if not opened:
                 known = f"known kinds: {', '.join(kinds)}"
                 raise ValueError(f"{where}:{number}: {_CLOSING} closes {unknown}; {known}")
@@ -163,17 +162,11 @@ def language_of(path: Path) -> str:
     return "zh" if path.name.endswith(".zh-CN.md") else "en"
 
 
-def fill_file(
-    path: Path,
-    kinds: Mapping[str, Fill] | None = None,
-    *,
-    only: bool = False,
-    check: bool = False,
-) -> bool:
+def fill_file(path: Path, kinds: Mapping[str, Fill] | None = None, *, check: bool = False) -> bool:
     """Makes the generated parts of a Markdown file anew; returns whether it differed from that.
 
     Args:
-        kinds, only: as for :func:`fill`; by default the kinds that result tables give.
+        kinds: as for :func:`fill`; by default those that result tables give.
         check: leaves the file as it is.
 
     Raises:
@@ -181,8 +174,7 @@ def fill_file(
         ValueError: see :func:`fill`.
     """
     text = path.read_text(encoding="utf-8")
-    kinds = kinds or result_kinds(path.parent, language_of(path))
-    made = fill(text, kinds, path.name, only=only)
+    made = fill(text, kinds or result_kinds(path.parent, language_of(path)), path.name)
     if made != text and not check:
         write_text(path, made)
     return made != text
