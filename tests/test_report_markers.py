@@ -24,6 +24,7 @@ WORDS = {
     "baselines": "01_baselines",
     "curve": "04_epochs epoch",
     "comparison": "05_before_after",
+    "answer": "05_sample",
 }
 SHOUT = {"shout": lambda words: " ".join(words).upper()}
 
@@ -156,4 +157,4 @@ def test_a_files_name_says_its_language(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
 def test_generated_parts_of_a_readme_are_what_the_results_say(name: str) -> None:
-    assert not fill_file(PROJECT_ROOT / name, check=True), "run make pages"
+    assert not fill_file(PROJECT_ROOT / name, check=True), "run make figures"
