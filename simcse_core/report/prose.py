@@ -113,33 +113,35 @@ def tell_answer(rows: pd.DataFrame, *, language: str = "en") -> str:
     best = str(fitted.nlargest(1, "mean")["method"].item())
     at_few = test[test["n_sentences"] == few].set_index("method")["mean"]
     ahead = best if at_few[best] > at_few[studied] else studied
-    gains = [f"{mean:.3f} ({quantity(n, 'n_train', language)})" for n, mean in curve.items()]
-    said = _ANSWER[language].format(
-        data=rows["dataset"].iloc[0],
-        before=of_kind(test, Kind.UNTRAINED)["mean"].iloc[0],
-        trained=_called(studied, language),
-        gains=listed(gains, language),
-        few=quantity(few, "n_train", language),
-        fitted=_called(best, language),
-        value=at_few[best],
-        ahead=capitalised(_called(ahead, language)),
-        by=abs(at_few[best] - at_few[studied]),
-    )
-    return spaced(said) if language == "zh" else said
-
-
-def _called(name: str, language: str) -> str:
-    return method(name).zh if language == "zh" else method(name).en
+    gains = [
+        _AT[language].format(score=score, size=quantity(n, "n_train", language))
+        for n, score in curve.items()
+    ]
+    told = {
+        "data": rows["dataset"].iloc[0],
+        "before": of_kind(test, Kind.UNTRAINED)["mean"].iloc[0],
+        "trained": method(studied).name(language),
+        "gains": listed(gains, language),
+        "few": quantity(few, "n_train", language),
+        "fitted": method(best).name(language),
+        "value": at_few[best],
+        "ahead": capitalised(method(ahead).name(language)),
+        "by": abs(at_few[best] - at_few[studied]),
+    }
+    said, verdict = (text[language].format(**told) for text in (_ANSWER, _AHEAD))
+    return f"{spaced(said)}**{spaced(verdict)}**" if language == "zh" else f"{said}**{verdict}**"
 
 
 _ANSWER = {
     "en": "On {data} (Spearman on test), an untrained encoder scores {before:.3f}; {trained} "
     "brings it to {gains}. Without any training, {few} give {value:.3f} as {fitted}, the best such "
-    "method on dev. **{ahead} is ahead there, by {by:.3f}.**",
+    "method on dev. ",
     "zh": "在 {data} 上（测试集 Spearman），未训练的编码器得 {before:.3f}；"
     "{trained}使其达到{gains}。不作任何训练，用{few}拟合{fitted}"
-    "（此类方法中验证集最佳者）得 {value:.3f}。**此时{ahead}领先 {by:.3f}。**",
+    "（此类方法中验证集最佳者）得 {value:.3f}。",
 }
+_AHEAD = {"en": "{ahead} is ahead there, by {by:.3f}.", "zh": "此时{ahead}领先 {by:.3f}。"}
+_AT = {"en": "{score:.3f} ({size})", "zh": "{score:.3f}（{size}）"}
 _SCORES = {
     "en": "All scores are Spearman on test; what is best was chosen by its dev score.",
     "zh": "以上均为测试集上的 Spearman；“最佳”按验证集分数选定。",
