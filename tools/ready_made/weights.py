@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertModel
 
-from ready_made.q4_file import Q4Model
+from tools.ready_made.q4_file import Q4Model
 
 _PARTS = {
     "emb.word": "embeddings.word_embeddings",
