@@ -86,6 +86,19 @@ def test_a_folder_that_is_there_gets_the_new_files_and_keeps_its_others(tmp_path
     assert (tmp_path / "kept").read_text(encoding="utf-8") == "old"
 
 
+def test_folders_within_are_written_and_carried_over_as_well(tmp_path: Path) -> None:
+    for name in ("both", "kept"):
+        (tmp_path / "target" / name).mkdir(parents=True)
+        (tmp_path / "target" / name / "old").write_text("old", encoding="utf-8")
+    with whole_folder(tmp_path / "target") as unfinished:
+        (unfinished / "both").mkdir()
+        (unfinished / "both" / "new").write_text("new", encoding="utf-8")
+    files = {path for path in (tmp_path / "target").rglob("*") if path.is_file()}
+    names = {str(path.relative_to(tmp_path / "target")) for path in files}
+    assert names == {"both/new", "both/old", "kept/old"}
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+
+
 def test_a_folder_whose_writing_breaks_off_is_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "target").mkdir()
     (tmp_path / "target" / "one").write_text("old", encoding="utf-8")

@@ -14,19 +14,22 @@ from pathlib import Path
 def whole_folder(folder: Path) -> Iterator[Path]:
     """A folder to write into that becomes ``folder`` when all of it is written, or not at all.
 
-    Where ``folder`` is there already, its files of the same names are replaced, each as a whole.
+    Where ``folder`` is there already, it stands as it was until then; its files of other names are
+    carried over.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        for file in temporary.iterdir():
-            file.chmod(0o644)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:
+        new, old = Path(place) / "new", Path(place) / "old"
+        new.mkdir()
+        yield new
+        for path in new.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
         if folder.exists():
-            for file in temporary.iterdir():
-                os.replace(file, folder / file.name)
-        else:
-            os.rename(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            shutil.copytree(folder, new, dirs_exist_ok=True, copy_function=_copy_if_missing)
+            os.rename(folder, old)
+        os.rename(new, folder)
+
+
+def _copy_if_missing(source: str, target: str) -> None:
+    if not os.path.exists(target):
+        shutil.copy2(source, target)

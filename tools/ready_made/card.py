@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from ready_made.agreement import Agreement
-from ready_made.q4_file import Shape
+from tools.ready_made.agreement import Agreement
+from tools.ready_made.q4_file import Shape
 
 _FRAME = Path(__file__).with_name("card.md")
 _CUT = """\
@@ -49,7 +49,7 @@ def _told(agreement: Agreement | None) -> str:
     if agreement is None:
         return "not measured: the package is not installed"
     return (
-        f"{agreement.sentences} sentences of the bundled sample: equally many pieces in "
-        f"{agreement.same_length}; cosine {agreement.mean:.4f} in the mean, {agreement.lowest:.4f} "
-        "at the lowest"
+        f"{agreement.same_length} of {agreement.sentences} sentences of the bundled sample are cut "
+        f"into equally many pieces, with a cosine of {agreement.lowest:.4f} or more; the mean over "
+        f"all is {agreement.mean:.4f}"
     )

@@ -25,6 +25,7 @@ import numpy as np
 
 MAGIC, VERSION, BLOCK = b"E5S1", 1, 32
 FLOAT32, FOUR_BIT = 0, 1
+_SIZES = ("hidden", "layers", "heads", "intermediate", "vocabulary", "positions", "token_types")
 _BLOCK_TYPE = np.dtype([("scale", "<f2"), ("nibbles", "u1", BLOCK // 2)])
 _BLOCK_BYTES = _BLOCK_TYPE.itemsize
 
@@ -156,7 +157,7 @@ def _read_shape(cursor: _Cursor) -> Shape:
     if version != VERSION:
         raise cursor.error(f"it is of version {version}, and version {VERSION} is known")
     *sizes, epsilon, block = cursor.numbers("7ifi", "sizes")
-    shape = Shape(*sizes, epsilon)
+    shape = Shape(**dict(zip(_SIZES, sizes, strict=True)), epsilon=epsilon)
     if block != BLOCK:
         raise cursor.error(f"it has blocks of {block} weights where {BLOCK} are expected")
     if min(sizes) < 1 or shape.hidden % shape.heads or not 0 < epsilon < 1:
@@ -194,9 +195,11 @@ def _read_normaliser(cursor: _Cursor) -> dict[str, str]:
         code_point, length = cursor.numbers("IB", "normaliser")
         replacement = cursor.numbers(f"{length}I", "normaliser")
         try:
-            table[chr(code_point)] = "".join(map(chr, replacement))
+            text = "".join(map(chr, (code_point, *replacement)))
+            text.encode()  # no half of a surrogate pair
         except (ValueError, OverflowError) as error:
             raise cursor.error("the normaliser holds a number that is no code point") from error
+        table[text[0]] = text[1:]
     if cursor.at != end or len(table) != count:
         raise cursor.error(f"the normaliser is not {count} entries in {size} bytes")
     return table

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ready_made.q4_file import Q4Error, Vocabulary
-from ready_made.vocabulary import MASK, METASPACE
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
+
+from tools.ready_made.q4_file import Q4Error, Vocabulary
+from tools.ready_made.vocabulary import MASK, METASPACE
 
 # Noncharacters, which Unicode leaves to programs.
 _BETWEEN = "\ufdef"  # keeps characters apart that are normalised together
@@ -78,14 +79,15 @@ def character_normalizer(table: Mapping[str, str], pieces: Iterable[str]) -> nor
         ]
     )
     if wrong := _wrong(normalizer, wanted):
-        raise Q4Error(f"normaliser: U+{ord(wrong[0]):04X} cannot be made into {other[wrong[0]]!r}")
+        raise Q4Error(f"normaliser: U+{ord(wrong[0]):04X} cannot be made into {wanted[wrong[0]]!r}")
     return normalizer
 
 
 def _wrong(normalizer: normalizers.Normalizer, wanted: Mapping[str, str]) -> list[str]:
     """The characters that a normaliser does not make into what is wanted."""
     made = normalizer.normalize_str(_BETWEEN.join(wanted)).split(_BETWEEN)
-    return [c for (c, to), got in zip(wanted.items(), made, strict=True) if got != to]
+    # Not strict: were there more parts than characters, what follows would be wrong anyway.
+    return [c for (c, to), got in zip(wanted.items(), made, strict=False) if got != to]
 
 
 def _replace_all(characters: Iterable[str], target: str) -> normalizers.Normalizer:

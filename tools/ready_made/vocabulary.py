@@ -12,7 +12,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from ready_made.q4_file import Vocabulary
+
+from tools.ready_made.q4_file import Vocabulary
 
 MASK = "<mask>"
 METASPACE = "▁"  # begins a piece that stands after a space

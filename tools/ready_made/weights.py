@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from ready_made.q4_file import Q4Model
 from transformers import BertConfig, BertModel
+
+from tools.ready_made.q4_file import Q4Model
 
 _PARTS = {
     "emb.word": "embeddings.word_embeddings",

