@@ -1,4 +1,4 @@
-# make study | test | soak | lint | lab | bench | setup | notebooks | clean
+# make study | figures | test | soak | lint | lab | bench | setup | notebooks | clean
 # Variables: PROFILE (quick, mini, report), SOURCE (sample, a directory, hub), SEEDS (e.g. 0,1,2), OUT,
 # ONLY (notebooks, e.g. 02_small_sample).
 PYTHON ?= python3
@@ -12,7 +12,7 @@ READY := .venv/.ready
 # A notebook cell may wait for a kernel that imports torch on a busy machine.
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 --nbval-kernel-startup-timeout=180
 
-.PHONY: setup study test soak lint lab bench notebooks clean
+.PHONY: setup study figures test soak lint lab bench notebooks clean
 
 setup: $(READY)
 
@@ -24,6 +24,11 @@ $(READY): pyproject.toml constraints.txt
 
 study: $(READY)
 	$(BIN)/python -m simcse_core.study --profile '$(PROFILE)' --source '$(SOURCE)' --seeds '$(SEEDS)' --out '$(OUT)' --only '$(ONLY)'
+
+# Draws every chart of a results folder, and writes its pages, from its tables alone; without OUT, of
+# the committed ones, and what the READMEs cite of them.
+figures: $(READY)
+	$(BIN)/python -m simcse_core.report $(if $(OUT),'$(OUT)',figures/mini figures/quick README.md README.zh-CN.md)
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
@@ -47,7 +52,7 @@ notebooks: $(READY)
 	$(BIN)/python tools/execute_notebooks.py
 
 bench: $(READY)
-	$(BIN)/python tools/benchmark.py
+	$(BIN)/python -m tools.benchmark
 
 clean:
 	rm -rf .venv runs

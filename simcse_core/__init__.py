@@ -1,18 +1,26 @@
-"""Unsupervised SimCSE on Chinese sentence similarity with small unlabelled samples."""
+"""Unsupervised SimCSE on Chinese sentence similarity with small unlabelled samples.
 
-from simcse_core.config import Pooling, TrainConfig
-from simcse_core.data import (
-    NliTriplets,
-    StsPairs,
-    load_sentences,
-    load_sts,
-    load_triplets,
-    sample_sentences,
-)
-from simcse_core.encoder import SentenceEncoder
-from simcse_core.evaluation import evaluate_sts
-from simcse_core.loss import sup_simcse_loss, unsup_simcse_loss
-from simcse_core.training import train_simcse
+Names are imported when they are first asked for (PEP 562), so that a part that needs no torch, such
+as :mod:`simcse_core.report`, loads none.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simcse_core.config import Pooling, TrainConfig
+    from simcse_core.data import (
+        NliTriplets,
+        StsPairs,
+        load_sentences,
+        load_sts,
+        load_triplets,
+        sample_sentences,
+    )
+    from simcse_core.encoder import SentenceEncoder
+    from simcse_core.evaluation import evaluate_sts
+    from simcse_core.loss import sup_simcse_loss, unsup_simcse_loss
+    from simcse_core.training import train_simcse
 
 __all__ = [
     "NliTriplets",
@@ -29,3 +37,32 @@ __all__ = [
     "train_simcse",
     "unsup_simcse_loss",
 ]
+
+_HOMES = {
+    "config": ("Pooling", "TrainConfig"),
+    "data": (
+        "NliTriplets",
+        "StsPairs",
+        "load_sentences",
+        "load_sts",
+        "load_triplets",
+        "sample_sentences",
+    ),
+    "encoder": ("SentenceEncoder",),
+    "evaluation": ("evaluate_sts",),
+    "loss": ("sup_simcse_loss", "unsup_simcse_loss"),
+    "training": ("train_simcse",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value  # found without this function from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

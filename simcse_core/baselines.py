@@ -1,20 +1,73 @@
-"""Sentence vectors that need no training: TF-IDF, IDF-weighted averages and whitening."""
+"""Sentence vectors that need no training, one row of :data:`BASELINES` each."""
 
 from __future__ import annotations
 
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
 
 import jieba
 import numpy as np
 from sklearn.covariance import ledoit_wolf
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from simcse_core.config import Kind
 from simcse_core.evaluation import Encode, normalize
 
 jieba.setLogLevel(logging.WARNING)  # its dictionary messages would land in every notebook
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """What an encoder, as it is, makes of sentences: all that a baseline may take from it.
+
+    Attributes:
+        vectors: sentence vectors under the pooling that is studied, (n, hidden).
+        token_ids: ids of each sentence's tokens, special tokens included.
+        token_vectors: the last layer's vectors of the same tokens, (length, hidden) each.
+    """
+
+    vectors: Encode
+    token_ids: Callable[[Sequence[str]], Sequence[Sequence[int]]]
+    token_vectors: Callable[[Sequence[str]], Sequence[np.ndarray]]
+
+
+# From unlabelled sentences, and what an encoder makes of text, to a way of encoding.
+Fit = Callable[[Sequence[str], EncodedText], Encode]
+
+
+class Reads(StrEnum):
+    """What a baseline takes from the encoder, which decides how often it is worth measuring.
+
+    ``text``: nothing, so it is fitted once for all encoders, on the whole pool where no size is
+    asked for. ``tokens``: its tokens and their vectors, whatever the pooling. ``vectors``: sentence
+    vectors under each pooling; every sentence it is fitted on has to be encoded.
+    """
+
+    TEXT = "text"
+    TOKENS = "tokens"
+    VECTORS = "vectors"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A method without gradient steps.
+
+    Attributes:
+        kind: ``untrained`` or ``fitted``.
+        reads: what of the encoder it builds on.
+        fit: from unlabelled sentences to an encode function.
+        on_curves: whether it stands beside training on the curves over the number of sentences.
+    """
+
+    kind: Kind
+    reads: Reads
+    fit: Fit
+    on_curves: bool = True
 
 
 def _characters(sentence: str) -> list[str]:
@@ -30,27 +83,22 @@ def _words(sentence: str) -> list[str]:
     return [word for word in jieba.lcut(sentence) if not word.isspace()]
 
 
-# What TF-IDF counts, by method name.
-TFIDF_UNITS: dict[str, Callable[[str], list[str]]] = {
-    "tfidf-char": _characters,
-    "tfidf-char-bigram": _character_bigrams,
-    "tfidf-word": _words,
-}
-
-
-def tfidf_encode(method: str, sentences: Sequence[str]) -> Encode:
-    """A TF-IDF encoder fitted on unlabelled sentences alone (Salton and Buckley, 1988).
+def fit_tfidf(
+    sentences: Sequence[str], text: EncodedText | None, units: Callable[[str], list[str]]
+) -> Encode:
+    """TF-IDF vectors whose document frequencies are counted on ``sentences`` (Salton and Buckley,
+    1988).
 
     Args:
-        method: a key of :data:`TFIDF_UNITS`: single characters, characters and their bigrams, or
-            words as jieba cuts them.
-        sentences: what document frequencies are counted on; units not in them are ignored.
+        sentences: unlabelled; units that occur in none of them are ignored.
+        text: not used.
+        units: cuts a sentence into what is counted: characters, characters and bigrams, words.
 
     Returns:
         An encode function. Its columns are the units that occur in the sentences of that one call,
         which leaves cosines as they are and vectors small.
     """
-    vectorizer = TfidfVectorizer(analyzer=TFIDF_UNITS[method]).fit(sentences)
+    vectorizer = TfidfVectorizer(analyzer=units).fit(sentences)
 
     def encode(batch: Sequence[str]) -> np.ndarray:
         matrix = vectorizer.transform(batch).tocsc()
@@ -59,35 +107,31 @@ def tfidf_encode(method: str, sentences: Sequence[str]) -> Encode:
     return encode
 
 
-def idf_mean_encode(
-    token_ids: Mapping[str, Sequence[int]],
-    token_vectors: Mapping[str, np.ndarray],
-    fitted: Sequence[Sequence[int]],
-) -> Encode:
+def fit_idf_mean(sentences: Sequence[str], text: EncodedText) -> Encode:
     """Averages of an encoder's token vectors, rare tokens weighing more.
 
     A token in df of n unlabelled sentences weighs log((n + 1) / (df + 1)), as in BERTScore (Zhang
     et al., 2020, section 3); down-weighting frequent words in an average goes back to SIF (Arora et
     al., 2017). [CLS] and [SEP] stand in every sentence and so weigh exactly 0, as does any token
     that does; a sentence of such tokens alone gets their plain average.
-
-    Args:
-        token_ids: of every sentence that will be encoded.
-        token_vectors: of the same sentences, (length, hidden) each.
-        fitted: token ids of the sentences that document frequencies are counted on.
     """
-    frequency = Counter(token for row in fitted for token in set(row))
+    n = len(sentences)
+    frequency = Counter(token for row in text.token_ids(sentences) for token in set(row))
 
-    def average(sentence: str) -> np.ndarray:
-        df = np.array([frequency[token] for token in token_ids[sentence]])
-        weights = np.log((len(fitted) + 1) / (df + 1))
-        vectors = np.asarray(token_vectors[sentence], dtype=np.float64)
+    def average(ids: Sequence[int], vectors: np.ndarray) -> np.ndarray:
+        df = np.array([frequency[token] for token in ids])
+        weights = np.log((n + 1) / (df + 1))
+        vectors = np.asarray(vectors, dtype=np.float64)
         return np.average(vectors, axis=0, weights=weights if weights.any() else None)
 
-    return lambda batch: np.stack([average(sentence) for sentence in batch])
+    def encode(batch: Sequence[str]) -> np.ndarray:
+        rows = zip(text.token_ids(batch), text.token_vectors(batch), strict=True)
+        return np.stack([average(ids, vectors) for ids, vectors in rows])
+
+    return encode
 
 
-def whitened_encode(encode: Encode, sentences: Sequence[str]) -> Encode:
+def fit_whitening(sentences: Sequence[str], text: EncodedText) -> Encode:
     """Whitening of an encoder's vectors, fitted on unlabelled sentences (Su et al., 2021).
 
     Vectors are centred and turned so that their covariance is the identity. The covariance is
@@ -100,7 +144,7 @@ def whitened_encode(encode: Encode, sentences: Sequence[str]) -> Encode:
     Raises:
         ValueError: fewer than two distinct sentences.
     """
-    vectors = np.asarray(encode(sentences), dtype=np.float64)  # (n, hidden)
+    vectors = np.asarray(text.vectors(sentences), dtype=np.float64)  # (n, hidden)
     if len(vectors) < 2:
         raise ValueError(f"sentences: whitening needs at least 2, got {len(vectors)}")
     mean = vectors.mean(axis=0)
@@ -109,4 +153,42 @@ def whitened_encode(encode: Encode, sentences: Sequence[str]) -> Encode:
     variances, directions = np.linalg.eigh(ledoit_wolf(vectors)[0])
     kept = variances > 1e-8 * variances.max()  # two sentences alone are not shrunk at all
     turn = directions[:, kept] / np.sqrt(variances[kept])  # (hidden, kept)
-    return lambda batch: normalize((np.asarray(encode(batch), dtype=np.float64) - mean) @ turn)
+    return lambda batch: normalize((np.asarray(text.vectors(batch), np.float64) - mean) @ turn)
+
+
+def as_it_is(sentences: Sequence[str], text: EncodedText) -> Encode:
+    """The encoder's own vectors; nothing is learnt from ``sentences``."""
+    return text.vectors
+
+
+# To add a method: a row here, and one in report.methods that says how it looks. Order is that of
+# the results.
+BASELINES: dict[str, Baseline] = {
+    "tfidf-char": Baseline(Kind.FITTED, Reads.TEXT, partial(fit_tfidf, units=_characters)),
+    "tfidf-char-bigram": Baseline(
+        Kind.FITTED, Reads.TEXT, partial(fit_tfidf, units=_character_bigrams), on_curves=False
+    ),
+    "tfidf-word": Baseline(
+        Kind.FITTED, Reads.TEXT, partial(fit_tfidf, units=_words), on_curves=False
+    ),
+    "untrained": Baseline(Kind.UNTRAINED, Reads.VECTORS, as_it_is, on_curves=False),
+    "idf-mean": Baseline(Kind.FITTED, Reads.TOKENS, fit_idf_mean),
+    "whitening": Baseline(Kind.FITTED, Reads.VECTORS, fit_whitening),
+}
+
+
+def fit_on_text(method: str, sentences: Sequence[str]) -> Encode:
+    """What needs no encoder, fitted on unlabelled sentences.
+
+    Raises:
+        ValueError: there is no such method, or it reads what an encoder makes of the sentences.
+    """
+    known = [name for name, row in BASELINES.items() if row.reads is Reads.TEXT]
+    if method not in known:
+        raise ValueError(f"method: {method!r} needs an encoder; without one: {', '.join(known)}")
+    return BASELINES[method].fit(sentences, _NO_ENCODER)
+
+
+_NO_ENCODER = EncodedText(
+    lambda batch: np.empty((len(batch), 0)), lambda batch: [[]] * len(batch), lambda batch: []
+)

@@ -6,13 +6,13 @@ import json
 import pickle
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from simcse_core.results import read_kept, whole_file, write_text
+from simcse_core.results import Stamp, read_kept, whole_file, write_text
 
 SECONDS = 30.0  # of training that a kill may cost
 # A state of BERT-base is over a gigabyte: saving may take one part in so many of the time.
@@ -24,22 +24,20 @@ Row = dict[str, Any]
 class Checkpoint:
     """The measured points and the last state of one run, in a folder that belongs to it alone.
 
-    A point is kept as soon as it is measured; the state, every ``seconds``. What another provenance
+    A point is kept as soon as it is measured; the state, every ``seconds``. What another stamp
     left in the folder is removed, and what changed is printed.
 
     Args:
         folder: made when there is something to keep.
-        provenance: what decides the run, as JSON values.
+        made_by: what decides the run.
         seconds: least time between two states.
     """
 
-    def __init__(
-        self, folder: Path, provenance: Mapping[str, Any], seconds: float = SECONDS
-    ) -> None:
-        self._folder, self._provenance, self._seconds = folder, dict(provenance), seconds
+    def __init__(self, folder: Path, made_by: Stamp, seconds: float = SECONDS) -> None:
+        self._folder, self._stamp, self._seconds = folder, made_by, seconds
         self._points, self._state = folder / "points.json", folder / "state.pt"
         self._measured: dict[int, list[Row]] = {}
-        if kept := read_kept(self._points, provenance):
+        if kept := read_kept(self._points, made_by):
             self._measured = dict(kept["points"])
             for unfinished in folder.glob(".*"):  # a kill in mid-write leaves it
                 unfinished.unlink()
@@ -83,10 +81,10 @@ class Checkpoint:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _write_points(self) -> None:
-        content = {"provenance": self._provenance, "points": list(self._measured.items())}
+        content = {"stamp": self._stamp, "points": list(self._measured.items())}
         # A missing number stays NaN here, so that a row comes back as it was.
-        write_text(self._points, json.dumps(content, ensure_ascii=False, default=_plain))
+        write_text(self._points, json.dumps(content, ensure_ascii=False, default=_as_number))
 
 
-def _plain(value: Any) -> Any:
+def _as_number(value: Any) -> Any:
     return value.item()  # numpy's numbers

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isnan, nan
+from typing import NamedTuple
 
 import pandas as pd
 
-from simcse_core.comparison import MEAN_OF_ENCODERS, SIMCSE, SUPERVISED, UNTRAINED
+from simcse_core.comparison import MEAN_OF_ENCODERS
+from simcse_core.config import Kind
 
 SUPPORTED, REFUTED, UNDECIDED = "supported", "not supported", "undecided"
 # Differences below this count as "hardly any": they are a fraction of a test-set interval's width.
@@ -55,117 +57,130 @@ def within(bound: float) -> Criterion:
     )
 
 
-def judge(
-    baselines: pd.DataFrame,
-    small: pd.DataFrame,
-    large: pd.DataFrame,
-    epochs: pd.DataFrame,
-    overview: pd.DataFrame,
-) -> pd.DataFrame:
+class Differences(NamedTuple):
+    """What claims are judged on: differences as :mod:`simcse_core.comparison` gives them."""
+
+    baselines: pd.DataFrame
+    small: pd.DataFrame
+    large: pd.DataFrame
+    epochs: pd.DataFrame
+    overview: pd.DataFrame
+
+
+class Check(NamedTuple):
+    """A criterion in words, the difference it is held against, and the criterion."""
+
+    words: str
+    difference: pd.DataFrame
+    criterion: Criterion
+
+
+def _untrained_poor(found: Differences) -> Check:
+    dev, test = (_on(found.baselines, split) for split in ("dev", "test"))
+    best = _best(dev, "encoder")
+    words = "untrained [CLS] minus TF-IDF, the best of each on dev, at most 0"
+    return Check(words, test[test["encoder"] == best], at_most(0.0))
+
+
+def _steep_rise(found: Differences) -> Check:
+    small, middle = _on(found.small, "test"), _turn(found)
+    rise = small[(small["after_at"] == middle) & (small["before_kind"] == Kind.UNTRAINED)]
+    words = f"{middle:,.0f} sentences minus untrained at least {LARGE}"
+    return Check(words, _studied(rise), at_least(LARGE))
+
+
+def _flat_after(found: Differences) -> Check:
+    small, middle = _studied(_on(found.small, "test")), _turn(found)
+    rest = small[(small["before"] == small["after"]) & (small["before_at"] == middle)]
+    last = _places(small)[-1]
+    return Check(f"{last:,.0f} minus {middle:,.0f} sentences within ±{SMALL}", rest, within(SMALL))
+
+
+def _more_data(found: Differences) -> Check:
+    return _first_to_last(_on(found.large, "test"), "sentences")
+
+
+def _more_epochs(found: Differences) -> Check:
+    return _first_to_last(_on(found.epochs, "test"), "epochs")
+
+
+def _large_gain(found: Differences) -> Check:
+    test = _on(found.overview, "test")
+    gain = test[(test["encoder"] == MEAN_OF_ENCODERS) & (test["before_kind"] == Kind.UNTRAINED)]
+    words = f"after minus before, mean over encoders, at least {LARGE}"
+    return Check(words, gain, at_least(LARGE))
+
+
+def _as_supervised(found: Differences) -> Check:
+    test = _on(found.overview, "test")
+    words = f"unsupervised minus supervised at least -{SMALL}"
+    return Check(words, test[test["before_kind"] == Kind.LABELLED], at_least(-SMALL))
+
+
+def _beats_fitting(found: Differences) -> Check:
+    """Our own question: does training give more than fitting on the same sentences?"""
+    fitted = found.overview[found.overview["before_kind"] == Kind.FITTED]
+    # What training beats by least on dev is the best there.
+    best = _best(_on(fitted, "dev").assign(value=lambda t: -t["value"]), "before")
+    words = f"SimCSE minus {best}, the best fitted method on dev, at least 0"
+    test = _on(fitted, "test")
+    return Check(words, test[test["before"] == best], at_least(0.0))
+
+
+# To add a claim: a row here, with a function that says what it is held against.
+CLAIMS: dict[str, Callable[[Differences], Check]] = {
+    "Untrained encoders are poor": _untrained_poor,
+    f"A steep rise below {TURN} sentences": _steep_rise,
+    f"Flat after {TURN} sentences": _flat_after,
+    "More data adds little": _more_data,
+    "More epochs add little": _more_epochs,
+    "SimCSE brings a large gain": _large_gain,
+    "Comparable to supervised training": _as_supervised,
+    "(ours) SimCSE beats fitting on the same sentences": _beats_fitting,
+}
+
+
+def judge(found: Differences) -> pd.DataFrame:
     """The report's claims, and one question of ours, with effect, intervals and verdict.
 
     A verdict needs both intervals: the criterion must hold, or fail, over seeds and over pairs.
     Without any seed in it, an effect is judged over pairs alone; with a single one it is undecided.
-
-    Args:
-        baselines, small, large, epochs, overview: differences of the five notebooks, as the
-            functions of :mod:`simcse_core.comparison` give them.
     """
-    dev, small, large, epochs, test = (
-        baselines[baselines["split"] == "dev"],
-        *(table[table["split"] == "test"] for table in (small, large, epochs, overview)),
-    )
-    best = _best(dev, "encoder")
-    gain = test[(test["encoder"] == MEAN_OF_ENCODERS) & (test["before"] == UNTRAINED)]
-    rows = [
-        _claim(
-            "Untrained encoders are poor",
-            "untrained [CLS] minus TF-IDF, the best of each on dev, at most 0",
-            baselines[(baselines["split"] == "test") & (baselines["encoder"] == best)],
-            at_most(0.0),
-        ),
-        *_small_sample(small),
-        _claim(
-            "More data adds little",
-            f"{_ends(large, 'sentences')} within ±{SMALL}",
-            _first_to_last(large),
-            within(SMALL),
-        ),
-        _claim(
-            "More epochs add little",
-            f"{_ends(epochs, 'epochs')} within ±{SMALL}",
-            _first_to_last(epochs),
-            within(SMALL),
-        ),
-        _claim(
-            "SimCSE brings a large gain",
-            f"after minus before, mean over encoders, at least {LARGE}",
-            gain,
-            at_least(LARGE),
-        ),
-        _claim(
-            "Comparable to supervised training",
-            f"unsupervised minus supervised at least -{SMALL}",
-            test[test["before"] == SUPERVISED],
-            at_least(-SMALL),
-        ),
-        _beats_fitting(overview),
-    ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame([{"claim": claim} | _judged(rule(found)) for claim, rule in CLAIMS.items()])
 
 
-def _small_sample(small: pd.DataFrame) -> list[dict[str, object]]:
-    sizes = _places(small)
-    middle = max((size for size in sizes if size <= TURN), default=sizes[0])
-    rise = small[(small["after_at"] == middle) & (small["before"] == UNTRAINED)]
-    rest = small[(small["before"] == SIMCSE) & (small["before_at"] == middle)]
-    return [
-        _claim(
-            f"A steep rise below {TURN} sentences",
-            f"{middle:,.0f} sentences minus untrained at least {LARGE}",
-            rise[rise["after"] == SIMCSE],
-            at_least(LARGE),
-        ),
-        _claim(
-            f"Flat after {TURN} sentences",
-            f"{sizes[-1]:,.0f} minus {middle:,.0f} sentences within ±{SMALL}",
-            rest,
-            within(SMALL),
-        ),
-    ]
-
-
-def _beats_fitting(overview: pd.DataFrame) -> dict[str, object]:
-    """Our own question: does training give more than fitting on the same sentences?"""
-    fitted = overview[~overview["before"].isin([UNTRAINED, SUPERVISED])]
-    # What SimCSE beats by least on dev is the best there.
-    best = _best(fitted[fitted["split"] == "dev"].assign(value=lambda t: -t["value"]), "before")
-    return _claim(
-        "(ours) SimCSE beats fitting on the same sentences",
-        f"SimCSE minus {best}, the best fitted method on dev, at least 0",
-        fitted[(fitted["split"] == "test") & (fitted["before"] == best)],
-        at_least(0.0),
-    )
-
-
-def _claim(
-    claim: str, criterion: str, difference: pd.DataFrame, judged: Criterion
-) -> dict[str, object]:
-    measured = {"claim": claim, "criterion": criterion}
-    if difference.empty or isnan(difference["value"].iloc[0]):
+def _judged(check: Check) -> dict[str, object]:
+    if check.difference.empty or isnan(check.difference["value"].iloc[0]):
         nothing = {"effect": "not measured", "over seeds": "", "over pairs": ""}
-        return {**measured, **nothing, "verdict": UNDECIDED}
-    row = difference.iloc[0]
+        return {"criterion": check.words, **nothing, "verdict": UNDECIDED}
+    row = check.difference.iloc[0]
     seeds = Interval(row["seed_low"], row["seed_high"])
     pairs = Interval(row["pair_low"], row["pair_high"])
-    verdicts = {judged(pairs)} if row["n_seeds"] == 0 else {judged(pairs), judged(seeds)}
+    deciding = [pairs] if row["n_seeds"] == 0 else [pairs, seeds]
+    verdicts = {check.criterion(interval) for interval in deciding}
     return {
-        **measured,
+        "criterion": check.words,
         "effect": f"{row['value']:+.3f}",
         "over seeds": str(seeds),
         "over pairs": str(pairs),
         "verdict": verdicts.pop() if len(verdicts) == 1 else UNDECIDED,
     }
+
+
+def _on(table: pd.DataFrame, split: str) -> pd.DataFrame:
+    return table[table["split"] == split]
+
+
+def _studied(table: pd.DataFrame) -> pd.DataFrame:
+    """The differences of the objective that is studied, which is the first one there."""
+    trained = table[table["after_kind"] == Kind.TRAINED]
+    return trained[trained["after"] == trained["after"].iloc[0]] if len(trained) else trained
+
+
+def _turn(found: Differences) -> float:
+    """The last measured size up to where the report's curve turns; the first if none is."""
+    sizes = _places(found.small)
+    return max((size for size in sizes if size <= TURN), default=sizes[0])
 
 
 def _best(rows: pd.DataFrame, column: str) -> str:
@@ -175,18 +190,16 @@ def _best(rows: pd.DataFrame, column: str) -> str:
 
 
 def _places(table: pd.DataFrame) -> list[float]:
-    """Where SimCSE was measured along a curve, ascending; NaN where training broke down at once."""
-    return sorted(set(table.loc[table["after"] == SIMCSE, "after_at"])) or [nan]
+    """Where training was measured along a curve, ascending; NaN where it broke down at once."""
+    return sorted(set(_studied(table)["after_at"])) or [nan]
 
 
-def _ends(table: pd.DataFrame, unit: str) -> str:
-    places = _places(table)
-    return f"{places[-1]:,.0f} minus {places[0]:,.0f} {unit}"
-
-
-def _first_to_last(table: pd.DataFrame) -> pd.DataFrame:
-    """SimCSE's last minus its first point; no row where there is only one."""
-    return table[(table["before"] == SIMCSE) & (table["before_at"] == _places(table)[0])]
+def _first_to_last(table: pd.DataFrame, unit: str) -> Check:
+    """The last minus the first point of a curve; no row where there is only one."""
+    mine, places = _studied(table), _places(table)
+    words = f"{places[-1]:,.0f} minus {places[0]:,.0f} {unit} within ±{SMALL}"
+    ends = mine[(mine["before"] == mine["after"]) & (mine["before_at"] == places[0])]
+    return Check(words, ends, within(SMALL))
 
 
 def _verdict(supported: bool, refuted: bool) -> str:

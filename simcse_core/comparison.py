@@ -7,7 +7,7 @@ set of pairs could. They are kept apart: neither holds what the other measures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -16,34 +16,50 @@ import pandas as pd
 from scipy.stats import t as student_t
 from tqdm.auto import tqdm
 
+from simcse_core.config import Kind, Pooling
 from simcse_core.data import StudyData
-from simcse_core.evaluation import percentiles, resampled_spearman, spearman, unpack_cosines
+from simcse_core.objectives import OBJECTIVES
+from simcse_core.statistics import (
+    CONFIDENCE,
+    percentiles,
+    resampled_spearman,
+    spearman,
+    unpack_cosines,
+)
 
 MEAN_OF_ENCODERS = "mean of encoders"
-SIMCSE, SUPERVISED, UNTRAINED = "unsup-simcse", "sup-simcse", "untrained"
+# Sizes this near to each other count as the same: labelled examples hold several sentences each.
+SAME_SIZE = 0.05
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 class Side(NamedTuple):
     """One side of a difference: a method, where on the curve, and the tidy rows of it."""
 
     method: str
+    kind: str
     at: float
     rows: pd.DataFrame
 
 
-# An encoder with what is subtracted from what: after, before.
-Contrast = tuple[str, Side, Side]
+class Contrast(NamedTuple):
+    """What is subtracted from what, for which encoder under which pooling."""
+
+    encoder: str
+    pooling: str
+    after: Side
+    before: Side
 
 
 def baseline_differences(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
-    """Each encoder's untrained [CLS] minus the TF-IDF that is best on dev; nothing has seeds."""
+    """Each encoder's untrained [CLS] minus the counting that is best on dev; nothing has seeds."""
     rows = _with_cosines(results)
-    counting = rows[rows["encoder"] == "none"]
+    counting = rows[rows["pooling"].isna()]
     best = counting[counting["split"] == "dev"].nlargest(1, "value")["method"].item()
-    before = Side(best, 0, counting[counting["method"] == best])
-    cls = rows[(rows["method"] == UNTRAINED) & (rows["pooling"] == "cls")]
+    before = _side(counting[counting["method"] == best], 0)
+    cls = rows[(rows["kind"] == Kind.UNTRAINED) & (rows["pooling"] == Pooling.CLS)]
     contrasts = [
-        (str(encoder), Side(UNTRAINED, 0, mine), before)
+        Contrast(str(encoder), Pooling.CLS, _side(mine, 0), before)
         for encoder, mine in cls.groupby("encoder", sort=False)
     ]
     return _differences(contrasts, data).assign(n_seeds=0)
@@ -52,28 +68,31 @@ def baseline_differences(results: pd.DataFrame, data: StudyData) -> pd.DataFrame
 def curve_differences(results: pd.DataFrame, data: StudyData, x: str = "n_train") -> pd.DataFrame:
     """Differences along a curve over ``n_train`` or ``epoch``.
 
-    Each point of each method minus the untrained encoder, SimCSE minus each other method at the
-    same point, and SimCSE's last point minus each earlier one.
+    For each encoder under each pooling: each point of each method minus the untrained encoder, the
+    objective that is studied (the first in the rows) minus each other method at the same point, and
+    the last point of each objective minus its earlier ones.
 
     Returns:
-        A row for each difference and split: ``encoder``, ``after`` and ``before`` (methods) with
-        ``after_at`` and ``before_at`` (places on the curve), ``n_seeds``, ``value`` (mean over
-        seeds) and the ends of its two 95 % intervals: ``seed_low``, ``seed_high``, ``pair_low``,
-        ``pair_high``.
+        A row for each difference and split: ``encoder``, ``pooling``, ``after`` and ``before``
+        (methods) with ``after_kind`` and ``before_kind``, ``after_at`` and ``before_at`` (places on
+        the curve), ``n_seeds``, ``value`` (mean over seeds) and the ends of its two 95 % intervals:
+        ``seed_low``, ``seed_high``, ``pair_low``, ``pair_high``.
     """
-    return _differences(list(_along(_with_cosines(results), x)), data)
+    return _differences(list(_curve_contrasts(_with_cosines(results), x)), data)
 
 
 def overview_differences(
     overview: pd.DataFrame, fitted: pd.DataFrame, data: StudyData
 ) -> pd.DataFrame:
-    """SimCSE minus untrained for each encoder and over all; for the last, minus every method.
+    """Trained minus untrained for each encoder and over all; for the last, minus every method.
 
     Args:
         overview: rows of ``compare_encoders``.
         fitted: rows of ``fit_sizes`` for the last encoder, at the same number of sentences.
     """
-    return _differences(list(_overview(_with_cosines(overview), _with_cosines(fitted))), data)
+    return _differences(
+        list(_overview_contrasts(_with_cosines(overview), _with_cosines(fitted))), data
+    )
 
 
 def without_shared(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
@@ -84,7 +103,7 @@ def without_shared(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
         ``all`` over all ``pairs``, ``kept`` over the ``kept_pairs`` that share none, and their
         difference as ``change``.
     """
-    labels = {"dev": data.dev.scores, "test": data.test.scores}
+    labels = {split: pairs.scores for split, pairs in data.splits().items()}
     keep = {split: ~shared for split, shared in data.shared().items()}
     rows = _with_cosines(results).rename(columns={"value": "all"})
     rows = rows[rows["n_train"] == rows.groupby(["encoder", "method"])["n_train"].transform("max")]
@@ -92,7 +111,7 @@ def without_shared(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
         spearman(unpack_cosines(cosines)[keep[split]], labels[split][keep[split]])
         for split, cosines in zip(rows["split"], rows["cosines"], strict=True)
     ]
-    keys = ["encoder", "pooling", "method", "n_train", "split"]
+    keys = ["encoder", "pooling", "method", "kind", "n_train", "split"]
     groups = rows.groupby(keys, sort=False, dropna=False)
     means = groups[["all", "kept"]].mean().reset_index()
     return means.assign(
@@ -103,30 +122,110 @@ def without_shared(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
     )
 
 
-def dev_cosines(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
-    """Cosine and human label of every dev pair before and after SimCSE, for the first seed.
+def same_sizes(
+    small: pd.DataFrame, large: pd.DataFrame, overview: pd.DataFrame, sizes: Sequence[int]
+) -> pd.DataFrame:
+    """What about n sentences buy by each method, from the rows of three notebooks.
+
+    Each of ``sizes`` stands for the nearest size that training was measured at; labelled training
+    is there where it saw as many sentences. Where several have a size, the small sample's rows win
+    and the overview's come next: both draw from one pool, while ``large`` may have text added.
 
     Returns:
-        Columns ``panel`` (the method and its Spearman), ``label``, ``cosine``.
+        A row for each size, encoder, pooling, method and split: ``n_sentences``, ``mean``, ``min``
+        and ``max`` over ``n_seeds``, and ``pair_low`` and ``pair_high``, the mean ends of the
+        intervals over pairs.
+    """
+    curves, large, overview = (
+        rows[rows["metric"] == "spearman"] for rows in (small, large, overview)
+    )
+    overview = overview[overview["encoder"].isin(curves["encoder"])]
+    with_labels = overview["kind"] == Kind.LABELLED
+    labelled = overview[with_labels]
+    per_example = labelled["method"].map(
+        {method: row.sentences_per_example for method, row in OBJECTIVES.items()}
+    )
+    labelled = labelled.assign(n_train=labelled["n_train"] * per_example)
+    for more in (overview[~with_labels], large):
+        curves = pd.concat([curves, more[~more["n_train"].isin(curves["n_train"])]])
+    measured = sorted(curves.loc[curves["kind"] == Kind.TRAINED, "n_train"].unique())
+    frames = []
+    for n in dict.fromkeys(min(measured, key=lambda m: abs(m - size)) for size in sizes):
+        untrained = curves[curves["kind"] == Kind.UNTRAINED]
+        near = labelled[(labelled["n_train"] / n - 1).abs() < SAME_SIZE]
+        here = pd.concat([untrained, curves[curves["n_train"] == n], near])
+        frames.append(here.assign(n_sentences=n))
+    keys = ["n_sentences", "encoder", "pooling", "method", "kind", "split", "dataset"]
+    return (
+        pd.concat(frames)
+        .groupby(keys, sort=False, dropna=False)
+        .agg(
+            mean=("value", "mean"),
+            min=("value", "min"),
+            max=("value", "max"),
+            n_seeds=("seed", "nunique"),
+            pair_low=("ci_low", "mean"),
+            pair_high=("ci_high", "mean"),
+        )
+        .reset_index()
+    )
+
+
+def cosine_quantiles(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
+    """How the cosines of dev pairs spread within each human label, for single methods.
+
+    Args:
+        results: tidy rows; the Spearman rows on dev of one seed count, a method in each.
+
+    Returns:
+        A row for each method and label: the tidy columns of the method, its ``spearman``, the
+        ``label``, the number ``n`` of pairs with it, and quantiles ``q05`` to ``q95``.
     """
     rows = _with_cosines(results)
-    rows = rows[(rows["split"] == "dev") & (rows["seed"] == rows["seed"].min())]
-    before = rows[rows["method"] == UNTRAINED].head(1)
-    after = rows[rows["method"] == SIMCSE].nlargest(1, "n_train")
-    frames = []
-    for row in pd.concat([before, after]).itertuples():
-        size = f", {row.n_train:,} sentences" if row.n_train else ""
-        panel = f"{row.method}{size}: Spearman {row.value:.3f}"
-        columns = {"label": data.dev.scores, "cosine": unpack_cosines(str(row.cosines))}
-        frames.append(pd.DataFrame({"panel": panel, **columns}))
-    return pd.concat(frames, ignore_index=True)
+    rows = rows[rows["split"] == "dev"]
+    columns = ["dataset", "encoder", "pooling", "method", "kind", "n_train", "split", "seed"]
+    table = []
+    for row in rows.to_dict(orient="records"):
+        cosines = unpack_cosines(row["cosines"])
+        for label in np.unique(data.dev.scores):
+            mine = cosines[data.dev.scores == label]
+            spread = zip(QUANTILES, np.quantile(mine, QUANTILES), strict=True)
+            table.append(
+                {column: row[column] for column in columns}
+                | {"spearman": row["value"], "label": label, "n": len(mine)}
+                | {f"q{100 * q:02.0f}": float(value) for q, value in spread}
+            )
+    return pd.DataFrame(table)
+
+
+def best_of_each(results: pd.DataFrame) -> pd.DataFrame:
+    """The rows of what counts text, and of what encodes untrained, that are best on dev."""
+    rows = _with_cosines(results)
+    dev = rows[rows["split"] == "dev"]
+    best = [
+        part.nlargest(1, "value")[["encoder", "method", "pooling"]]
+        for part in (dev[dev["pooling"].isna()], dev[dev["kind"] == Kind.UNTRAINED])
+    ]
+    return pd.concat(best).merge(rows, on=["encoder", "method", "pooling"])
+
+
+def ends_of_curve(results: pd.DataFrame) -> pd.DataFrame:
+    """The first seed's rows: encoders as they are, and after the last point of each objective."""
+    rows = results[results["seed"] == results["seed"].min()]
+    trained = rows[rows["kind"] == Kind.TRAINED]
+    last = trained.groupby("method")["n_train"].transform("max")
+    return pd.concat([rows[rows["kind"] == Kind.UNTRAINED], trained[trained["n_train"] == last]])
 
 
 def seed_interval(values: np.ndarray) -> tuple[float, float]:
     """95 % interval of a mean over seeds by Student's t; NaN twice for a single seed."""
     if len(values) < 2:
         return float("nan"), float("nan")
-    half = student_t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    half = (
+        student_t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
+        * values.std(ddof=1)
+        / np.sqrt(len(values))
+    )
     return float(values.mean() - half), float(values.mean() + half)
 
 
@@ -135,54 +234,91 @@ def _with_cosines(results: pd.DataFrame) -> pd.DataFrame:
     return results[(results["metric"] == "spearman") & results["value"].notna()]
 
 
-def _along(rows: pd.DataFrame, x: str) -> Iterator[Contrast]:
-    untrained = rows[rows["method"] == UNTRAINED]
-    encoder, before = str(untrained["encoder"].iloc[0]), Side(UNTRAINED, 0, untrained)
-    learnt = rows[rows["method"] != UNTRAINED]
+def of_protocol(rows: pd.DataFrame, encoder: str, pooling: str) -> pd.DataFrame:
+    """The rows that stand beside an encoder under a pooling.
+
+    They are its own, those without an encoder, and those of methods of this encoder that do not
+    depend on the pooling, and so were measured under another one alone.
+    """
+    of_encoder, of_pooling = rows["encoder"] == encoder, rows["pooling"] == pooling
+    own = of_encoder & of_pooling
+    known = set(rows.loc[own, "method"])
+    rest = of_encoder & ~of_pooling & (rows["kind"] == Kind.FITTED) & ~rows["method"].isin(known)
+    return rows[own | rows["pooling"].isna() | rest]
+
+
+def _curve_contrasts(rows: pd.DataFrame, x: str) -> Iterator[Contrast]:
+    untrained = rows[rows["kind"] == Kind.UNTRAINED]
+    for (encoder, pooling), start in untrained.groupby(["encoder", "pooling"], sort=False):
+        learnt = of_protocol(rows, str(encoder), str(pooling))
+        learnt = learnt[learnt["kind"] != Kind.UNTRAINED]
+        for after, before in _curve_sides(_side(start, 0), learnt, x):
+            yield Contrast(str(encoder), str(pooling), after, before)
+
+
+def _curve_sides(start: Side, learnt: pd.DataFrame, x: str) -> Iterator[tuple[Side, Side]]:
     points = {
-        (method, at): Side(method, at, learnt[(learnt["method"] == method) & (learnt[x] == at)])
+        (method, at): _side(learnt[(learnt["method"] == method) & (learnt[x] == at)], at)
         for method, at in dict.fromkeys(zip(learnt["method"], learnt[x], strict=True))
     }
+    trained = list(dict.fromkeys(learnt.loc[learnt["kind"] == Kind.TRAINED, "method"]))
     for side in points.values():
-        yield encoder, side, before
+        yield side, start
     for side in points.values():
-        if side.method != SIMCSE and (SIMCSE, side.at) in points:
-            yield encoder, points[SIMCSE, side.at], side
-    trained = sorted(at for method, at in points if method == SIMCSE)
-    for at in trained[:-1]:
-        yield encoder, points[SIMCSE, trained[-1]], points[SIMCSE, at]
+        if trained and side.method != trained[0] and (trained[0], side.at) in points:
+            yield points[trained[0], side.at], side
+    for method in trained:
+        places = sorted(at for name, at in points if name == method)
+        for at in places[:-1]:
+            yield points[method, places[-1]], points[method, at]
 
 
-def _overview(overview: pd.DataFrame, fitted: pd.DataFrame) -> Iterator[Contrast]:
-    after, before = (overview[overview["method"] == m] for m in (SIMCSE, UNTRAINED))
+def _overview_contrasts(overview: pd.DataFrame, fitted: pd.DataFrame) -> Iterator[Contrast]:
+    before, after, labelled = (
+        overview[overview["kind"] == kind] for kind in (Kind.UNTRAINED, Kind.TRAINED, Kind.LABELLED)
+    )
+    after = after[after["method"] == after["method"].iloc[0]] if len(after) else after
     n = after["n_train"].max()
-    yield MEAN_OF_ENCODERS, Side(SIMCSE, n, after), Side(UNTRAINED, 0, before)
-    for encoder, mine in after.groupby("encoder", sort=False):
-        start = before[before["encoder"] == encoder]
-        yield str(encoder), Side(SIMCSE, n, mine), Side(UNTRAINED, 0, start)
-    last = overview["encoder"].iloc[-1]
-    trained = Side(SIMCSE, n, after[after["encoder"] == last])
-    labelled = overview[overview["method"] == SUPERVISED]
-    labelled = labelled[labelled["n_train"] == labelled["n_train"].max()]
-    for method, mine in pd.concat([labelled, fitted]).groupby("method", sort=False):
-        yield str(last), trained, Side(str(method), n, mine)
+    last = str(overview["encoder"].iloc[-1])
+    for pooling, mine in after.groupby("pooling", sort=False):
+        start = before[before["pooling"] == pooling]
+        yield Contrast(MEAN_OF_ENCODERS, str(pooling), _side(mine, n), _side(start, 0))
+        for encoder, own in mine.groupby("encoder", sort=False):
+            yield Contrast(
+                str(encoder),
+                str(pooling),
+                _side(own, n),
+                _side(start[start["encoder"] == encoder], 0),
+            )
+        trained = _side(mine[mine["encoder"] == last], n)
+        most = labelled[labelled["pooling"] == pooling]
+        most = most[most["n_train"] == most["n_train"].max()]
+        beside = pd.concat([most, of_protocol(fitted, last, str(pooling))])
+        for _, other in beside.groupby("method", sort=False):
+            yield Contrast(last, str(pooling), trained, _side(other, n))
+
+
+def _side(rows: pd.DataFrame, at: float) -> Side:
+    return Side(str(rows["method"].iloc[0]), str(rows["kind"].iloc[0]), at, rows)
 
 
 def _differences(contrasts: list[Contrast], data: StudyData) -> pd.DataFrame:
-    labels = {"dev": data.dev.scores, "test": data.test.scores}
+    labels = {split: pairs.scores for split, pairs in data.splits().items()}
 
     @cache
     def resampled(split: str, cosines: str) -> np.ndarray:
         return resampled_spearman(unpack_cosines(cosines), labels[split])
 
     rows = []
-    for encoder, after, before in tqdm(contrasts, desc="compare", unit="difference", leave=False):
+    for contrast in tqdm(contrasts, desc="compare", unit="difference", leave=False):
+        sides = {"after": contrast.after, "before": contrast.before}
+        told: dict[str, object] = {"encoder": contrast.encoder, "pooling": contrast.pooling}
+        for name, side in sides.items():
+            told |= {name: side.method, f"{name}_kind": side.kind, f"{name}_at": side.at}
         for split in labels:
-            sides = [side.rows[side.rows["split"] == split] for side in (after, before)]
-            row = {"encoder": encoder, "after": after.method, "after_at": after.at}
-            row |= {"before": before.method, "before_at": before.at, "split": split}
-            numbers = _difference(sides[0], sides[1], partial(resampled, split))
-            rows.append({**row, **numbers, "dataset": data.name})
+            rows_of = [side.rows[side.rows["split"] == split] for side in sides.values()]
+            numbers = _difference(rows_of[0], rows_of[1], partial(resampled, split))
+            rows.append({**told, "split": split, **numbers, "dataset": data.name})
     return pd.DataFrame(rows)
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
-ASSETS = Path(__file__).parent / "assets"
-PROJECT_ROOT = Path(__file__).parent.parent
+PACKAGE = Path(__file__).parent
+ASSETS = PACKAGE / "assets"
+PROJECT_ROOT = PACKAGE.parent
 
 
 class Pooling(StrEnum):
@@ -48,6 +49,21 @@ class Precision(StrEnum):
     def _missing_(cls, value: object) -> Precision:
         known = ", ".join(member.value for member in cls)
         raise ValueError(f"precision: unknown value {value!r}; use one of: {known}")
+
+
+class Kind(StrEnum):
+    """What a method needs before it gives a sentence vector; comparisons ask for this alone.
+
+    ``untrained``: an encoder as it is. ``fitted``: statistics of unlabelled sentences, no gradient.
+    ``trained``: gradient steps on unlabelled sentences. ``labelled``: gradient steps on labels.
+    ``ready-made``: an encoder that others trained for sentence similarity.
+    """
+
+    UNTRAINED = "untrained"
+    FITTED = "fitted"
+    TRAINED = "trained"
+    LABELLED = "labelled"
+    READY_MADE = "ready-made"
 
 
 def _check(name: str, value: object, accepts: Callable[[float], bool], wanted: str) -> None:
@@ -129,7 +145,7 @@ MINI_SETTINGS = EncoderSettings(
     TrainConfig(batch_size=64, learning_rate=5e-4, dropout=0.3, temperature=0.05),
     "the report's dropout and temperature; an encoder this small, pretrained for an hour, needs a "
     "far larger learning rate than BERT-base, and the average of its first and last layer carries "
-    "more meaning than its [CLS] (chosen on dev; tools/PRETRAINING.md)",
+    "more meaning than its [CLS] (chosen on dev; docs/pretraining.md)",
 )
 
 BUNDLED_ENCODERS: dict[str, EncoderSettings] = {

@@ -1,43 +1,24 @@
 """STS pairs, NLI triplets and unlabelled sentences: read, check, sample.
 
-A *source* is ``"sample"`` (bundled), a directory holding CNSD files, or ``"hub"`` (Hugging Face).
-Files are UTF-8 (a BOM and CRLF are accepted), one record a line, fields separated by ``||``.
+A *source* is ``"sample"`` (bundled), a directory holding CNSD files, or ``"hub"`` (Hugging Face);
+see :mod:`simcse_core.sources`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from simcse_core.config import ASSETS, HubData
-from simcse_core.hub import load_hub_rows, load_hub_sentences
+from simcse_core.config import REPORT_UNTRAINED, HubData
+from simcse_core.sources import FORMS, PAIR, SPLITS, DataError, Source, open_source, sentence_lines
 
-SEPARATOR = "||"
-SPLITS = ("train", "dev", "test")
-SAMPLE_DIRECTORY = ASSETS / "sample"
-# The sample ships no STS-train: its unlabelled pool comes from its sentence file and its triplets.
-_FILES = {
-    "cnsd": {
-        "train": "cnsd-sts-train.txt",
-        "dev": "cnsd-sts-dev.txt",
-        "test": "cnsd-sts-test.txt",
-        "nli": "cnsd-snli-train.txt",
-    },
-    "sample": {
-        "dev": "sample-sts-dev.txt",
-        "test": "sample-sts-test.txt",
-        "nli": "sample-nli-train.txt",
-        "sentences": "sample-sentences.txt",
-    },
-}
-
-
-class DataError(ValueError):
-    """Data that cannot be used; the message names the file, the line and what to do."""
+# Pairs that are known by their content, wherever they lie: name, and numbers published on them.
+RECOGNISED = {"61fa5d42939b": ("CNSD STS-B", REPORT_UNTRAINED)}
 
 
 @dataclass(frozen=True)
@@ -53,9 +34,9 @@ class StsPairs:
 
     def sentences(self) -> list[str]:
         """Every unique sentence, in order of first appearance."""
-        return _unique(self.read())
+        return _unique(self.all_sentences())
 
-    def read(self) -> list[str]:
+    def all_sentences(self) -> list[str]:
         """Every sentence as often as it stands in a pair."""
         return [*self.first, *self.second]
 
@@ -73,9 +54,9 @@ class NliTriplets:
 
     def sentences(self) -> list[str]:
         """Every unique sentence, in order of first appearance."""
-        return _unique(self.read())
+        return _unique(self.all_sentences())
 
-    def read(self) -> list[str]:
+    def all_sentences(self) -> list[str]:
         """Every sentence as often as it stands in a triplet."""
         return [*self.anchor, *self.positive, *self.hard_negative]
 
@@ -109,6 +90,16 @@ class StudyData:
     pool: SentencePool
     triplets: NliTriplets | None
     fingerprint: str
+    # Split to encoder to Spearman, where somebody published numbers on these very pairs.
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def splits(self) -> dict[str, StsPairs]:
+        """The labelled parts that methods are scored on, by name."""
+        return {"dev": self.dev, "test": self.test}
+
+    def held_out(self) -> list[str]:
+        """Every unique sentence of dev and test."""
+        return _unique([*self.dev.sentences(), *self.test.sentences()])
 
     def describe(self) -> str:
         """Three lines for people: where the data is from, how much there is, what parts share."""
@@ -147,38 +138,31 @@ def load_sts(source: str | Path, split: str, hub: HubData = HubData()) -> StsPai
     """
     if split not in SPLITS:
         raise DataError(f"split: unknown value {split!r}; use one of: {', '.join(SPLITS)}")
-    if source == "hub":
-        rows = load_hub_rows(hub.sts, hub.sts_revision, split, ("sentence1", "sentence2", "score"))
-        return _pairs(
-            _hub_pair(row, f"{hub.sts}, {split}, row {i}") for i, row in enumerate(rows, start=1)
-        )
-    path = _file(source, split)
-    return _pairs(
-        (a, b, _label(label, path, line))
-        for line, (_, a, b, label) in _records(path, 4, "id||sentence||sentence||label")
-    )
+    opened = open_source(source, hub)
+    if split not in opened.parts:
+        raise DataError(f"source {source!s}: has no {split} part")
+    rows = [(*texts[-3:-1], opened.score(texts[-1], at)) for at, texts in opened.read(split)]
+    first, second, scores = zip(*rows, strict=True)
+    return StsPairs(list(first), list(second), np.array(scores, dtype=np.float64))
 
 
 def load_triplets(source: str | Path, hub: HubData = HubData()) -> NliTriplets:
     """Reads the NLI triplets of a source.
 
     Raises:
-        DataError: a file is missing or malformed, or the hub source names no NLI data set.
+        DataError: a file is missing or malformed, or the source has no NLI part.
     """
-    if source == "hub":
-        if not hub.nli:
-            raise DataError(
-                "hub_nli: no NLI data set is named; give the id of one with the columns "
-                "anchor, positive and negative"
-            )
-        rows = load_hub_rows(hub.nli, hub.nli_revision, "train", ("anchor", "positive", "negative"))
-        triplets = [(str(a), str(p), str(n)) for a, p, n in rows]
-    else:
-        path = _file(source, "nli")
-        triplets = [
-            (a, p, n) for _, (a, p, n) in _records(path, 3, "premise||entailed||contradicted")
-        ]
-    return NliTriplets(*(list(column) for column in zip(*triplets, strict=True)))
+    opened = open_source(source, hub)
+    if "nli" not in opened.parts:
+        raise DataError(
+            "hub_nli: no NLI data set is named; give the id of one with the columns "
+            "anchor, positive and negative"
+        )
+    return NliTriplets(*(list(column) for column in zip(*_fields(opened, "nli"), strict=True)))
+
+
+def _fields(source: Source, part: str) -> Iterator[tuple[Any, ...]]:
+    return (texts for _, texts in source.read(part))
 
 
 def load_pool(
@@ -192,7 +176,7 @@ def load_pool(
     Raises:
         DataError: a file is missing or malformed.
     """
-    read = list(_pool_sentences(source, extra, hub))
+    read = list(_pool_sentences(open_source(source, hub), extra))
     unique = _unique(read)
     held_out = frozenset(
         s for split in ("dev", "test") for s in load_sts(source, split, hub).sentences()
@@ -218,22 +202,20 @@ def load_study_data(
     source: str | Path, extra: Sequence[str] = (), hub: HubData = HubData()
 ) -> StudyData:
     """Reads dev, test and the unlabelled pool of a source, with a fingerprint of their content."""
+    opened = open_source(source, hub)
     dev, test = load_sts(source, "dev", hub), load_sts(source, "test", hub)
     pool = load_pool(source, extra, hub)
-    triplets = load_triplets(source, hub) if source != "hub" or hub.nli else None
-    labelled = [
-        f"{a}{SEPARATOR}{b}{SEPARATOR}{score}"
-        for pairs in (dev, test)
-        for a, b, score in zip(pairs.first, pairs.second, pairs.scores, strict=True)
-    ]
-    return StudyData(
-        source_name(source, hub),
-        dev,
-        test,
-        pool,
-        triplets,
-        fingerprint([*labelled, *pool.sentences, *(triplets.read() if triplets else [])]),
-    )
+    triplets = load_triplets(source, hub) if "nli" in opened.parts else None
+    pairs = {"dev": _columns(dev), "test": _columns(test)}
+    name, published = RECOGNISED.get(fingerprint(pairs), (opened.name, opened.published))
+    parts: dict[str, Sequence[Sequence[str]]] = {**pairs, "pool": [pool.sentences]}
+    if triplets is not None:
+        parts["nli"] = [triplets.anchor, triplets.positive, triplets.hard_negative]
+    return StudyData(name, dev, test, pool, triplets, fingerprint(parts), published)
+
+
+def _columns(pairs: StsPairs) -> list[Sequence[str]]:
+    return [pairs.first, pairs.second, [repr(float(score)) for score in pairs.scores]]
 
 
 def sample_sentences(pool: Sequence[str], n: int, seed: int) -> list[str]:
@@ -269,133 +251,31 @@ def sample_triplets(triplets: NliTriplets | None, n: int, seed: int) -> NliTripl
     )
 
 
-def fingerprint(texts: Iterable[str]) -> str:
-    """The first 12 hex digits of SHA-256 over the texts, in order."""
+def fingerprint(parts: Mapping[str, Sequence[Sequence[str]]]) -> str:
+    """The first 12 hex digits of SHA-256 over named parts of equally long columns of text.
+
+    Every part goes in with its name and length and every text with its length, so that nothing can
+    move from one to another unseen.
+    """
     digest = hashlib.sha256()
-    for text in texts:
-        digest.update(text.encode("utf-8") + b"\n")
+    for name, columns in parts.items():
+        digest.update(f"{name} {len(columns)} {len(columns[0])}\n".encode())
+        for row in zip(*columns, strict=True):
+            for text in row:
+                encoded = text.encode("utf-8")
+                digest.update(b"%d " % len(encoded) + encoded)
     return digest.hexdigest()[:12]
 
 
-def source_name(source: str | Path, hub: HubData = HubData()) -> str:
-    """What a source is called on charts and results, without any path of the machine."""
-    if source == "sample":
-        return "bundled sample (not CNSD)"
-    return hub.sts if source == "hub" else "CNSD STS-B"
-
-
-def _file(source: str | Path, part: str) -> Path:
-    if source == "sample":
-        names, folder = _FILES["sample"], SAMPLE_DIRECTORY
-    else:
-        names, folder = _FILES["cnsd"], Path(source).expanduser()
-    if part not in names:
-        raise DataError(f"source {source!s}: has no {part} part")
-    if not folder.is_dir():
-        raise DataError(f"source: {str(source)!r} is neither 'sample', nor 'hub', nor a directory")
-    if missing := [name for name in names.values() if not (folder / name).is_file()]:
-        raise DataError(
-            f"source: {folder} lacks {', '.join(missing)}; a CNSD directory holds "
-            f"{', '.join(names.values())}"
-        )
-    return folder / names[part]
-
-
-def _pool_sentences(source: str | Path, extra: Sequence[str], hub: HubData) -> Iterator[str]:
-    if source == "hub":
-        yield from load_sts(source, "train", hub).read()
-        if hub.nli:
-            yield from load_triplets(source, hub).read()
-        for name in hub.sentences:
-            yield from load_hub_sentences(name, hub.sentence_columns)
-    elif source == "sample":
-        yield from load_triplets(source).read()
-        yield from _sentence_file(_file(source, "sentences"))
-    else:
-        yield from load_sts(source, "train").read()
-        yield from load_triplets(source).read()
+def _pool_sentences(source: Source, extra: Sequence[str]) -> Iterator[str]:
+    for part in ("train", "nli", "sentences"):
+        if part in source.parts:
+            texts = list(_fields(source, part))
+            labelled = FORMS[part] is PAIR
+            columns = zip(*((row[-3:-1] if labelled else row) for row in texts), strict=True)
+            yield from (text for column in columns for text in column)
     for name in extra:
-        folder = Path(
-            "." if source == "hub" else SAMPLE_DIRECTORY if source == "sample" else source
-        )
-        yield from _sentence_file(folder.expanduser() / name)
-
-
-def _sentence_file(path: Path) -> Iterator[str]:
-    for line, text in _lines(path):
-        if SEPARATOR in text:
-            raise DataError(
-                f"{path}, line {line}: one sentence a line expected, but it holds "
-                f"'{SEPARATOR}'; is this a file of pairs or triplets?"
-            )
-        yield text
-
-
-def _records(path: Path, n_fields: int, form: str) -> Iterator[tuple[int, list[str]]]:
-    for line, text in _lines(path):
-        record = [part.strip() for part in text.split(SEPARATOR)]
-        if len(record) != n_fields:
-            raise DataError(
-                f"{path}, line {line}: expected {n_fields} fields ({form}), got "
-                f"{len(record)}; mend or remove the line"
-            )
-        if not all(record):
-            raise DataError(
-                f"{path}, line {line}: field {record.index('') + 1} of {form} is empty; "
-                "mend or remove the line"
-            )
-        yield line, record
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; name files relative to the source directory")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if (at := content.find(b"\0")) >= 0:
-        line = content.count(b"\n", 0, at) + 1
-        raise DataError(
-            f"{path}, line {line}: holds a NUL byte, so it is not a text file or it is "
-            "damaged; fetch it again"
-        )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}, line {line}: not UTF-8; convert the file, for instance with "
-            "iconv -f GB18030 -t UTF-8"
-        ) from error
-    rows = [row.strip() for row in text.rstrip().split("\n")]
-    if rows == [""]:
-        raise DataError(f"{path}: is empty; fetch it again")
-    for line, row in enumerate(rows, start=1):
-        if not row:
-            raise DataError(f"{path}, line {line}: is empty; remove it")
-        yield line, row
-
-
-def _pairs(rows: Iterable[tuple[str, str, float]]) -> StsPairs:
-    first, second, scores = zip(*rows, strict=True)
-    return StsPairs(list(first), list(second), np.array(scores, dtype=np.float64))
-
-
-def _label(text: str, path: Path, line: int) -> float:
-    if text not in {"0", "1", "2", "3", "4", "5"}:
-        raise DataError(f"{path}, line {line}: label must be an integer from 0 to 5, got {text!r}")
-    return float(text)
-
-
-def _hub_pair(row: tuple[object, ...], where: str) -> tuple[str, str, float]:
-    first, second = (str(text or "").strip() for text in row[:2])
-    if not (first and second):
-        raise DataError(f"{where}: a sentence is empty; choose another data set or revision")
-    score = row[2]
-    if not isinstance(score, int | float) or not 0 <= score <= 5:
-        raise DataError(f"{where}: score must be a number from 0 to 5, got {score!r}")
-    return first, second, float(score)
+        yield from (text for _, text in sentence_lines(source.folder / name))
 
 
 def _unique(sentences: Iterable[str]) -> list[str]:

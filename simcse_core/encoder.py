@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -25,10 +29,13 @@ from simcse_core.config import (
 from simcse_core.dropout import replace_dropout
 from simcse_core.hub import fetch_encoder
 from simcse_core.packing import Group, can_pack, max_tokens, packed_forward, padded_forward
+from simcse_core.persistence import SavedSettings, read_settings, write_settings
+from simcse_core.ready_made import READY_MADE, ready_made_folder
 
 # Real tokens in one forward of encode(): large enough to fill the matrix units, small enough to
 # stay in cache on a laptop.
 TOKENS_PER_FORWARD = 2048
+DEFAULT_MAX_SEQ_LENGTH = 64  # what the Chinese SimCSE scripts use
 TOKENIZER_FILES = ("tokenizer.json", "vocab*", "*.model", "tokenizer_config.json")
 
 
@@ -41,7 +48,8 @@ class SentenceEncoder:
 
     Attributes:
         name: what it is called on results: a bundled name, a hub id, or a folder's name.
-        fingerprint: first 12 hex digits of SHA-256 over the loaded weights.
+        prefix: stands before each sentence, as in "query: " of E5 (Wang et al., 2024).
+        normalize: whether vectors are brought to length 1.
     """
 
     def __init__(
@@ -49,8 +57,10 @@ class SentenceEncoder:
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         pooling: Pooling | str = Pooling.CLS,
-        max_seq_length: int = 64,
+        max_seq_length: int = DEFAULT_MAX_SEQ_LENGTH,
         name: str = "encoder",
+        prefix: str = "",
+        normalize: bool = False,
     ) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
@@ -67,7 +77,8 @@ class SentenceEncoder:
             raise EncoderError(
                 f"pooling: {name} has no pooler layer; use cls, mean or first-last-mean"
             )
-        self.fingerprint = _fingerprint(model)
+        self.prefix = prefix
+        self.normalize = normalize
         replace_dropout(model)
         # Off, every batch is padded to its longest row; for models that packing does not know, too.
         self.packing = can_pack(model)
@@ -80,25 +91,35 @@ class SentenceEncoder:
         cls,
         name: str | Path,
         pooling: Pooling | str | None = None,
-        max_seq_length: int = 64,
+        max_seq_length: int | None = None,
         device: str | torch.device | None = None,
+        prefix: str | None = None,
     ) -> SentenceEncoder:
-        """Loads a bundled encoder, a local directory or a hub id, in float32.
+        """Loads a bundled or ready-made encoder, a local directory or a hub id, in float32.
+
+        What is not given is what the folder says (see :mod:`simcse_core.persistence`).
 
         Args:
-            name: ``mini-bert``, ``mini-bert-wwm``, ``mini-bert-wwm-ext``, a directory, or a hub id
-                with an optional revision (``owner/name@revision``).
-            pooling: one of :class:`Pooling`; the encoder's own setting if not given.
-            max_seq_length: tokens, [CLS] and [SEP] included, after which a sentence is cut. 64 is
-                what the Chinese SimCSE scripts use.
+            name: ``mini-bert``, ``mini-bert-wwm``, ``mini-bert-wwm-ext``, ``e5-small-zh``, a
+                directory, or a hub id with an optional revision (``owner/name@revision``).
+            pooling: one of :class:`Pooling`; else the folder's or the bundled encoder's setting.
+            max_seq_length: tokens, [CLS] and [SEP] included, after which a sentence is cut; else
+                the folder's setting, else 64.
             device: where it runs; CUDA if there is a GPU, else the CPU.
+            prefix: stands before each sentence; else the folder's setting, else nothing.
 
         Raises:
             EncoderError: the folder lacks files or holds something else, or lacks the pooling.
+            SettingsError: the folder's settings cannot be read or followed.
+            ReadyMadeError: a ready-made encoder that was not made yet, or can only encode.
             HubError: the hub does not have it or cannot be reached.
         """
-        pooling = Pooling(pooling) if pooling else encoder_settings(str(name)).pooling
+        asked = Pooling(pooling) if pooling else None
         folder, label = locate_encoder(str(name))
+        saved = read_settings(folder) or SavedSettings(encoder_settings(str(name)).pooling)
+        if max_seq_length is None:
+            max_seq_length = saved.max_seq_length or DEFAULT_MAX_SEQ_LENGTH
+        prefix = saved.prefix if prefix is None else prefix
         transformers_logging.disable_progress_bar()  # loading takes less than drawing its bar
         try:
             model = _load_weights(folder)
@@ -109,7 +130,32 @@ class SentenceEncoder:
                 "config.json, model.safetensors and the tokenizer"
             ) from error
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(model.to(device), tokenizer, pooling, max_seq_length, label)
+        pooling = asked or saved.pooling
+        return cls(
+            model.to(device), tokenizer, pooling, max_seq_length, label, prefix, saved.normalize
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """First 12 hex digits of SHA-256 over all that decides a vector, as it is now.
+
+        That is the weights, the configuration, the tokenizer, the pooling, the length at which
+        sentences are cut, the prefix, and whether vectors are normalised.
+        """
+        content = _content(self.model, self.tokenizer)
+        settings = (content, self.pooling, self.max_seq_length, self.prefix, self.normalize)
+        return hashlib.sha256(repr(settings).encode()).hexdigest()[:12]
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of a sentence vector."""
+        return int(self.model.config.hidden_size)
+
+    def copy_for_inference(self) -> SentenceEncoder:
+        """The same encoder with weights of its own, in evaluation mode and without gradients."""
+        twin = copy.copy(self)
+        twin.model = copy.deepcopy(self.model).eval().requires_grad_(False)
+        return twin
 
     @property
     def device(self) -> torch.device:
@@ -130,7 +176,9 @@ class SentenceEncoder:
     def tokenize(self, sentences: Sequence[str]) -> list[list[int]]:
         """Token ids of each sentence, special tokens included; each sentence is tokenized once."""
         if new := [s for s in dict.fromkeys(sentences) if s not in self._token_cache]:
-            ids = self.tokenizer(new, truncation=True, max_length=self.max_seq_length)["input_ids"]
+            ids = self.tokenizer(
+                self._prefixed(new), truncation=True, max_length=self.max_seq_length
+            )["input_ids"]
             self._token_cache.update(zip(new, ids, strict=True))
         return [self._token_cache[sentence] for sentence in sentences]
 
@@ -223,19 +271,37 @@ class SentenceEncoder:
             rows += group.rows
             pooled.append([pool(group, pooling) for pooling in poolings])
         back = torch.argsort(torch.tensor(rows, device=self.device))
-        return [torch.cat(parts)[back] for parts in zip(*pooled, strict=True)]
+        vectors = [torch.cat(parts)[back] for parts in zip(*pooled, strict=True)]
+        return [F.normalize(v, dim=-1) for v in vectors] if self.normalize else vectors
+
+    def _prefixed(self, sentences: Sequence[str]) -> list[str]:
+        return [self.prefix + sentence for sentence in sentences]
 
     def n_truncated(self, sentences: Sequence[str]) -> int:
         """How many of the sentences are cut at ``max_seq_length``."""
         if not sentences:
             return 0
-        rows = self.tokenizer(list(sentences), truncation=False, verbose=False)["input_ids"]
-        return sum(len(row) > self.max_seq_length for row in rows)
+        rows = self.tokenizer(self._prefixed(sentences), truncation=False, verbose=False)
+        return sum(len(row) > self.max_seq_length for row in rows["input_ids"])
 
     def save(self, directory: str | Path) -> None:
-        """Writes config, safetensors weights and tokenizer; transformers alone loads them back."""
-        self.model.save_pretrained(directory, safe_serialization=True)
-        self.tokenizer.save_pretrained(directory)
+        """Writes config, safetensors weights, tokenizer and settings.
+
+        transformers and sentence-transformers alone load them back.
+
+        Raises:
+            EncoderError: ``directory`` is a file, or a link to one or to nothing.
+        """
+        folder = Path(directory)
+        # transformers itself only logs this, and returns as if it had written.
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise EncoderError(f"save: {folder} is not a folder; give the name of a folder")
+        self.model.save_pretrained(folder, safe_serialization=True)
+        self.tokenizer.save_pretrained(folder)
+        write_settings(
+            folder,
+            SavedSettings(self.pooling, self.max_seq_length, self.prefix, self.normalize),
+        )
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -271,10 +337,13 @@ def locate_encoder(name: str) -> tuple[Path, str]:
 
     Raises:
         EncoderError: a directory without config or safetensors weights.
+        ReadyMadeError: a ready-made encoder that was not made yet, or can only encode.
         HubError: neither bundled nor a directory, and the hub does not have it or is away.
     """
     if name in BUNDLED_ENCODERS:
         return ASSETS / name, name
+    if name in READY_MADE:
+        return ready_made_folder(name), name
     folder = Path(name).expanduser()
     if not folder.is_dir():
         path, commit = fetch_encoder(name)
@@ -325,13 +394,32 @@ def _token_batches(order: Sequence[int], rows: Sequence[list[int]]) -> Iterator[
         yield batch
 
 
-def _fingerprint(model: PreTrainedModel) -> str:
+# What a configuration says of where it lies and what wrote it.
+_NOT_CONTENT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+
+
+def _content(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 over weights, configuration and tokenizer, in hex."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(
-            weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
-            if weight.ndim
-            else str(weight.item()).encode()
-        )
-    return digest.hexdigest()[:12]
+        flat = weight.detach().cpu().contiguous().reshape(-1)
+        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype} ".encode())
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    config = {k: v for k, v in model.config.to_dict().items() if k not in _NOT_CONTENT}
+    for part in (config, _tokenizer_content(tokenizer)):
+        digest.update(json.dumps(part, sort_keys=True, default=str).encode())
+    return digest.hexdigest()
+
+
+def _tokenizer_content(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    special = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
+    if not tokenizer.is_fast:
+        return {
+            "class": type(tokenizer).__name__,
+            "vocabulary": tokenizer.get_vocab(),
+            "special": special,
+            "settings": tokenizer.init_kwargs,
+        }
+    pipeline = json.loads(tokenizer.backend_tokenizer.to_str())
+    # Set anew by every call, so they say nothing of the tokenizer.
+    return {"pipeline": pipeline | {"truncation": None, "padding": None}, "special": special}

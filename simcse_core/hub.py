@@ -154,7 +154,13 @@ def load_hub_rows(
 def load_hub_sentences(dataset: str, columns: Sequence[str]) -> Iterator[str]:
     """Yields every text of the columns in ``columns`` that the data set's train split has.
 
-    ``dataset`` may name a revision: ``owner/name@revision``.
+    Args:
+        dataset: hub id, optionally with a revision: ``owner/name@revision``.
+        columns: those that are wanted where they are there; empty texts are left out.
+
+    Raises:
+        HubError: the data set or its train split is not there, it has none of the columns, or no
+            connection.
     """
     table = _load_split(dataset, None, "train")
     present = [column for column in columns if column in table.column_names]

@@ -10,7 +10,11 @@ from torch import Tensor
 
 
 def unsup_simcse_loss(
-    embeddings: Tensor, temperature: float = 0.05, same: Tensor | None = None
+    embeddings: Tensor,
+    temperature: float = 0.05,
+    same: Tensor | None = None,
+    queue: Tensor | None = None,
+    same_as_queued: Tensor | None = None,
 ) -> Tensor:
     """InfoNCE over two dropout views of each sentence, with 2N-2 in-batch negatives a row.
 
@@ -22,6 +26,9 @@ def unsup_simcse_loss(
         embeddings: (2 * batch, hidden); rows i and i + batch are two views of one sentence.
         temperature: divides the cosines; 0.05 in Gao et al. (2021, Table D.2).
         same: pairs that are no negatives, as of :func:`same_sentence`: (2 * batch, 2 * batch).
+        queue: further negatives of every row, (queued, hidden), as ESimCSE's momentum queue (Wu et
+            al., 2022, equation 6).
+        same_as_queued: which of them are none for a row: (2 * batch, queued).
 
     Returns:
         A scalar, the mean over rows. It is exactly 0 for a batch of one, which has no negatives.
@@ -43,6 +50,11 @@ def unsup_simcse_loss(
     positive = torch.arange(rows, device=logits.device).roll(rows // 2)  # (2N,)
     if same is not None:
         logits = logits.masked_fill(same.to(logits.device), float("-inf"))
+    if queue is not None and len(queue):
+        queued = unit @ F.normalize(queue, dim=-1).T / temperature  # (2N, queued)
+        if same_as_queued is not None:
+            queued = queued.masked_fill(same_as_queued.to(logits.device), float("-inf"))
+        logits = torch.cat([logits, queued], dim=1)
     return F.cross_entropy(logits, positive)
 
 
@@ -83,17 +95,23 @@ def sup_simcse_loss(
     return F.cross_entropy(logits, torch.arange(anchor.shape[0], device=anchor.device))
 
 
-def same_sentence(sentences: Sequence[str]) -> Tensor | None:
-    """Which views in a batch are of a sentence that stands in it twice: false negatives.
+def same_sentence(sentences: Sequence[str], others: Sequence[str] | None = None) -> Tensor | None:
+    """Which candidates of a batch of two views each are of the row's own sentence: false negatives.
+
+    Args:
+        sentences: of the batch, (batch,).
+        others: of candidates from elsewhere, such as a queue; the batch itself if not given.
 
     Returns:
-        bool, (2 * batch, 2 * batch), False for a row's own positive; None for unique sentences.
+        bool, (2 * batch, 2 * batch) with False for a row's own positive, or (2 * batch, others);
+        None where there is nothing to leave out.
     """
-    if len(set(sentences)) == len(sentences):
+    equal = _equal(sentences, sentences if others is None else others)
+    if others is None:
+        equal.fill_diagonal_(False)  # a row and its other view
+    if not equal.any():
         return None
-    equal = _equal(sentences, sentences)  # (N, N)
-    equal.fill_diagonal_(False)  # a row and its other view
-    return equal.repeat(2, 2)
+    return equal.repeat(2, 2 if others is None else 1)
 
 
 def same_triplet(

@@ -1,16 +1,18 @@
-"""Tidy result rows, their provenance, and the files they are kept in."""
+"""Tidy result rows, the stamp that says what decided them, and the files they are kept in."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.metadata
+import io
 import json
 import math
 import os
 import platform
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,12 +21,13 @@ from typing import IO, Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from simcse_core.config import PROJECT_ROOT
+from simcse_core.config import PACKAGE, PROJECT_ROOT
 
 COLUMNS = [
     "experiment",
     "encoder",
     "method",
+    "kind",
     "pooling",
     "n_train",
     "epoch",
@@ -39,13 +42,14 @@ COLUMNS = [
     "cosines",  # of the pairs behind a Spearman, packed by evaluation; kept, but not in tables
 ]
 # A column without any value would come back from JSON as objects.
-_TYPES = dict.fromkeys(("epoch", "value", "ci_low", "ci_high"), "float64") | dict.fromkeys(
+_COLUMN_TYPES = dict.fromkeys(("epoch", "value", "ci_low", "ci_high"), "float64") | dict.fromkeys(
     ("missing", "cosines"), "str"
 )
-_NUMBER_MAKERS = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "jieba")
-# What only runs, draws or tells; what hub fetches is stamped by its content.
-_NUMBERLESS = {"__init__", "claims", "comparison", "hub", "plotting", "reading", "study", "summary"}
-_HELD = "SIMCSE_HELD_FOLDER"  # tells a study's kernels that the folder is held for them
+_LIBRARIES = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "jieba")
+_HELD_FOLDER = "SIMCSE_HELD_FOLDER"  # tells a study's kernels that the folder is held for them
+
+# What decides a result: data, encoder, settings, code, versions, as JSON values.
+Stamp = dict[str, Any]
 
 
 def tidy(frame: pd.DataFrame, **fixed: str | float) -> pd.DataFrame:
@@ -66,20 +70,56 @@ def output_directory(output_dir: str | Path = "") -> Path:
     return folder.resolve()
 
 
-def run_provenance(**parts: object) -> dict[str, Any]:
-    """What decides a result: the given parts, the versions of what computes, and the code."""
-    versions = {name: importlib.metadata.version(name) for name in _NUMBER_MAKERS}
-    return json.loads(json.dumps({**parts, "versions": versions, "code": code_fingerprint()}))
+def stamp(modules: Sequence[str], **parts: object) -> Stamp:
+    """What decides a result: the given parts, the versions of what computes, and the code.
+
+    Args:
+        modules: of this package, that compute it; all that they import is stamped with them.
+    """
+    own = {"versions": library_versions(), "code": code_fingerprint(*modules)}
+    return json.loads(json.dumps({**parts, **own}))
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of the libraries that compute numbers, by name."""
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
 @cache
-def code_fingerprint() -> str:
-    """First 12 hex digits of SHA-256 over the modules of this package that decide a number."""
+def code_fingerprint(*modules: str) -> str:
+    """First 12 hex digits of SHA-256 over the modules and all of this package that they import."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem not in _NUMBERLESS:
-            digest.update(path.read_bytes())
+    for name in sorted(import_closure(modules)):
+        digest.update(f"{name} ".encode() + _file_of(name).read_bytes())
     return digest.hexdigest()[:12]
+
+
+def import_closure(modules: Iterable[str]) -> set[str]:
+    """The modules of this package that these import, directly or not, themselves included."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _imports(name)
+    return found
+
+
+def _imports(name: str) -> list[str]:
+    named: list[str] = []
+    for node in ast.walk(ast.parse(_file_of(name).read_bytes())):
+        if isinstance(node, ast.Import):
+            named += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            named += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    ours = [module for module in named if module.startswith(f"{PACKAGE.name}.")]
+    return [module for module in ours if _file_of(module).is_file()]
+
+
+def _file_of(module: str) -> Path:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 class FolderInUseError(RuntimeError):
@@ -96,7 +136,7 @@ def only_run(directory: Path) -> Iterator[None]:
         FolderInUseError: another run holds it.
     """
     directory = directory.resolve()
-    if os.environ.get(_HELD) == str(directory):
+    if os.environ.get(_HELD_FOLDER) == str(directory):
         yield
         return
     directory.mkdir(parents=True, exist_ok=True)
@@ -110,81 +150,85 @@ def only_run(directory: Path) -> Iterator[None]:
         ) from error
     with lock:
         path.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
-        os.environ[_HELD] = str(directory)
+        os.environ[_HELD_FOLDER] = str(directory)
         try:
             yield
         finally:
-            os.environ.pop(_HELD, None)
+            os.environ.pop(_HELD_FOLDER, None)
 
 
 def stored(
-    directory: Path,
-    name: str,
-    provenance: Mapping[str, Any],
-    compute: Callable[[], pd.DataFrame],
+    directory: Path, name: str, made_by: Stamp, compute: Callable[[], pd.DataFrame]
 ) -> pd.DataFrame:
     """Returns the result kept under ``name``, computing and keeping it where there is none.
 
-    A kept result is used only if its provenance is the same in every part; otherwise it is computed
+    A kept result is used only if its stamp is the same in every part; otherwise it is computed
     afresh, and what changed is printed.
     """
     path = directory / "cells" / f"{name}.json"
-    if kept := read_kept(path, provenance):
-        return _frame(kept["rows"])
+    if found := read_kept(path, made_by):
+        return _frame(found["rows"])
     with only_run(directory):
         rows = _records(compute())
-        write_json(path, {"provenance": dict(provenance), "rows": rows})
+        write_json(path, {"stamp": made_by, "rows": rows})
     return _frame(rows)
 
 
-def read_kept(path: Path, provenance: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a JSON file keeps if it is of this provenance; if not, None, and the reason is printed.
+def read_kept(path: Path, made_by: Stamp) -> dict[str, Any] | None:
+    """What a JSON file keeps if it has this stamp; if not, None, and the reason is printed.
 
     Without a file there is nothing to say.
     """
     if not path.is_file():
         return None
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        changed = changes(kept["provenance"], provenance)
+        found = json.loads(path.read_text(encoding="utf-8"))
+        changed = changes(found["stamp"], made_by)
     except (ValueError, TypeError, KeyError) as error:
         print(f"{path}: damaged ({error!r}); computed afresh")
         return None
     if changed:
         print(f"{path.stem}: computed afresh, because {', '.join(changed)} changed")
         return None
-    return kept
+    return found
 
 
-def read_table(directory: Path, name: str, made_by: str, dataset: str) -> pd.DataFrame:
-    """Reads a table that another notebook wrote.
+def write_table(directory: Path, name: str, frame: pd.DataFrame, made_by: Stamp) -> Path:
+    """Writes a table as CSV, without the cosines; beside it as JSON, its stamp and checksum."""
+    path = directory / f"{name}.csv"
+    text = frame.drop(columns="cosines", errors="ignore").to_csv(index=False, lineterminator="\n")
+    write_text(path, text)
+    own = {"table": path.name, "sha256": sha256(text), "machine": platform.machine()}
+    write_json(path.with_suffix(".json"), {**own, **made_by})
+    return path
+
+
+def read_table(
+    directory: Path, name: str, text_columns: Sequence[str] = ()
+) -> tuple[pd.DataFrame, Stamp]:
+    """A table that :func:`write_table` wrote, and its stamp.
+
+    Args:
+        text_columns: columns that are no numbers, whatever stands in them.
 
     Raises:
-        FileNotFoundError: it is not there; the message names the notebook to run first.
-        ValueError: it was measured on another data set.
+        FileNotFoundError: one of its two files is not there.
+        ValueError: the table is not the one that the stamp was written for, or no table.
     """
     path = directory / f"{name}.csv"
-    again = f"run notebooks/{made_by}.ipynb with the same output_dir and source first"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there; {again}, or the whole study with make study")
-    table = pd.read_csv(path)
-    if other := sorted(set(table["dataset"]) - {dataset}):
-        raise ValueError(f"{path} was measured on {other[0]}, not on {dataset}; {again}")
-    return table
+    made_by = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    if not isinstance(made_by, dict) or made_by.get("sha256") != sha256(text):
+        raise ValueError(f"{path} was changed after it was written")
+    # Only an empty field is a gap: "none" and "nan" are names that somebody may give.
+    types = dict.fromkeys(text_columns, "str")
+    frame = pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""], dtype=types)
+    return frame, made_by
 
 
-def write_table(
-    directory: Path, name: str, frame: pd.DataFrame, provenance: Mapping[str, Any]
-) -> Path:
-    """Writes a table as CSV, without the cosines; beside it, what it was made from as JSON."""
-    path = directory / f"{name}.csv"
-    frame = frame.drop(columns="cosines", errors="ignore")
-    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
-    write_json(
-        directory / f"{name}.json",
-        {"table": path.name, "machine": platform.machine(), **provenance},
-    )
-    return path
+def sha256(text: str) -> str:
+    """SHA-256 of a text, in hex."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def write_json(path: Path, content: object) -> None:
@@ -221,22 +265,22 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """The names of the parts in which two provenances differ."""
+    """The names of the parts in which two stamps differ."""
     return sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(rows).reindex(columns=COLUMNS).astype(_TYPES)
+    return pd.DataFrame(rows).reindex(columns=COLUMNS).astype(_COLUMN_TYPES)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain JSON values; a missing number is null."""
     return [
-        {str(key): _plain(value) for key, value in row.items()}
+        {str(key): _plain_value(value) for key, value in row.items()}
         for row in frame.to_dict(orient="records")
     ]
 
 
-def _plain(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and math.isnan(value) else value

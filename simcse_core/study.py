@@ -11,8 +11,9 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,11 @@ from tqdm.auto import tqdm
 
 from simcse_core.config import PROJECT_ROOT, HubData, check_language
 from simcse_core.data import StudyData, load_study_data
-from simcse_core.experiments import Experiment, recipe
+from simcse_core.experiments import STUDIED, Experiment
 from simcse_core.hub import HubError
+from simcse_core.objectives import OBJECTIVES
+from simcse_core.plans import make_plan
 from simcse_core.results import FolderInUseError, only_run, output_directory, write_json
-from simcse_core.training import check_unsupervised
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 PROFILES = NOTEBOOKS / "profiles"
@@ -164,28 +166,73 @@ def _fits(value: object, default: object) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class Context:
+    """All parameters of a notebook, for checks that need more than one of them."""
+
+    notebook: str
+    parameters: Mapping[str, Any]
+
+    @property
+    def data(self) -> StudyData:
+        """The data that ``source`` and what belongs to it name."""
+        hub = HubData.from_mapping(self.parameters.get("hub", {}))
+        extra = tuple(self.parameters.get("extra_sentences", ()))
+        return _study_data(str(self.parameters["source"]), extra, hub)
+
+    def check_sizes(self, name: str, sizes: Sequence[int]) -> None:
+        """Raises a DataError unless all can be drawn from the pool."""
+        seeds = self.parameters.get("seeds", [0])
+        Experiment(self.notebook, self.data, [], seeds, PROJECT_ROOT).check_sizes(sizes, name)
+
+    def check_encoder(self, encoder: str) -> None:
+        """Raises what loading and training the encoder would, as far as can be told before."""
+        pooling, training = (self.parameters.get(name) for name in ("pooling", "training"))
+        plan = make_plan(encoder, pooling or "", training)
+        for objective in self.parameters.get("objectives", STUDIED):
+            OBJECTIVES[objective].check(range(plan.train.batch_size), plan.train)
+        plan.load()
+
+
+def _check_objectives(names: Sequence[str], _: Context) -> None:
+    if unknown := sorted(set(names) - set(OBJECTIVES)):
+        known = ", ".join(OBJECTIVES)
+        raise ValueError(f"objectives: unknown value {unknown[0]!r}; use some of: {known}")
+
+
+def _check_each(check: Callable[[Context, str], None]) -> Callable[[Any, Context], None]:
+    def check_all(values: Sequence[str], context: Context) -> None:
+        for value in values:
+            check(context, value)
+
+    return check_all
+
+
+# A parameter with a meaning beyond its type: a row here. Only what a notebook has is checked.
+PARAMETERS: dict[str, Callable[[Any, Context], object]] = {
+    "source": lambda _, context: context.data,
+    "seeds": lambda seeds, context: Experiment("", context.data, [], seeds, PROJECT_ROOT),
+    "objectives": _check_objectives,
+    "sizes": lambda sizes, context: context.check_sizes("sizes", sizes),
+    "n_train": lambda n, context: context.check_sizes("n_train", [n]),
+    "whitening_sentences": lambda n, context: context.check_sizes("whitening_sentences", [n]),
+    "encoder": lambda encoder, context: context.check_encoder(encoder),
+    "encoders": _check_each(Context.check_encoder),
+    "language": lambda language, _: check_language(language),
+}
+
+
 def check_meaning(notebook: Path, parameters: Mapping[str, Any]) -> None:
     """Tries what the parameters name before anything is trained: data, sizes, encoders, settings.
 
     Raises:
         StudyError: the message names the notebook, the parameter and what to do.
     """
+    context = Context(notebook.stem, parameters)
     try:
-        data = _study_data(
-            str(parameters["source"]),
-            tuple(parameters["extra_sentences"]),
-            HubData.from_mapping(parameters["hub"]),
-        )
-        run = Experiment(notebook.stem, data, parameters["seeds"], PROJECT_ROOT)
-        for name in ("sizes", "n_train", "whitening_sentences"):
-            value = parameters.get(name, 2)
-            run.check_sizes(value if isinstance(value, list) else [value], name)
-        for encoder in [parameters.get("encoder"), *parameters.get("encoders", [])]:
-            if encoder:
-                plan = recipe(encoder, parameters.get("pooling", ""), parameters.get("training"))
-                check_unsupervised(plan.train)
-                plan.load()
-        check_language(parameters["language"])
+        for name, check in PARAMETERS.items():
+            if name in parameters:
+                check(parameters[name], context)
     except (ValueError, HubError) as error:
         raise StudyError(f"{notebook.name}: {error}") from error
 
@@ -195,7 +242,7 @@ def _study_data(source: str, extra: tuple[str, ...], hub: HubData) -> StudyData:
     return load_study_data(source, extra, hub)
 
 
-def plan(
+def planned(
     profile: str, overrides: Mapping[str, Any], only: Sequence[str] = ()
 ) -> list[tuple[Path, dict[str, Any]]]:
     """The notebooks to run with their parameters, all of them checked.
@@ -255,7 +302,7 @@ def run_study(
         OSError: ``out`` cannot be written.
     """
     target = Path(out or PROJECT_ROOT / "runs" / profile).expanduser().resolve()
-    steps = plan(profile, {**(overrides or {}), "output_dir": str(target)}, only)
+    steps = planned(profile, {**(overrides or {}), "output_dir": str(target)}, only)
     directory = output_directory(target)
     executed = directory / "notebooks"
     executed.mkdir(exist_ok=True)

@@ -1,10 +1,10 @@
-"""train_simcse: one training trajectory, measured where asked."""
+"""One training trajectory, measured where asked; it knows no objective."""
 
 from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -12,21 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from simcse_core.checkpoint import Checkpoint
 from simcse_core.config import Precision, TrainConfig
-from simcse_core.data import NliTriplets
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.loss import same_sentence, same_triplet, sup_simcse_loss, unsup_simcse_loss
+from simcse_core.objectives import OBJECTIVES, BatchLoss, Objective
 
 logger = logging.getLogger(__name__)
 
 # Receives the encoder in evaluation mode; returns one row or several.
 Measure = Callable[[SentenceEncoder], "dict[str, Any] | list[dict[str, Any]]"]
-# The loss of a batch of rows (indices into the training set), dropout active.
-BatchLoss = Callable[[Sequence[int]], Tensor]
 
 
 class TrainingError(RuntimeError):
@@ -56,29 +52,10 @@ def train_simcse(
     progress: bool = False,
     checkpoint: Checkpoint | None = None,
 ) -> pd.DataFrame:
-    """Trains an encoder in place by unsupervised SimCSE (Gao et al., 2021).
-
-    One trajectory serves a whole sweep. With a constant learning rate the state after the first n
-    sentences is, to the last bit, where a separate run on ``sentences[:n]`` ends, since the first
-    epoch takes the sentences in the order given, later epochs are shuffled by (seed, epoch), and
-    the dropout of a step depends on (seed, step) alone. A point inside a batch is measured on a
-    branch: state saved, the short last batch stepped, measured, state restored. A schedule that
-    depends on the total length makes prefixes unequal; the points are then trained separately, and
-    a warning says so.
-
-    A sentence that stands twice in a batch is no negative of itself: such pairs are left out of the
-    loss.
+    """Trains an encoder in place by unsupervised SimCSE (Gao et al., 2021); see :func:`train`.
 
     Args:
-        encoder: trained in place; its two dropout probabilities are set to ``config.dropout``.
         sentences: training order; :func:`simcse_core.sample_sentences` gives nested samples.
-        config: settings of the run.
-        measure_at: numbers of sentences seen, counted over epochs: 0 is the untrained encoder, n a
-            point in the first epoch, ``k * len(sentences)`` the end of epoch k.
-        measure: called with the encoder at each point; returns a row or a list of rows.
-        progress: shows a progress bar.
-        checkpoint: keeps points and state on the way. A run that was broken off goes on from there
-            and ends with the same bits as one that was not; the caller removes it.
 
     Returns:
         The rows of ``measure`` with ``sentences_seen``, ``epoch`` and the training ``loss`` of the
@@ -88,52 +65,56 @@ def train_simcse(
         ValueError: fewer than two sentences or in a batch, or a point beyond the run.
         TrainingError: the loss is not finite.
     """
-    if len(sentences) < 2:
-        raise ValueError(f"sentences: at least 2 are needed for a negative, got {len(sentences)}")
-    check_unsupervised(config)
-    rows = encoder.tokenize(sentences)
-
-    def batch_loss(batch: Sequence[int]) -> Tensor:
-        views = [rows[i] for i in batch] * 2  # rows i and i + batch are two views
-        same = same_sentence([sentences[i] for i in batch])
-        return unsup_simcse_loss(encoder.embed(views), config.temperature, same)
-
-    # A sentence alone has no negatives: its loss is 0, and a step would only apply weight decay.
-    run = _Trajectory(encoder, len(sentences), batch_loss, config, measure, progress, checkpoint, 2)
-    return _run(run, measure_at)
+    objective = OBJECTIVES["unsup-simcse"]
+    return train(encoder, objective, sentences, config, measure_at, measure, progress, checkpoint)
 
 
-def check_unsupervised(config: TrainConfig) -> None:
-    """Raises a ValueError if no batch can have a negative."""
-    if config.batch_size < 2:
-        raise ValueError("batch_size: unsupervised SimCSE needs at least 2, for a negative; got 1")
-
-
-def train_sup_simcse(
+def train(
     encoder: SentenceEncoder,
-    triplets: NliTriplets,
+    objective: Objective,
+    examples: Sized,
     config: TrainConfig = TrainConfig(),
     measure_at: Sequence[int] = (),
     measure: Measure | None = None,
     progress: bool = False,
     checkpoint: Checkpoint | None = None,
 ) -> pd.DataFrame:
-    """Trains an encoder in place by supervised SimCSE on NLI triplets with hard negatives.
+    """Trains an encoder in place for an objective.
 
-    The same trajectory as :func:`train_simcse`, over triplets instead of sentences. Another row's
-    sentence that is this anchor or one of its positives is left out of the loss too.
+    One trajectory serves a whole sweep. With a constant learning rate the state after the first n
+    examples is, to the last bit, where a separate run on the first n ends, since the first epoch
+    takes the examples in the order given, later epochs are shuffled by (seed, epoch), and the
+    dropout of a step depends on (seed, step) alone. A point inside a batch is measured on a branch:
+    state saved, the short last batch stepped, measured, state restored. A schedule that depends on
+    the total length makes prefixes unequal; the points are then trained separately, and a warning
+    says so.
+
+    Args:
+        encoder: trained in place; its two dropout probabilities are set to ``config.dropout``.
+        objective: a row of :data:`simcse_core.objectives.OBJECTIVES`.
+        examples: what it draws, in training order.
+        config: settings of the run.
+        measure_at: numbers of examples seen, counted over epochs: 0 is the untrained encoder, n a
+            point in the first epoch, ``k * len(examples)`` the end of epoch k.
+        measure: called with the encoder at each point; returns a row or a list of rows.
+        progress: shows a progress bar.
+        checkpoint: keeps points and state on the way. A run that was broken off goes on from there
+            and ends with the same bits as one that was not; the caller removes it.
+
+    Returns:
+        The rows of ``measure`` with ``sentences_seen`` (examples, for other objectives), ``epoch``
+        and the training ``loss`` of the last step, in order of ``measure_at``.
+
+    Raises:
+        ValueError: fewer examples than the objective needs, at all or in a batch, or a point beyond
+            the run.
+        TrainingError: the loss is not finite.
     """
-    columns = (triplets.anchor, triplets.positive, triplets.hard_negative)
-    parts = [encoder.tokenize(column) for column in columns]
-
-    def batch_loss(batch: Sequence[int]) -> Tensor:
-        views = [part[i] for part in parts for i in batch]
-        embeddings = encoder.embed(views)
-        anchor, positive, hard_negative = embeddings.chunk(3)
-        same = same_triplet(*([column[i] for i in batch] for column in columns))
-        return sup_simcse_loss(anchor, positive, hard_negative, config.temperature, same)
-
-    run = _Trajectory(encoder, len(triplets), batch_loss, config, measure, progress, checkpoint, 1)
+    objective.check(examples, config)
+    loss = objective.prepare(encoder, examples, config)
+    run = _Trajectory(
+        encoder, len(examples), objective.smallest, loss, config, measure, progress, checkpoint
+    )
     return _run(run, measure_at)
 
 
@@ -173,19 +154,18 @@ class _Trajectory:
         self,
         encoder: SentenceEncoder,
         n: int,
+        smallest: int,
         batch_loss: BatchLoss,
         config: TrainConfig,
         measure: Measure | None,
         progress: bool,
         checkpoint: Checkpoint | None,
-        smallest: int,
     ) -> None:
         self.encoder, self.n, self.config = encoder, n, config
-        self.smallest = smallest  # rows below which a batch is not stepped
-        self.batch_loss, self.measure, self.progress = batch_loss, measure, progress
-        self.checkpoint = checkpoint
+        self.smallest, self.batch_loss = smallest, batch_loss
+        self.measure, self.progress, self.checkpoint = measure, progress, checkpoint
         self.optimizer = torch.optim.AdamW(
-            encoder.model.parameters(),
+            [*encoder.model.parameters(), *batch_loss.parameters()],
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             fused=True,
@@ -309,12 +289,14 @@ class _Trajectory:
         return {
             "model": self.encoder.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "batch_loss": self.batch_loss.state_dict(),
             "loss": self.loss,
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.encoder.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self.batch_loss.load_state_dict(copy.deepcopy(state["batch_loss"]))
         self.loss = state["loss"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,18 +15,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertModel
 
 from simcse_core import SentenceEncoder, unsup_simcse_loss
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-import benchmark
-from bench import measure, ours, plain
-from bench.arithmetic import (
+from tools.benchmark import command_line, measure, ours, plain, processes, run
+from tools.benchmark.arithmetic import (
     forward_flops,
     grid_cost,
     linear_parameters,
     sweep_cost,
     training_flops,
 )
-from bench.task import Task
+from tools.benchmark.task import Task
 
 SHAPE = {
     "hidden_size": 4,
@@ -139,7 +135,7 @@ class TestCompetitors:
 
     def test_sentence_transformers_takes_part(self, still_dir: str) -> None:
         pytest.importorskip("sentence_transformers")
-        library = pytest.importorskip("bench.library")
+        library = pytest.importorskip("tools.benchmark.library")
         competitor = library.SentenceTransformersTrainer(task(still_dir))
         mine = ours.Ours(task(still_dir))
         np.testing.assert_allclose(
@@ -194,9 +190,9 @@ class TestRun:
     @pytest.fixture
     def few(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Ours and the plain loop alone: the library takes its time to be imported."""
-        monkeypatch.setattr(benchmark, "QUALITY_SENTENCES", 8)
+        monkeypatch.setattr(run, "QUALITY_SENTENCES", 8)
         chosen = [(measure.OURS, False), ("plain loop", False)]
-        for module in (measure, benchmark):
+        for module in (measure, run, command_line):
             monkeypatch.setattr(module, "competitors", lambda bf16: chosen)
 
     @pytest.mark.usefixtures("few")
@@ -217,7 +213,7 @@ class TestRun:
             "--out": out,
             "--markdown": page,
         }
-        assert benchmark.main([str(word) for pair in options.items() for word in pair]) == 0
+        assert command_line.main([str(word) for pair in options.items() for word in pair]) == 0
 
         text = (out / "benchmark.json").read_text(encoding="utf-8")
         assert str(tmp_path) not in text
@@ -252,12 +248,12 @@ class TestRun:
         assert "### The report's grid" in printed
 
     def test_too_few_sentences(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert benchmark.main(["--batch-sizes", "50000"]) == 1
+        assert command_line.main(["--batch-sizes", "50000"]) == 1
         assert "sentences are needed" in capsys.readouterr().err
 
     def test_a_process_that_breaks_off_is_named(self, tmp_path: Path) -> None:
         with (
-            measure.working([Task("plain loop", 1, str(tmp_path))]) as (worker,),
-            pytest.raises(measure.BenchmarkError, match=r"plain loop broke off[\s\S]*Error"),
+            processes.working([Task("plain loop", 1, str(tmp_path))]) as (worker,),
+            pytest.raises(processes.BenchmarkError, match=r"plain loop broke off[\s\S]*Error"),
         ):
             worker.answer()

@@ -19,7 +19,8 @@ from pandas.testing import assert_frame_equal
 
 from simcse_core import NliTriplets, SentenceEncoder, TrainConfig, checkpoint, train_simcse
 from simcse_core.checkpoint import Checkpoint
-from simcse_core.training import train_sup_simcse
+from simcse_core.objectives import OBJECTIVES
+from simcse_core.training import train as train_for
 
 Load = Callable[..., SentenceEncoder]
 CONFIG = TrainConfig(batch_size=4, learning_rate=1e-3, dropout=0.1, seed=3, num_epochs=2)
@@ -50,7 +51,9 @@ def train(
     encoder: SentenceEncoder, kind: str, config: TrainConfig, measure: Measure, *rest: Any
 ) -> pd.DataFrame:
     if kind == "supervised":
-        return train_sup_simcse(encoder, TRIPLETS, config, POINTS, measure, False, *rest)
+        return train_for(
+            encoder, OBJECTIVES["sup-simcse"], TRIPLETS, config, POINTS, measure, False, *rest
+        )
     return train_simcse(encoder, SENTENCES[:13], config, POINTS, measure, False, *rest)
 
 
@@ -148,7 +151,7 @@ def test_a_checkpoint_gives_back_what_it_was_given(tmp_path: Path) -> None:
     assert (state["step"], state["model"]["weight"]) == (5, torch.tensor([1 / 3]))
 
 
-def test_what_another_provenance_left_is_not_used_and_the_reason_is_said(
+def test_what_another_stamp_left_is_not_used_and_the_reason_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved(tmp_path / "run")
@@ -217,4 +220,4 @@ def test_a_slow_save_is_made_less_often(tmp_path: Path, monkeypatch: pytest.Monk
 def test_points_are_kept_as_text(tmp_path: Path) -> None:
     saved(tmp_path)
     kept = json.loads((tmp_path / "points.json").read_text(encoding="utf-8"))
-    assert kept["provenance"] == STAMP
+    assert kept["stamp"] == STAMP

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from simcse_core.claims import Interval, at_least, at_most, judge, within
+from simcse_core.claims import Differences, Interval, at_least, at_most, judge, within
 from simcse_core.comparison import MEAN_OF_ENCODERS
 
 NAN = math.nan
@@ -22,6 +22,13 @@ CLAIMS = (
 )
 
 
+KINDS = {
+    "untrained": "untrained",
+    "unsup-simcse": "trained",
+    "sup-simcse": "labelled",
+} | dict.fromkeys(("tfidf-char", "idf-mean", "whitening"), "fitted")
+
+
 def difference(
     after: tuple[str, float],
     before: tuple[str, float],
@@ -33,6 +40,7 @@ def difference(
     """A row with intervals of these half widths; without seeds where that is None."""
     half = NAN if seeds is None else seeds
     row = {"encoder": "tiny", "after": after[0], "after_at": after[1], "split": "test"}
+    row |= {"after_kind": KINDS[after[0]], "before_kind": KINDS[before[0]]}
     row |= {"before": before[0], "before_at": before[1], "n_seeds": 0 if seeds is None else 3}
     row |= {"value": value, "seed_low": value - half, "seed_high": value + half}
     return row | {"pair_low": value - pairs, "pair_high": value + pairs} | columns
@@ -99,7 +107,7 @@ def overview(
 def verdicts(**changed: pd.DataFrame) -> dict[str, str]:
     tables = {"baselines": baselines(), "small": small(), "large": large()}
     tables |= {"epochs": epochs(), "overview": overview()}
-    table = judge(**{**tables, **changed})
+    table = judge(Differences(**{**tables, **changed}))
     return dict(zip(table["claim"], table["verdict"], strict=True))
 
 
@@ -218,7 +226,7 @@ def test_the_fitted_method_that_counts_is_the_best_on_dev() -> None:
     rows = overview(counting=-0.1)
     dev = rows["split"] == "dev"
     rows.loc[dev & (rows["before"] == "whitening"), "value"] = -0.3
-    table = judge(baselines(), small(), large(), epochs(), rows).set_index("claim")
+    table = judge(Differences(baselines(), small(), large(), epochs(), rows)).set_index("claim")
     ours = table.loc[CLAIMS[-1]]
     assert ours["criterion"] == "SimCSE minus whitening, the best fitted method on dev, at least 0"
     assert (ours["effect"], ours["verdict"]) == ("+0.500", "supported")
@@ -242,13 +250,17 @@ def test_what_was_not_measured_is_undecided(
 
 def test_a_difference_without_a_value_is_not_measured() -> None:
     broken = large(value=NAN)
-    table = judge(baselines(), small(), broken, epochs(), overview()).set_index("claim")
+    table = judge(Differences(baselines(), small(), broken, epochs(), overview())).set_index(
+        "claim"
+    )
     found = table.loc["More data adds little"]
     assert (found["effect"], found["verdict"]) == ("not measured", "undecided")
 
 
 def test_effects_and_criteria_are_told_with_both_intervals() -> None:
-    table = judge(baselines(), small(), large(), epochs(), overview()).set_index("claim")
+    table = judge(Differences(baselines(), small(), large(), epochs(), overview())).set_index(
+        "claim"
+    )
     rise = table.loc["A steep rise below 400 sentences"]
     assert rise["criterion"] == "350 sentences minus untrained at least 0.1"
     assert rise["effect"] == "+0.200"
@@ -272,6 +284,6 @@ def test_dev_decides_no_verdict() -> None:
 
 def test_a_curve_without_any_trained_point_leaves_its_claims_undecided() -> None:
     broken = [table[table["after"] != "unsup-simcse"] for table in (small(), large(), epochs())]
-    verdicts = judge(baselines(), *broken, overview()).set_index("claim")
+    verdicts = judge(Differences(baselines(), *broken, overview())).set_index("claim")
     for claim in CLAIMS[1:5]:
         assert verdicts.loc[claim, ["effect", "verdict"]].tolist() == ["not measured", "undecided"]

@@ -10,22 +10,28 @@ from scipy.stats import spearmanr
 from simcse_core.comparison import (
     MEAN_OF_ENCODERS,
     baseline_differences,
+    best_of_each,
+    cosine_quantiles,
     curve_differences,
-    dev_cosines,
+    ends_of_curve,
     overview_differences,
+    same_sizes,
     seed_interval,
     without_shared,
 )
 from simcse_core.data import SentencePool, StsPairs, StudyData
-from simcse_core.evaluation import (
+from simcse_core.statistics import (
     bootstrap_interval,
     pack_cosines,
-    paired_bootstrap,
+    percentiles,
+    resampled_spearman,
     spearman,
     unpack_cosines,
 )
 
 N_PAIRS = 60
+KINDS = {"untrained": "untrained", "unsup-simcse": "trained", "esimcse": "trained"}
+KINDS |= {"sup-simcse": "labelled"}
 
 
 def pairs(split: str, seed: int) -> StsPairs:
@@ -53,6 +59,7 @@ def rows(data: StudyData, quality: float, seeds: int = 2, **columns: object) -> 
             row |= {"value": spearman(cosines, of.scores), "ci_low": low, "ci_high": high}
             found.append({**row, "cosines": pack_cosines(cosines)})
     fixed = {"encoder": "tiny", "pooling": "mean", "n_train": 0, "epoch": 0.0}
+    fixed |= {"kind": KINDS.get(str(columns.get("method")), "fitted")}
     return pd.DataFrame(found).assign(**{**fixed, **columns})
 
 
@@ -123,7 +130,11 @@ def test_the_interval_over_pairs_of_one_seed_is_the_paired_bootstrap(data: Study
     found = found[found["split"] == "dev"].iloc[0]  # SimCSE at 50 minus untrained
     dev = results[results["split"] == "dev"]
     before, after = (unpack_cosines(dev["cosines"].iloc[i]) for i in (0, 1))
-    expected = paired_bootstrap(before, after, data.dev.scores)
+    change = found["value"]
+    resampled = [resampled_spearman(cosines, data.dev.scores) for cosines in (before, after)]
+    expected = (change, *percentiles(resampled[1] - resampled[0]))
+    labels = data.dev.scores
+    assert change == pytest.approx(spearman(after, labels) - spearman(before, labels))
     assert (found["value"], found["pair_low"], found["pair_high"]) == pytest.approx(expected)
     assert math.isnan(found["seed_low"])
     assert found["n_seeds"] == 1
@@ -191,7 +202,7 @@ def test_encoders_are_compared_singly_together_and_the_last_with_every_method(
     )
     fitted = pd.concat(
         [
-            rows(data, 0.6, method="tfidf-char", encoder="none", n_train=900),
+            rows(data, 0.6, method="tfidf-char", encoder="none", pooling=None, n_train=900),
             rows(data, 0.3, method="whitening", encoder="b", n_train=900),
         ]
     )
@@ -235,14 +246,129 @@ def test_sharing_is_told_at_the_largest_size_alone(data: StudyData) -> None:
     assert table["n_train"].tolist() == [300, 300]  # dev and test
 
 
-def test_dev_cosines_are_those_before_and_after_of_the_first_seed(data: StudyData) -> None:
-    results = curve(data)
-    table = dev_cosines(results, data)
-    before, after = dict.fromkeys(table["panel"])
-    assert before.startswith("untrained: Spearman 0.")
-    assert after.startswith("unsup-simcse, 800 sentences: Spearman 0.")
-    first = results[(results["seed"] == 0) & (results["split"] == "dev")]
-    expected = first[(first["method"] == "unsup-simcse") & (first["n_train"] == 800)]
-    found = table.loc[table["panel"] == after, "cosine"]
-    assert found.tolist() == unpack_cosines(expected["cosines"].item()).tolist()
-    assert table["label"].tolist() == data.dev.scores.tolist() * 2
+def test_quantiles_of_cosines_are_those_of_each_label_by_hand(data: StudyData) -> None:
+    results = ends_of_curve(curve(data))
+    table = cosine_quantiles(results, data)
+    assert list(dict.fromkeys(table["method"])) == ["untrained", "unsup-simcse"]
+    after = table[table["method"] == "unsup-simcse"].set_index("label")
+    assert set(after["n_train"]) == {800}  # the last point
+    dev = results[(results["split"] == "dev") & (results["method"] == "unsup-simcse")]
+    assert set(after["spearman"]) == {dev["value"].item()}
+    cosines = unpack_cosines(dev["cosines"].item())
+    for label in range(6):
+        mine = cosines[data.dev.scores == label]
+        row = after.loc[float(label)]
+        assert row["n"] == len(mine)
+        assert row["q50"] == pytest.approx(np.median(mine))
+        assert (row["q05"], row["q95"]) == pytest.approx(tuple(np.quantile(mine, [0.05, 0.95])))
+
+
+def test_what_counts_and_what_encodes_best_on_dev_are_shown(data: StudyData) -> None:
+    results = pd.concat(
+        [
+            rows(data, 0.2, 1, method="tfidf-char", encoder="none", pooling=None),
+            rows(data, 0.6, 1, method="tfidf-word", encoder="none", pooling=None),
+            rows(data, 0.1, 1, method="untrained", pooling="cls"),
+            rows(data, 0.4, 1, method="untrained", pooling="mean"),
+            rows(data, 0.9, 1, method="whitening", pooling="cls"),
+        ]
+    )
+    found = best_of_each(results)
+    assert found["method"].tolist() == ["tfidf-word"] * 2 + ["untrained"] * 2  # dev and test
+    assert found["pooling"].tolist()[2:] == ["mean", "mean"]
+
+
+# --- several objectives, several poolings ----------------------------------------------------
+
+
+def test_a_second_objective_is_held_against_the_first_and_against_its_own_end(
+    data: StudyData,
+) -> None:
+    more = [rows(data, q, method="esimcse", n_train=n) for n, q in ((50, 0.2), (800, 0.8))]
+    found = told(curve_differences(pd.concat([curve(data), *more], ignore_index=True), data))
+    assert ("unsup-simcse", 800, "esimcse", 800) in found
+    assert ("esimcse", 800, "esimcse", 50) in found
+    assert ("esimcse", 50, "untrained", 0) in found
+    assert ("esimcse", 800, "unsup-simcse", 800) not in found  # said the other way round
+
+
+def test_each_pooling_has_differences_of_its_own_and_shares_what_has_none(data: StudyData) -> None:
+    counting = rows(data, 0.4, method="tfidf-char", encoder="none", pooling=None, n_train=800)
+    averages = rows(data, 0.3, method="idf-mean", pooling="mean", n_train=800)
+    both = pd.concat(
+        [curve(data), curve(data).assign(pooling="cls"), counting, averages], ignore_index=True
+    )
+    table = curve_differences(both, data)
+    for pooling in ("cls", "mean"):
+        mine = told(table[table["pooling"] == pooling])
+        assert ("unsup-simcse", 800, "tfidf-char", 800) in mine
+        assert ("unsup-simcse", 800, "idf-mean", 800) in mine
+        assert len(mine) == len(set(mine)) == 9 + 4
+
+
+# --- every method at the same sizes ----------------------------------------------------------
+
+
+def sized(method: str, n: int, values: list[float], **columns: object) -> pd.DataFrame:
+    fixed = {"method": method, "kind": KINDS.get(method, "fitted"), "n_train": n, "dataset": "d"}
+    fixed |= {"encoder": "tiny", "pooling": "cls", "split": "test", "metric": "spearman"}
+    own = {"value": values, "seed": range(len(values)), "ci_low": 0.1, "ci_high": 0.9}
+    table = pd.DataFrame({**own}).assign(**{**fixed, **columns})
+    # Another metric, far off, that must not be read.
+    return pd.concat([table, table.assign(metric="uniformity", value=-7.0)], ignore_index=True)
+
+
+SMALL = pd.concat(
+    [
+        sized("untrained", 0, [0.3, 0.3]),
+        sized("unsup-simcse", 50, [0.4, 0.5]),
+        sized("unsup-simcse", 200, [0.5, 0.5]),
+        sized("tfidf-char", 50, [0.6, 0.8], encoder="none", pooling=None),
+    ]
+)
+LARGE = pd.concat(
+    [
+        sized("untrained", 0, [0.3]),
+        sized("unsup-simcse", 200, [0.9]),
+        sized("unsup-simcse", 5000, [0.6]),
+        sized("unsup-simcse", 9000, [0.9]),
+    ]
+)
+OVERVIEW = pd.concat(
+    [
+        sized("untrained", 0, [0.3]),
+        sized("unsup-simcse", 200, [0.9]),
+        sized("unsup-simcse", 9000, [0.7, 0.72]),
+        sized("unsup-simcse", 9000, [0.99], encoder="other"),
+        sized("sup-simcse", 16, [0.45]),  # 48 sentences
+        sized("sup-simcse", 3000, [0.8]),
+        sized("sup-simcse", 3000, [0.99], encoder="other"),
+    ]
+)
+
+
+def test_methods_are_compared_at_the_nearest_size_measured() -> None:
+    found = same_sizes(SMALL, LARGE, OVERVIEW, [60, 10000]).set_index(["n_sentences", "method"])
+    assert found.index.tolist() == [
+        (50, "untrained"),
+        (50, "unsup-simcse"),
+        (50, "tfidf-char"),
+        (50, "sup-simcse"),
+        (9000, "untrained"),
+        (9000, "unsup-simcse"),
+        (9000, "sup-simcse"),
+    ]
+    trained = found.loc[(50, "unsup-simcse")]
+    assert trained[["mean", "min", "max", "n_seeds"]].tolist() == [0.45, 0.4, 0.5, 2]
+    assert found.loc[(9000, "sup-simcse"), ["mean", "kind"]].tolist() == [0.8, "labelled"]
+    assert trained[["pair_low", "pair_high"]].tolist() == pytest.approx([0.1, 0.9])
+
+
+def test_what_draws_from_the_small_samples_pool_wins_and_a_size_stands_once() -> None:
+    found = same_sizes(SMALL, LARGE, OVERVIEW, [200, 210, 4000, 10000])
+    trained = found[found["method"] == "unsup-simcse"]
+    assert trained[["n_sentences", "mean", "n_seeds"]].to_numpy().tolist() == [
+        [200, 0.5, 2],
+        [5000, 0.6, 1],
+        [9000, 0.71, 2],
+    ]

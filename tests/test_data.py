@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from simcse_core.config import HubData
 from simcse_core.data import (
-    DataError,
     NliTriplets,
     fingerprint,
     load_pool,
@@ -21,8 +20,8 @@ from simcse_core.data import (
     load_triplets,
     sample_sentences,
     sample_triplets,
-    source_name,
 )
+from simcse_core.sources import DataError, open_source
 
 GOOD = "1||天气好||今天好||3\n"
 CNSD_FILES = [
@@ -243,7 +242,7 @@ def test_study_data_tells_what_it_holds(cnsd_dir: Path) -> None:
     data = load_study_data(cnsd_dir)
     assert (len(data.dev), len(data.test), len(data.pool.sentences)) == (3, 3, 8)
     assert data.triplets is not None
-    assert data.describe().startswith("CNSD STS-B: 3 dev pairs, 3 test pairs\n8 unique")
+    assert data.describe().startswith("cnsd: 3 dev pairs, 3 test pairs\n8 unique")
 
 
 @pytest.mark.parametrize(
@@ -275,22 +274,68 @@ def test_the_fingerprint_changes_when_triplets_are_paired_otherwise(cnsd_dir: Pa
     assert after.fingerprint != before.fingerprint
 
 
-def test_fingerprint_tells_texts_apart_and_their_order() -> None:
-    prints = {fingerprint(texts) for texts in (["甲", "乙"], ["乙", "甲"], ["甲乙"], [])}
-    assert len(prints) == 4
-    assert all(len(value) == 12 for value in prints)
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"dev": [["甲"], ["乙"]], "test": [["丙", "丁"], ["戊", "己"]]},  # a pair from dev to test
+        {"dev": [["甲乙"], [""]], "test": [["丙"], ["丁"]]},  # text from one field to the next
+        {"dev": [["甲", "丙"], ["乙", "丁"]], "test": [["戊"], ["己"]]},
+        {"test": [["甲"], ["乙"]], "dev": [["丙"], ["丁"]]},
+        {"dev": [["乙"], ["甲"]], "test": [["丙"], ["丁"]]},
+        {"dev": [["甲"], ["乙"]], "test": [["丙"], ["丁\n"]]},
+        {"dev": [["甲"], ["乙"]]},
+    ],
+)
+def test_the_fingerprint_sees_what_moves_between_parts_and_fields(
+    moved: dict[str, list[list[str]]],
+) -> None:
+    assert fingerprint(moved) != fingerprint({"dev": [["甲"], ["乙"]], "test": [["丙"], ["丁"]]})
+    assert len(fingerprint(moved)) == 12
+
+
+def test_the_fingerprint_changes_when_the_last_dev_pair_becomes_the_first_of_test(
+    cnsd_dir: Path,
+) -> None:
+    before = load_study_data(cnsd_dir).fingerprint
+    dev, test = (cnsd_dir / f"cnsd-sts-{split}.txt" for split in ("dev", "test"))
+    *kept, last = dev.read_text(encoding="utf-8").splitlines(keepends=True)
+    rewrite(cnsd_dir, test.name, last + test.read_text(encoding="utf-8"))
+    rewrite(cnsd_dir, dev.name, "".join(kept))
+    assert load_study_data(cnsd_dir).fingerprint != before
 
 
 @pytest.mark.parametrize(
-    ("source", "name"),
+    ("source", "name", "published"),
     [
-        ("sample", "bundled sample (not CNSD)"),
-        ("hub", "C-MTEB/STSB"),
-        ("/some/private/path", "CNSD STS-B"),
+        ("sample", "bundled sample (not CNSD)", False),
+        ("hub", "C-MTEB/STSB", True),
+        ("/some/private/path", "path", False),
     ],
 )
-def test_a_source_has_a_name_without_a_path(source: str, name: str) -> None:
-    assert source_name(source) == name
+def test_a_source_has_a_name_without_a_path(source: str, name: str, published: bool) -> None:
+    opened = open_source(source)
+    assert (opened.name, bool(opened.published)) == (name, published)
+
+
+def test_another_data_set_on_the_hub_has_no_published_numbers_beside_it() -> None:
+    assert not open_source("hub", HubData(sts="owner/other")).published
+    assert open_source("hub", HubData(sts="C-MTEB/STSB@abc")).published
+
+
+REAL = Path(__file__).parents[2] / "shared" / "data" / "cnsd"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="CNSD is not there; it may not be passed on")
+def test_cnsd_is_known_by_its_content_wherever_it_lies(tmp_path: Path) -> None:
+    for path in REAL.glob("cnsd-s*.txt"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    data = load_study_data(tmp_path)
+    assert data.name == "CNSD STS-B"
+    assert data.published["test"]["BERT-BASE"] == 0.3395
+    lines = (tmp_path / "cnsd-sts-dev.txt").read_text(encoding="utf-8").splitlines(keepends=True)
+    rewrite(tmp_path, "cnsd-sts-dev.txt", "".join(lines[:-1]))
+    changed = load_study_data(tmp_path)
+    assert (changed.name, dict(changed.published)) == (tmp_path.name, {})
 
 
 # --- sampling --------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -409,19 +410,70 @@ def test_a_bundled_name_stands_for_its_folder(name: str) -> None:
     assert (folder.name, folder.parent.name, label) == (name, "assets", name)
 
 
-def test_the_fingerprint_is_that_of_the_weights(load: Load, tmp_path: Path) -> None:
+def test_the_fingerprint_is_of_the_content_and_stays_with_it(load: Load, tmp_path: Path) -> None:
     encoder = load()
-    assert load("cls").fingerprint == encoder.fingerprint
+    before = encoder.fingerprint
+    encoder.encode(["看书"])  # a tokenizer remembers how it was last called
     encoder.save(tmp_path / "same")
-    assert SentenceEncoder.from_pretrained(tmp_path / "same", "cls", 32).fingerprint == (
-        encoder.fingerprint
-    )
+    assert load().fingerprint == encoder.fingerprint == before
+    assert SentenceEncoder.from_pretrained(tmp_path / "same", "mean", 32).fingerprint == before
+
+
+def _heavier(folder: Path) -> None:
+    encoder = SentenceEncoder.from_pretrained(folder, "mean", 32)
     with torch.no_grad():
         encoder.model.encoder.layer[0].output.dense.bias[0] += 1e-6
-    encoder.save(tmp_path / "other")
-    assert SentenceEncoder.from_pretrained(tmp_path / "other", "cls", 32).fingerprint != (
-        encoder.fingerprint
-    )
+    encoder.model.save_pretrained(folder)
+
+
+def _with_config(**changes: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        (folder / "config.json").write_text(json.dumps(config | changes), encoding="utf-8")
+
+    return change
+
+
+def _with_tokenizer(change: Callable[[dict[str, int]], dict[str, int]]) -> Callable[[Path], None]:
+    def rewrite(folder: Path) -> None:
+        path = folder / "tokenizer.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["model"]["vocab"] = change(content["model"]["vocab"])
+        path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+    return rewrite
+
+
+def _turned(vocabulary: dict[str, int]) -> dict[str, int]:
+    words = [word for word in vocabulary if not word.startswith("[")]
+    ids = [vocabulary[word] for word in words]
+    return vocabulary | dict(zip(words, ids[::-1], strict=True))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _heavier,
+        _with_config(hidden_act="relu"),
+        _with_config(layer_norm_eps=0.1),
+        _with_config(num_attention_heads=4),
+        _with_tokenizer(_turned),
+        _with_tokenizer(lambda vocabulary: {w: i for w, i in vocabulary.items() if i < 20}),
+    ],
+    ids=["weights", "activation", "epsilon", "heads", "vocabulary permuted", "vocabulary cut"],
+)
+def test_whatever_decides_a_vector_changes_the_fingerprint(
+    change: Callable[[Path], None], bert_dir: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(bert_dir, tmp_path / "changed"))
+    before = SentenceEncoder.from_pretrained(folder, "mean", 32)
+    change(folder)
+    after = SentenceEncoder.from_pretrained(folder, "mean", 32)
+    assert after.fingerprint != before.fingerprint
+
+
+def test_pooling_and_length_are_part_of_the_fingerprint(load: Load) -> None:
+    assert len({load(*how).fingerprint for how in (("mean", 32), ("cls", 32), ("mean", 31))}) == 3
 
 
 # --- refused ---------------------------------------------------------------------------------

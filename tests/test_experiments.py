@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,34 +13,35 @@ from conftest import SENTENCES
 from pandas.testing import assert_frame_equal
 from scipy.stats import spearmanr
 
-from simcse_core import NliTriplets, SentenceEncoder, TrainConfig, experiments, train_simcse
-from simcse_core.baselines import idf_mean_encode, tfidf_encode, whitened_encode
+from simcse_core import NliTriplets, SentenceEncoder, TrainConfig, train_simcse, trained_cells
+from simcse_core.baselines import BASELINES, EncodedText
 from simcse_core.config import Pooling
-from simcse_core.data import DataError, StsPairs, StudyData, sample_sentences
-from simcse_core.evaluation import evaluate_sts, spearman, unpack_cosines
+from simcse_core.data import StsPairs, StudyData, sample_sentences
+from simcse_core.evaluation import evaluate_sts, look_up
 from simcse_core.experiments import (
     Experiment,
-    Recipe,
     compare_encoders,
     fit_sizes,
-    label_cosines,
-    recipe,
     sample_curves,
     train_epochs,
     train_sizes,
     untrained,
 )
-from simcse_core.results import COLUMNS
+from simcse_core.plans import Plan, make_plan
+from simcse_core.results import COLUMNS, read_table
+from simcse_core.sources import DataError
+from simcse_core.statistics import spearman, unpack_cosines
+from simcse_core.training import train
 
 METRICS = 3  # spearman, alignment, uniformity
 SPLITS = 2
 
 
 @pytest.fixture(scope="module")
-def plan(bert_dir: Path) -> Recipe:
+def plan(bert_dir: Path) -> Plan:
     """The tiny BERT with steps large enough to see."""
     train = TrainConfig(batch_size=4, learning_rate=1e-3, dropout=0.1)
-    return Recipe(str(bert_dir), Pooling.MEAN, train)
+    return Plan(str(bert_dir), Pooling.MEAN, train)
 
 
 def spearmans(frame: pd.DataFrame, split: str = "test") -> pd.DataFrame:
@@ -55,16 +57,16 @@ def by_hand(encoder: SentenceEncoder, pairs: StsPairs) -> float:
     return float(spearmanr(np.round(products / lengths, 6), pairs.scores).statistic)
 
 
-# --- recipes ---------------------------------------------------------------------------------
+# --- plans -----------------------------------------------------------------------------------
 
 
-def test_a_recipe_is_the_encoders_own_settings() -> None:
-    plan = recipe("hfl/chinese-bert-wwm-ext")
+def test_a_plan_is_the_encoders_own_settings() -> None:
+    plan = make_plan("hfl/chinese-bert-wwm-ext")
     assert (plan.pooling, plan.train) == (Pooling.CLS, TrainConfig())
 
 
-def test_a_recipe_takes_what_it_is_given_and_keeps_the_rest() -> None:
-    plan = recipe("hfl/chinese-bert-wwm-ext", "mean", {"batch_size": 64})
+def test_a_plan_takes_what_it_is_given_and_keeps_the_rest() -> None:
+    plan = make_plan("hfl/chinese-bert-wwm-ext", "mean", {"batch_size": 64})
     assert plan.pooling is Pooling.MEAN
     assert plan.train == replace(TrainConfig(), batch_size=64)
 
@@ -77,12 +79,12 @@ def test_a_recipe_takes_what_it_is_given_and_keeps_the_rest() -> None:
         ("", {"batch_size": 0}, "batch_size: must be"),
     ],
 )
-def test_a_bad_recipe_is_refused(pooling: str, training: dict[str, object], said: str) -> None:
+def test_a_bad_plan_is_refused(pooling: str, training: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        recipe("mini-bert", pooling, training)
+        make_plan("mini-bert", pooling, training)
 
 
-def test_a_recipe_is_told_in_one_line(plan: Recipe) -> None:
+def test_a_plan_is_told_in_one_line(plan: Plan) -> None:
     said = replace(plan, encoder="bert").describe()
     assert said == (
         "bert: mean pooling, batch 4, learning rate 0.001, dropout 0.1, temperature 0.05"
@@ -99,8 +101,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def baselines(study_data: StudyData, plan: Recipe, kept: Path) -> pd.DataFrame:
-    return untrained(Experiment("01", study_data, [0, 1], kept), [plan], 20)
+def baselines(study_data: StudyData, plan: Plan, kept: Path) -> pd.DataFrame:
+    return untrained(Experiment("01", study_data, [plan], [0, 1], kept), 20)
 
 
 def test_every_method_and_pooling_is_scored_on_both_splits(baselines: pd.DataFrame) -> None:
@@ -136,20 +138,9 @@ def test_whitening_is_fitted_anew_for_each_seed(baselines: pd.DataFrame) -> None
     assert rows["value"].nunique() == 2
 
 
-def test_label_cosines_have_a_panel_for_counting_and_one_for_the_encoder(
-    study_data: StudyData, plan: Recipe
-) -> None:
-    table = label_cosines(study_data, plan)
-    counting, encoder = dict.fromkeys(table["panel"])
-    assert counting.startswith("tfidf-char: Spearman ")
-    assert encoder.startswith("tiny-bert, mean: Spearman ")
-    assert table["label"].tolist() == study_data.dev.scores.tolist() * 2
-    assert table["cosine"].between(-1, 1 + 1e-9).all()
-
-
 @pytest.fixture(scope="module")
-def fitted(study_data: StudyData, plan: Recipe, kept: Path) -> pd.DataFrame:
-    return fit_sizes(Experiment("02", study_data, [0, 1], kept), plan, [16, 6])
+def fitted(study_data: StudyData, plan: Plan, kept: Path) -> pd.DataFrame:
+    return fit_sizes(Experiment("02", study_data, [plan], [0, 1], kept), [plan], [16, 6])
 
 
 def test_what_is_fitted_has_every_size_for_every_seed(fitted: pd.DataFrame) -> None:
@@ -165,24 +156,22 @@ def test_what_is_fitted_has_every_size_for_every_seed(fitted: pd.DataFrame) -> N
 
 
 def test_a_fitted_point_is_fitted_on_the_sentences_that_simcse_gets(
-    fitted: pd.DataFrame, study_data: StudyData, plan: Recipe
+    fitted: pd.DataFrame, study_data: StudyData, plan: Plan
 ) -> None:
     sample = sample_sentences(study_data.pool.sentences, 6, seed=1)
     encoder = plan.load()
-    held = [*study_data.dev.sentences(), *study_data.test.sentences()]
-    ids, vectors = encoder.tokenize(held), encoder.encode_tokens(held)
-    expected = {
-        "tfidf-char": tfidf_encode("tfidf-char", sample),
-        "whitening": whitened_encode(encoder.encode, sample),
-        "idf-mean": idf_mean_encode(
-            dict(zip(held, ids, strict=True)),
-            dict(zip(held, vectors, strict=True)),
-            encoder.tokenize(sample),
-        ),
-    }
+    sentences = [*study_data.held_out(), *sample]
+    tokens = dict(zip(sentences, encoder.encode_tokens(sentences), strict=True))
+    text = EncodedText(
+        look_up(sentences, encoder.encode(sentences)),
+        encoder.tokenize,
+        lambda batch: [tokens[sentence] for sentence in batch],
+    )
     rows = spearmans(fitted)
     rows = rows[(rows["n_train"] == 6) & (rows["seed"] == 1)].set_index("method")["value"]
-    for method, encode in expected.items():
+    assert set(rows.index) == {"tfidf-char", "idf-mean", "whitening"}
+    for method in rows.index:
+        encode = BASELINES[method].fit(sample, text)
         value = evaluate_sts(encode, study_data.test, 10)["spearman"]
         assert rows[method] == pytest.approx(value, abs=1e-6), method
 
@@ -196,9 +185,9 @@ def test_kept_cosines_are_those_behind_each_spearman(
 
 
 def test_sample_curves_are_what_is_trained_and_what_is_fitted(
-    curve: pd.DataFrame, fitted: pd.DataFrame, study_data: StudyData, plan: Recipe, kept: Path
+    curve: pd.DataFrame, fitted: pd.DataFrame, study_data: StudyData, plan: Plan, kept: Path
 ) -> None:
-    both = sample_curves(Experiment("02", study_data, [0, 1], kept), plan, [6, 16])
+    both = sample_curves(Experiment("02", study_data, [plan], [0, 1], kept), [6, 16])
     assert_frame_equal(both, pd.concat([curve, fitted], ignore_index=True))
 
 
@@ -206,8 +195,8 @@ def test_sample_curves_are_what_is_trained_and_what_is_fitted(
 
 
 @pytest.fixture(scope="module")
-def curve(study_data: StudyData, plan: Recipe, kept: Path) -> pd.DataFrame:
-    return train_sizes(Experiment("02", study_data, [0, 1], kept), plan, [6, 16])
+def curve(study_data: StudyData, plan: Plan, kept: Path) -> pd.DataFrame:
+    return train_sizes(Experiment("02", study_data, [plan], [0, 1], kept), [6, 16])
 
 
 def test_a_curve_has_every_size_and_the_untrained_encoder_for_each_seed(
@@ -223,7 +212,7 @@ def test_a_curve_has_every_size_and_the_untrained_encoder_for_each_seed(
 
 
 def test_a_point_of_the_curve_is_a_separate_run_on_the_seeds_own_sample(
-    curve: pd.DataFrame, study_data: StudyData, plan: Recipe
+    curve: pd.DataFrame, study_data: StudyData, plan: Plan
 ) -> None:
     rows = spearmans(curve)
     for seed in (0, 1):
@@ -235,27 +224,27 @@ def test_a_point_of_the_curve_is_a_separate_run_on_the_seeds_own_sample(
 
 
 def test_the_order_of_sizes_does_not_matter(
-    curve: pd.DataFrame, study_data: StudyData, plan: Recipe, tmp_path: Path
+    curve: pd.DataFrame, study_data: StudyData, plan: Plan, tmp_path: Path
 ) -> None:
-    turned = train_sizes(Experiment("02", study_data, [0, 1], tmp_path), plan, [16, 6])
+    turned = train_sizes(Experiment("02", study_data, [plan], [0, 1], tmp_path), [16, 6])
     assert_frame_equal(turned, curve)
 
 
 def test_epochs_are_counted_from_the_untrained_encoder_on(
-    study_data: StudyData, plan: Recipe, tmp_path: Path
+    study_data: StudyData, plan: Plan, tmp_path: Path
 ) -> None:
-    rows = spearmans(train_epochs(Experiment("04", study_data, [0], tmp_path), plan, 8, 3))
+    rows = spearmans(train_epochs(Experiment("04", study_data, [plan], [0], tmp_path), 8, 3))
     assert rows["epoch"].tolist() == [0.0, 1.0, 2.0, 3.0]
     assert rows["n_train"].tolist() == [0, 8, 8, 8]
     assert rows["value"].nunique() > 1
 
 
 def test_encoders_are_compared_before_and_after_and_the_last_with_labels(
-    study_data: StudyData, plan: Recipe, encoder_dir: Callable[[str], Path], tmp_path: Path
+    study_data: StudyData, plan: Plan, encoder_dir: Callable[[str], Path], tmp_path: Path
 ) -> None:
     other = replace(plan, encoder=str(encoder_dir("electra")))
-    run = Experiment("05", study_data, [0, 1], tmp_path)
-    table = compare_encoders(run, [other, plan], 12)
+    run = Experiment("05", study_data, [other, plan], [0, 1], tmp_path)
+    table = compare_encoders(run, 12)
     rows = spearmans(table)
     assert list(zip(rows["encoder"], rows["method"], rows["n_train"], strict=True)) == [
         *[("tiny-electra", "untrained", 0), ("tiny-electra", "unsup-simcse", 12)] * 2,
@@ -265,10 +254,10 @@ def test_encoders_are_compared_before_and_after_and_the_last_with_labels(
 
 
 def test_supervised_training_is_measured_on_the_way(
-    study_data: StudyData, plan: Recipe, tmp_path: Path
+    study_data: StudyData, plan: Plan, tmp_path: Path
 ) -> None:
-    run = Experiment("05", study_data, [0], tmp_path)
-    rows = spearmans(compare_encoders(run, [plan], 21, [3, 7, 9, 12, 5000]))
+    run = Experiment("05", study_data, [plan], [0], tmp_path)
+    rows = spearmans(compare_encoders(run, 21, [3, 7, 9, 12, 5000]))
     supervised = rows[rows["method"] == "sup-simcse"]
     assert supervised["n_train"].tolist() == [2, 3, 4, 7]  # triplets
     assert supervised["epoch"].tolist() == [1.0] * 4
@@ -278,7 +267,7 @@ def test_supervised_training_is_measured_on_the_way(
     ("n_triplets", "n_train"), [(0, 8), (2, 12), (8, 5)], ids=["none", "too few", "one a batch"]
 )
 def test_without_triplets_enough_nothing_is_trained_with_labels(
-    study_data: StudyData, plan: Recipe, tmp_path: Path, n_triplets: int, n_train: int
+    study_data: StudyData, plan: Plan, tmp_path: Path, n_triplets: int, n_train: int
 ) -> None:
     few = study_data.triplets and NliTriplets(
         study_data.triplets.anchor[:n_triplets],
@@ -286,7 +275,7 @@ def test_without_triplets_enough_nothing_is_trained_with_labels(
         study_data.triplets.hard_negative[:n_triplets],
     )
     data = replace(study_data, triplets=few if n_triplets else None)
-    table = compare_encoders(Experiment("05", data, [0], tmp_path), [plan], n_train)
+    table = compare_encoders(Experiment("05", data, [plan], [0], tmp_path), n_train)
     assert set(table["method"]) == {"untrained", "unsup-simcse"}
 
 
@@ -300,24 +289,24 @@ def refuse(*_: object, **__: object) -> None:
 def test_a_second_call_trains_nothing_and_gives_the_same(
     curve: pd.DataFrame,
     study_data: StudyData,
-    plan: Recipe,
+    plan: Plan,
     kept: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(experiments, "train_simcse", refuse)
-    again = train_sizes(Experiment("02", study_data, [0, 1], kept), plan, [6, 16])
+    monkeypatch.setattr(trained_cells, "train", refuse)
+    again = train_sizes(Experiment("02", study_data, [plan], [0, 1], kept), [6, 16])
     assert_frame_equal(again, curve)
 
 
 def test_a_second_call_encodes_no_baseline_again_and_gives_the_same(
     baselines: pd.DataFrame,
     study_data: StudyData,
-    plan: Recipe,
+    plan: Plan,
     kept: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(SentenceEncoder, "encode_poolings", refuse)
-    again = untrained(Experiment("01", study_data, [0, 1], kept), [plan], 20)
+    again = untrained(Experiment("01", study_data, [plan], [0, 1], kept), 20)
     assert_frame_equal(again, baselines)
 
 
@@ -329,34 +318,32 @@ def kept_curve(curve: pd.DataFrame, kept: Path, tmp_path: Path) -> Path:
 
 
 def test_another_seed_leaves_the_kept_seeds_alone(
-    kept_curve: Path, study_data: StudyData, plan: Recipe, monkeypatch: pytest.MonkeyPatch
+    kept_curve: Path, study_data: StudyData, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[int] = []
 
-    def note(encoder: SentenceEncoder, sentences: list[str], config: TrainConfig, *rest, **named):
+    def note(encoder: SentenceEncoder, objective, sentences, config: TrainConfig, *rest):
         trained.append(config.seed)
-        return train_simcse(encoder, sentences, config, *rest, **named)
+        return train(encoder, objective, sentences, config, *rest)
 
-    monkeypatch.setattr(experiments, "train_simcse", note)
-    train_sizes(Experiment("02", study_data, [0, 1, 2], kept_curve), plan, [6, 16])
+    monkeypatch.setattr(trained_cells, "train", note)
+    train_sizes(Experiment("02", study_data, [plan], [0, 1, 2], kept_curve), [6, 16])
     assert trained == [2]
 
 
-@pytest.mark.parametrize("changed", ["data", "train", "pooling"])
+@pytest.mark.parametrize("changed", ["data", "train"])
 def test_what_changed_trains_afresh_and_is_named(
     changed: str,
     kept_curve: Path,
     study_data: StudyData,
-    plan: Recipe,
+    plan: Plan,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     if changed == "data":
         study_data = replace(study_data, fingerprint="another")
     if changed == "train":
         plan = replace(plan, train=replace(plan.train, learning_rate=2e-3))
-    if changed == "pooling":
-        plan = replace(plan, pooling=Pooling.CLS)
-    train_sizes(Experiment("02", study_data, [0], kept_curve), plan, [6, 16])
+    train_sizes(Experiment("02", study_data, [plan], [0], kept_curve), [6, 16])
     assert f"because {changed} changed" in capsys.readouterr().out
 
 
@@ -365,22 +352,22 @@ def test_what_changed_trains_afresh_and_is_named(
 
 @pytest.mark.parametrize("sizes", [[], [6, 6], [1, 6], [6, 25]])
 def test_bad_sizes_are_refused_before_training(
-    sizes: list[int], study_data: StudyData, plan: Recipe, tmp_path: Path
+    sizes: list[int], study_data: StudyData, plan: Plan, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match=r"^sizes: .* the 24 sentences of the pool") as caught:
-        train_sizes(Experiment("02", study_data, [0], tmp_path), plan, sizes)
+        train_sizes(Experiment("02", study_data, [plan], [0], tmp_path), sizes)
     assert str(sizes) in str(caught.value)
 
 
 @pytest.mark.parametrize("n_train", [1, 25])
 def test_a_bad_n_train_is_refused_by_that_name(
-    n_train: int, study_data: StudyData, plan: Recipe, tmp_path: Path
+    n_train: int, study_data: StudyData, plan: Plan, tmp_path: Path
 ) -> None:
-    run = Experiment("04", study_data, [0], tmp_path)
+    run = Experiment("04", study_data, [plan], [0], tmp_path)
     with pytest.raises(DataError, match=r"^n_train: .* the 24 sentences of the pool"):
-        train_epochs(run, plan, n_train, 2)
+        train_epochs(run, n_train, 2)
     with pytest.raises(DataError, match=r"^n_train: .* the 24 sentences of the pool"):
-        compare_encoders(run, [plan], n_train)
+        compare_encoders(run, n_train)
 
 
 @pytest.mark.parametrize("seeds", [[], [-1], [0, 0]])
@@ -388,41 +375,85 @@ def test_bad_seeds_are_refused_before_anything(
     seeds: list[int], study_data: StudyData, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match="seeds: distinct numbers from 0 up"):
-        Experiment("02", study_data, seeds, tmp_path)
+        Experiment("02", study_data, [], seeds, tmp_path)
 
 
 # --- what a chart and a table say ------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("seeds", "first_line"), [([4], "tiny data · seed 4"), ([0, 1], "tiny data · seeds 0, 1")]
-)
-def test_a_caption_names_data_seeds_and_encoders(
-    seeds: list[int], first_line: str, study_data: StudyData, plan: Recipe, tmp_path: Path
-) -> None:
-    caption = Experiment("02", study_data, seeds, tmp_path).caption([plan])
-    assert caption.splitlines() == [first_line, plan.describe()]
-
-
 def test_a_table_is_stamped_with_what_decides_it(
-    study_data: StudyData, plan: Recipe, tmp_path: Path
+    study_data: StudyData, plan: Plan, tmp_path: Path
 ) -> None:
-    stamp = Experiment("02", study_data, [0, 1], tmp_path).provenance([plan], n_train=5)
+    run = Experiment("02", study_data, [plan], [0, 1], tmp_path, {"n_train": 5})
+    run.table("02_small", pd.DataFrame({"value": [0.5]}))
+    stamp = read_table(tmp_path, "02_small")[1]
     assert (stamp["data"], stamp["dataset"]) == (study_data.fingerprint, "tiny data")
-    assert (stamp["seeds"], stamp["n_train"]) == ([0, 1], 5)
+    assert (stamp["seeds"], stamp["parameters"]) == ([0, 1], {"n_train": 5})
     assert {"threads", "versions", "code"} <= set(stamp)
-    assert stamp["encoders"]["tiny-bert"]["weights"] == plan.load().fingerprint
+    assert stamp["encoders"]["tiny-bert"]["fingerprint"] == plan.load().fingerprint
     assert stamp["encoders"]["tiny-bert"]["train"]["learning_rate"] == 1e-3
+    assert "published" not in stamp  # nobody published anything on these pairs
+
+
+def test_a_derived_table_names_the_tables_it_came_from_with_their_hashes(
+    study_data: StudyData, plan: Plan, tmp_path: Path
+) -> None:
+    run = Experiment("02", study_data, [plan], [0], tmp_path)
+    for value in (0.5, 0.6):
+        run.table("02_small", pd.DataFrame({"value": [value]}))
+        run.table("02_differences", pd.DataFrame({"value": [0.1]}), made_from=["02_small"])
+        found = hashlib.sha256((tmp_path / "02_small.csv").read_bytes()).hexdigest()
+        assert read_table(tmp_path, "02_differences")[1]["made_from"] == {"02_small": found}
+
+
+def test_a_table_of_another_notebook_is_read_only_if_it_is_whole_and_of_the_same_data(
+    study_data: StudyData, tmp_path: Path
+) -> None:
+    run = Experiment("05", study_data, [], [0], tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"run notebooks/02_small\.ipynb .* first"):
+        run.read("02_small", "02_small")
+    run.table("02_small", pd.DataFrame({"value": [0.5]}))
+    assert run.read("02_small", "02_small")["value"].tolist() == [0.5]
+    other = replace(run, data=replace(study_data, fingerprint="other"))
+    with pytest.raises(ValueError, match="measured on other data"):
+        other.read("02_small", "02_small")
+    (tmp_path / "02_small.csv").write_text("value\n0.9\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="was changed after it was written"):
+        run.read("02_small", "02_small")
 
 
 def test_charts_and_tables_call_a_local_encoder_by_its_folders_name(
-    study_data: StudyData, plan: Recipe, tmp_path: Path
+    study_data: StudyData, plan: Plan, tmp_path: Path
 ) -> None:
     # As the results do; they are published, and a path of the machine says nothing to others.
-    run = Experiment("02", study_data, [0], tmp_path)
-    assert "tiny-bert: mean pooling" in run.caption([plan])
-    assert plan.encoder not in run.caption([plan])
-    assert plan.encoder not in str(run.provenance([plan]))
+    run = Experiment("02", study_data, [plan], [0], tmp_path)
+    run.table("02_small", pd.DataFrame({"value": [0.5]}))
+    stamp = str(read_table(tmp_path, "02_small")[1])
+    assert "tiny-bert" in stamp
+    assert plan.encoder not in stamp
+    assert "tiny-bert: mean pooling" in run.describe()
+    assert plan.encoder not in run.describe()
+
+
+def test_what_is_run_is_told_with_how_much_is_cut(
+    study_data: StudyData, plan: Plan, tmp_path: Path
+) -> None:
+    said = Experiment("02", study_data, [plan], [0, 1], tmp_path, {"sizes": [6]}).describe()
+    assert "tiny data: 6 dev pairs, 6 test pairs" in said
+    assert "cut at 64 tokens: 0 of the 24 sentences of dev and test" in said
+    assert said.endswith("seeds [0, 1] · sizes [6]")
+
+
+def test_a_second_objective_stands_beside_the_first_on_the_same_samples(
+    curve: pd.DataFrame, study_data: StudyData, plan: Plan, tmp_path: Path
+) -> None:
+    run = Experiment("02", study_data, [plan], [0, 1], tmp_path)
+    both = train_sizes(run, [6, 16], ["unsup-simcse", "esimcse"])
+    assert both["method"].unique().tolist() == ["untrained", "unsup-simcse", "esimcse"]
+    assert set(both.loc[both["method"] == "esimcse", "kind"]) == {"trained"}
+    assert_frame_equal(
+        both[both["method"] != "esimcse"].reset_index(drop=True), curve, check_like=True
+    )
 
 
 def test_the_tiny_data_keeps_dev_and_test_out_of_the_pool(study_data: StudyData) -> None:

@@ -20,7 +20,8 @@ from pandas.testing import assert_frame_equal
 from simcse_core import SentenceEncoder, TrainConfig, checkpoint, train_simcse
 from simcse_core.config import Pooling
 from simcse_core.data import DataError, StudyData, load_sts, load_triplets
-from simcse_core.experiments import Experiment, Recipe, train_sizes
+from simcse_core.experiments import Experiment, train_sizes
+from simcse_core.plans import Plan
 from simcse_core.results import output_directory, write_text
 from simcse_core.study import main
 
@@ -60,40 +61,40 @@ def fill(disk: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def plan(bert_dir: Path) -> Recipe:
+def plan(bert_dir: Path) -> Plan:
     train = TrainConfig(batch_size=4, learning_rate=1e-3, dropout=0.1)
-    return Recipe(str(bert_dir), Pooling.MEAN, train)
+    return Plan(str(bert_dir), Pooling.MEAN, train)
 
 
 # --- the disk --------------------------------------------------------------------------------
 
 
 def test_a_disk_that_is_full_leaves_what_was_finished_and_lets_the_run_go_on(
-    disk: Path, study_data: StudyData, plan: Recipe, tmp_path: Path
+    disk: Path, study_data: StudyData, plan: Plan, tmp_path: Path
 ) -> None:
-    run = Experiment("02", study_data, [0, 1], disk / "out")
-    train_sizes(replace(run, seeds=[0]), plan, SIZES)
+    run = Experiment("02", study_data, [plan], [0, 1], disk / "out")
+    train_sizes(replace(run, seeds=[0]), SIZES)
     finished = {path: path.read_bytes() for path in (disk / "out" / "cells").glob("*.json")}
     ballast = fill(disk)
     with pytest.raises(OSError, match="No space left on device"):
-        train_sizes(run, plan, SIZES)
+        train_sizes(run, SIZES)
     assert {path: path.read_bytes() for path in (disk / "out" / "cells").glob("*.json")} == finished
     ballast.unlink()
-    found = train_sizes(run, plan, SIZES)
-    expected = train_sizes(replace(run, output_dir=tmp_path / "undisturbed"), plan, SIZES)
+    found = train_sizes(run, SIZES)
+    expected = train_sizes(replace(run, output_dir=tmp_path / "undisturbed"), SIZES)
     assert_frame_equal(found, expected, check_exact=True)
     assert {path.suffix for path in (disk / "out" / "cells").iterdir()} == {".json"}
 
 
 def test_a_disk_too_full_for_a_state_ends_the_run_and_keeps_its_points(
-    disk: Path, study_data: StudyData, plan: Recipe, monkeypatch: pytest.MonkeyPatch
+    disk: Path, study_data: StudyData, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A state of the tiny BERT takes more than the disk has, its points take little.
     monkeypatch.setattr(checkpoint.Checkpoint.__init__, "__defaults__", (0.0,))
     (disk / "ballast").write_bytes(b"\0" * 150_000)
-    run = Experiment("02", study_data, [0], disk / "out")
+    run = Experiment("02", study_data, [plan], [0], disk / "out")
     with pytest.raises(OSError, match="No space left on device"):
-        train_sizes(run, plan, SIZES)
+        train_sizes(run, SIZES)
     (unfinished,) = (disk / "out" / "cells").iterdir()
     assert [path.name for path in unfinished.iterdir()] == ["points.json"]
 

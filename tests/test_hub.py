@@ -473,7 +473,7 @@ def test_an_encoder_whose_transfer_keeps_breaking_is_told_and_fetched_by_the_nex
     with pytest.raises(HubError, match=r"not all of its files could be had .*run again to go on"):
         fetch_encoder("owner/bert")
     encoder = SentenceEncoder.from_pretrained("owner/bert", "mean", 32, "cpu")
-    assert encoder.fingerprint == SentenceEncoder.from_pretrained(bert_dir).fingerprint
+    assert encoder.fingerprint == SentenceEncoder.from_pretrained(bert_dir, "mean", 32).fingerprint
 
 
 def test_a_data_set_whose_transfer_broke_midway_is_whole_in_the_end(data_sets: LoopbackHub) -> None:

@@ -20,7 +20,8 @@ import torch
 from simcse_core import SentenceEncoder, TrainConfig, checkpoint, training
 from simcse_core.config import Pooling
 from simcse_core.data import StudyData
-from simcse_core.experiments import Experiment, Recipe, train_sizes
+from simcse_core.experiments import Experiment, train_sizes
+from simcse_core.plans import Plan
 
 SIZES = [6, 10, 16]
 N_SEEDS = 2
@@ -29,7 +30,7 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["simcse_core.experiments"])
 
 
-def work(run: Experiment, plan: Recipe, log: Path, kill_at: int) -> None:
+def work(run: Experiment, log: Path, kill_at: int) -> None:
     """Trains a small sweep, noting what happens in ``log``; kills itself at event ``kill_at``."""
     torch.set_num_threads(1)
     checkpoint.PAUSE_PER_SAVE = 0
@@ -62,13 +63,13 @@ def work(run: Experiment, plan: Recipe, log: Path, kill_at: int) -> None:
     around(torch.optim.AdamW, "step", lambda *_: "step")
     around(SentenceEncoder, "encode", lambda *_: "encode")
     around(training._Trajectory, "_measure", point)  # ends when the point is kept
-    train_sizes(run, plan, SIZES)
+    train_sizes(run, SIZES)
     event("done")
 
 
-def in_a_process(run: Experiment, plan: Recipe, log: Path, kill_at: int = 0) -> bool:
+def in_a_process(run: Experiment, log: Path, kill_at: int = 0) -> bool:
     """Whether the worker came to its end."""
-    worker = SERVER.Process(target=work, args=(run, plan, log, kill_at))
+    worker = SERVER.Process(target=work, args=(run, log, kill_at))
     worker.start()
     worker.join(300)
     assert worker.exitcode in (0, -signal.SIGKILL)
@@ -77,14 +78,14 @@ def in_a_process(run: Experiment, plan: Recipe, log: Path, kill_at: int = 0) -> 
 
 @pytest.fixture(scope="module")
 def sweep(study_data: StudyData, bert_dir: Path, tmp_path_factory: pytest.TempPathFactory):
-    """A sweep left alone: the experiment, its plan and what happened."""
+    """A sweep left alone: the experiment and what happened."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    run = Experiment("02", study_data, list(range(N_SEEDS)), folder)
     train = TrainConfig(batch_size=4, learning_rate=1e-3, dropout=0.1)
-    plan = Recipe(str(bert_dir), Pooling.MEAN, train)
+    plan = Plan(str(bert_dir), Pooling.MEAN, train)
+    run = Experiment("02", study_data, [plan], list(range(N_SEEDS)), folder)
     log = folder / "log"
-    assert in_a_process(run, plan, log)
-    return run, plan, log.read_text().splitlines()
+    assert in_a_process(run, log)
+    return run, log.read_text().splitlines()
 
 
 def cells(folder: Path) -> dict[str, bytes]:
@@ -113,18 +114,18 @@ def measured_again(log: list[str]) -> list[str]:
     [(5, 0), pytest.param(20, 1, marks=pytest.mark.soak)],
 )
 def test_a_sweep_killed_at_any_moment_goes_on_and_ends_with_the_same_bytes(
-    sweep: tuple[Experiment, Recipe, list[str]], tmp_path: Path, n_kills: int, seed: int
+    sweep: tuple[Experiment, list[str]], tmp_path: Path, n_kills: int, seed: int
 ) -> None:
-    undisturbed, plan, events = sweep
+    undisturbed, events = sweep
     draw, kills, folder = random.Random(seed), 0, tmp_path / "out"
     while kills < n_kills:
         run, log = replace(undisturbed, output_dir=folder), folder.with_suffix(".log")
-        if in_a_process(run, plan, log, draw.randint(1, len(events) // 3)):
+        if in_a_process(run, log, draw.randint(1, len(events) // 3)):
             assert as_undisturbed(run, log, undisturbed)
             folder = tmp_path / f"after-{kills}-kills"
         else:
             kills += 1
-    assert in_a_process(run, plan, log)
+    assert in_a_process(run, log)
     assert as_undisturbed(run, log, undisturbed)
 
 
@@ -138,14 +139,14 @@ def as_undisturbed(run: Experiment, log: Path, undisturbed: Experiment) -> bool:
     "what", ["before rename", "after rename", "before fsync", "before measuring 0 6", "after step"]
 )
 def test_a_kill_while_writing_measuring_or_training_costs_no_result(
-    sweep: tuple[Experiment, Recipe, list[str]], tmp_path: Path, what: str
+    sweep: tuple[Experiment, list[str]], tmp_path: Path, what: str
 ) -> None:
-    undisturbed, plan, events = sweep
+    undisturbed, events = sweep
     run, log = replace(undisturbed, output_dir=tmp_path / "out"), tmp_path / "log"
     moments = [i for i, line in enumerate(events, start=1) if line == what]
-    assert not in_a_process(run, plan, log, moments[len(moments) // 2])
+    assert not in_a_process(run, log, moments[len(moments) // 2])
     assert log.read_text().splitlines()[-1] == what
-    assert in_a_process(run, plan, log)
+    assert in_a_process(run, log)
     assert as_undisturbed(run, log, undisturbed)
 
 

@@ -16,6 +16,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from simcse_core.report.topics import CHARTS
 from simcse_core.study import NOTEBOOKS
 
 NAMES = ("01_baselines", "02_small_sample", "03_large_data", "04_epochs", "05_summary")
@@ -93,11 +94,31 @@ def test_every_parameter_has_a_trailing_comment_that_papermill_shows(
         assert statement.end_lineno in commented, ast.unparse(statement)
 
 
-def test_every_chart_is_saved_and_every_table_written(notebook: NotebookNode) -> None:
-    source = "\n".join(cell.source for cell in code(notebook))
-    assert "plotting.save_chart(" in source
-    assert source.count("plotting.plot_") == source.count("plotting.save_chart(")
-    assert "write_table(" in source
+def calls(notebook: NotebookNode, name: str) -> Iterator[str]:
+    """The first argument of every ``run.<name>(...)``, as it is written."""
+    for cell in code(notebook):
+        for node in ast.walk(ast.parse(cell.source)):
+            match node:
+                case ast.Call(ast.Attribute(ast.Name("run"), attr), [ast.Constant(value), *_]):
+                    if attr == name:
+                        yield str(value)
+
+
+def test_what_is_drawn_and_told_stands_in_a_table_that_was_written(notebook: NotebookNode) -> None:
+    tables = set(calls(notebook, "table"))
+    drawn = {CHARTS[name].table or name for name in calls(notebook, "chart")}
+    told = {part.split()[1] for part in calls(notebook, "tell")}
+    assert drawn | told <= tables
+    assert drawn, "a notebook without a chart"
+
+
+def test_every_table_of_a_notebook_is_drawn_or_told(notebook: NotebookNode) -> None:
+    number = notebook.cells[0].source.removeprefix("# ").split(" ")[0].zfill(2)
+    shown = [CHARTS[name].table or name for name in calls(notebook, "chart")]
+    shown += [part.split()[1] for part in calls(notebook, "tell")]
+    for table in calls(notebook, "table"):
+        assert table.startswith(f"{number}_")
+        assert table in shown
 
 
 # --- stored outputs --------------------------------------------------------------------------

@@ -20,10 +20,12 @@ from simcse_core.results import (
     COLUMNS,
     FolderInUseError,
     code_fingerprint,
+    import_closure,
     only_run,
     output_directory,
     read_table,
-    run_provenance,
+    sha256,
+    stamp,
     stored,
     tidy,
     write_bytes,
@@ -37,7 +39,7 @@ AWKWARD = [0.1 + 0.2, 1 / 3, 2 / 3, math.pi, -1e-17, 5e-324, 1.7976931348623157e
 
 
 def frame(values: list[float]) -> pd.DataFrame:
-    names = {"experiment": "e", "encoder": "none", "method": "m", "pooling": "cls"}
+    names = {"experiment": "e", "encoder": "none", "method": "m", "kind": "k", "pooling": "cls"}
     where = {"dataset": "data", "split": "dev", "metric": "spearman"}
     numbers = {"epoch": 0.5, "seed": 0, "ci_low": 0.1, "ci_high": 0.2}
     table = pd.DataFrame({"value": values, "n_train": range(len(values))})
@@ -60,7 +62,7 @@ class Counted:
 
 def test_tidy_has_the_columns_of_the_design_in_order() -> None:
     table = tidy(pd.DataFrame({"value": [1.0], "other": [2]}), seed=3)
-    labels = ["experiment", "encoder", "method", "pooling", "n_train", "epoch", "seed"]
+    labels = ["experiment", "encoder", "method", "kind", "pooling", "n_train", "epoch", "seed"]
     numbers = ["dataset", "split", "metric", "value", "ci_low", "ci_high"]
     assert list(table) == [*labels, *numbers, "missing", "cosines"]
     assert (table.loc[0, "value"], table.loc[0, "seed"]) == (1.0, 3)
@@ -88,7 +90,7 @@ def test_a_kept_result_is_not_computed_again(tmp_path: Path) -> None:
         ({"seed": 1}, "seed, train"),
     ],
 )
-def test_another_provenance_computes_afresh_and_says_what_changed(
+def test_another_stamp_computes_afresh_and_says_what_changed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: dict[str, Any], named: str
 ) -> None:
     compute = Counted([0.5])
@@ -132,7 +134,7 @@ def test_a_computation_that_fails_keeps_nothing(tmp_path: Path) -> None:
     assert compute.calls == 1
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"rows": []}', '{"provenance": 3}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"rows": []}', '{"stamp": 3}'])
 def test_a_damaged_cell_is_computed_afresh_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
@@ -181,7 +183,7 @@ def test_what_is_kept_in_a_folder_in_use_can_be_read(
     tmp_path: Path, held: multiprocessing.Process
 ) -> None:
     assert held.is_alive()
-    write_json(tmp_path / "cells" / "cell.json", {"provenance": {}, "rows": [{"value": 0.5}]})
+    write_json(tmp_path / "cells" / "cell.json", {"stamp": {}, "rows": [{"value": 0.5}]})
     assert stored(tmp_path, "cell", {}, Counted([1.0]))["value"].tolist() == [0.5]
 
 
@@ -275,27 +277,30 @@ def test_json_that_no_other_reader_takes_is_refused(tmp_path: Path) -> None:
 def test_a_table_is_read_back_to_the_last_bit(tmp_path: Path) -> None:
     values = [*AWKWARD[:4], math.nan, *np.random.default_rng(0).uniform(-1, 1, 200)]
     write_table(tmp_path, "table", frame(values), {})
-    table = read_table(tmp_path, "table", "01_baselines", "data")
+    table, _ = read_table(tmp_path, "table")
     assert table["value"].to_numpy().tobytes() == np.array(values).tobytes()
     assert list(table) == COLUMNS[:-1]  # cosines are kept, but are no part of a table
     assert set(table["encoder"]) == {"none"}  # a name, not a missing value
 
 
-def test_a_table_that_is_not_there_names_the_notebook_to_run(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"run notebooks/02_small_sample\.ipynb"):
-        read_table(tmp_path, "table", "02_small_sample", "data")
+def test_a_table_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"table\.json"):
+        read_table(tmp_path, "table")
 
 
-def test_a_table_of_other_data_is_refused(tmp_path: Path) -> None:
-    write_table(tmp_path, "table", frame([1.0]), {})
-    with pytest.raises(ValueError, match=r"measured on data, not on CNSD.*02_small_sample\.ipynb"):
-        read_table(tmp_path, "table", "02_small_sample", "CNSD")
+@pytest.mark.parametrize("digit", ["value\n0.9\n", "", "value\n"])
+def test_a_table_that_was_changed_by_hand_is_refused(tmp_path: Path, digit: str) -> None:
+    path = write_table(tmp_path, "table", frame([0.5]), {})
+    path.write_text(digit, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"table\.csv was changed after it was written"):
+        read_table(tmp_path, "table")
 
 
 def test_a_table_stands_beside_what_it_was_made_from(tmp_path: Path) -> None:
     path = write_table(tmp_path, "table", frame([1.0]), {"seeds": [0, 1]})
     beside = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
     assert (path, beside["table"], beside["seeds"]) == (tmp_path / "table.csv", "table.csv", [0, 1])
+    assert beside["sha256"] == sha256(path.read_text(encoding="utf-8"))
 
 
 # --- folders and fingerprints ----------------------------------------------------------------
@@ -321,41 +326,62 @@ def test_a_read_only_output_folder_is_refused_by_name(
         output_directory(tmp_path)
 
 
-def test_provenance_is_what_json_gives_back() -> None:
-    provenance = run_provenance(points=(1, 2), train={"lr": 0.1})
-    assert provenance["points"] == [1, 2]
-    assert json.loads(json.dumps(provenance)) == provenance
-    assert {"torch", "transformers", "numpy"} <= set(provenance["versions"])
+def test_a_stamp_is_what_json_gives_back() -> None:
+    made_by = stamp(["simcse_core.loss"], points=(1, 2), train={"lr": 0.1})
+    assert made_by["points"] == [1, 2]
+    assert json.loads(json.dumps(made_by)) == made_by
+    assert {"torch", "transformers", "numpy"} <= set(made_by["versions"])
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package of three modules in the place of simcse_core."""
-    for name in ("results", "training", "plotting"):
-        (tmp_path / f"{name}.py").write_text(f"# {name}\n")
-    monkeypatch.setattr(results, "__file__", str(tmp_path / "results.py"))
-    return tmp_path
+    """A package in the place of simcse_core: cell imports loss, which imports a subpackage."""
+    root = tmp_path / "simcse_core"
+    (root / "inner").mkdir(parents=True)
+    (root / "cell.py").write_text("import numpy\nfrom simcse_core.loss import nce\n")
+    (root / "loss.py").write_text("from simcse_core.inner import part\nimport simcse_core.config\n")
+    for name in ("config", "plotting", "inner/__init__", "inner/part", "inner/other"):
+        (root / f"{name}.py").write_text("# as it was\n")
+    monkeypatch.setattr(results, "PACKAGE", root)
+    return root
 
 
-def fresh_fingerprint() -> str:
-    return code_fingerprint.__wrapped__()
+def fresh_fingerprint(*modules: str) -> str:
+    return code_fingerprint.__wrapped__(*modules)
 
 
 def test_the_code_fingerprint_is_stable_and_short(package: Path) -> None:
-    assert fresh_fingerprint() == fresh_fingerprint()
-    assert len(fresh_fingerprint()) == 12
+    assert fresh_fingerprint("simcse_core.cell") == fresh_fingerprint("simcse_core.cell")
+    assert len(fresh_fingerprint("simcse_core.cell")) == 12
 
 
 @pytest.mark.parametrize(
     ("module", "moves"),
     [
-        *((name, True) for name in ("training", "loss", "data", "evaluation", "a_new_one")),
-        *((name, False) for name in ("plotting", "reading", "claims", "study", "hub", "__init__")),
+        *((name, True) for name in ("cell", "loss", "config", "inner/__init__", "inner/part")),
+        *((name, False) for name in ("plotting", "inner/other")),
     ],
 )
-def test_the_code_fingerprint_moves_with_what_decides_a_number_alone(
+def test_the_code_fingerprint_moves_with_what_is_imported_on_the_way_alone(
     package: Path, module: str, moves: bool
 ) -> None:
-    before = fresh_fingerprint()
+    before = fresh_fingerprint("simcse_core.cell")
     (package / f"{module}.py").write_text("# changed\n")
-    assert (fresh_fingerprint() != before) is moves
+    if module in ("cell", "loss"):  # still importing what they did
+        text = {"cell": "from simcse_core.loss import x\n# changed\n", "loss": "# changed\n"}
+        (package / f"{module}.py").write_text(text[module])
+    assert (fresh_fingerprint("simcse_core.cell") != before) is moves
+
+
+def test_a_baseline_is_no_part_of_what_is_trained_and_nothing_that_draws_is_of_either() -> None:
+    trained = import_closure(["simcse_core.trained_cells"])
+    fitted = import_closure(["simcse_core.fitted_cells"])
+    assert "simcse_core.baselines" in fitted - trained
+    assert {
+        "simcse_core.objectives",
+        "simcse_core.training",
+        "simcse_core.loss",
+    } <= trained - fitted
+    assert {"simcse_core.data", "simcse_core.encoder", "simcse_core.statistics"} <= trained & fitted
+    told = {name for name in trained | fitted if "report" in name or name.endswith("study")}
+    assert not told

@@ -12,18 +12,19 @@ import pytest
 import torch
 from pandas.testing import assert_frame_equal
 
-from simcse_core import SentenceEncoder, TrainConfig, training
+from simcse_core import SentenceEncoder, TrainConfig, objectives
 from simcse_core.config import Pooling
 from simcse_core.data import StudyData
-from simcse_core.experiments import Experiment, Recipe, train_sizes
+from simcse_core.experiments import Experiment, train_sizes
+from simcse_core.plans import Plan
 
 SIZES = [6, 10, 16]
 
 
 @pytest.fixture(scope="module")
-def plan(bert_dir: Path) -> Recipe:
+def plan(bert_dir: Path) -> Plan:
     train = TrainConfig(batch_size=4, learning_rate=1e-3, dropout=0.1)
-    return Recipe(str(bert_dir), Pooling.MEAN, train)
+    return Plan(str(bert_dir), Pooling.MEAN, train)
 
 
 def spearmans(frame: pd.DataFrame) -> pd.DataFrame:
@@ -33,28 +34,28 @@ def spearmans(frame: pd.DataFrame) -> pd.DataFrame:
 def break_at(monkeypatch: pytest.MonkeyPatch, step: int, loss: float = float("nan")) -> None:
     """Makes the loss of one step what it should not be."""
     calls: list[int] = []
-    real = training.unsup_simcse_loss
+    real = objectives.unsup_simcse_loss
 
     def broken(*args: object) -> torch.Tensor:
         calls.append(1)
         return real(*args) * (loss if len(calls) == step else 1.0)
 
-    monkeypatch.setattr(training, "unsup_simcse_loss", broken)
+    monkeypatch.setattr(objectives, "unsup_simcse_loss", broken)
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_leaves_the_points_before_it_and_the_reason_for_the_others(
     study_data: StudyData,
-    plan: Recipe,
+    plan: Plan,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     loss: float,
 ) -> None:
-    run = Experiment("02", study_data, [0], tmp_path)
-    whole = spearmans(train_sizes(replace(run, name="whole"), plan, SIZES))
+    run = Experiment("02", study_data, [plan], [0], tmp_path)
+    whole = spearmans(train_sizes(replace(run, name="whole"), SIZES))
     break_at(monkeypatch, step=4, loss=loss)  # 1 and 3 are whole batches, 2 the branch to 6
-    rows = spearmans(train_sizes(run, plan, SIZES))
+    rows = spearmans(train_sizes(run, SIZES))
     assert rows["n_train"].tolist() == [0, *SIZES]
     assert rows["value"].tolist()[:2] == whole["value"].tolist()[:2]
     assert rows["value"].isna().tolist() == [False, False, True, True]
@@ -62,12 +63,12 @@ def test_a_loss_that_is_no_number_leaves_the_points_before_it_and_the_reason_for
         assert f"the loss is {loss} at step 3" in reason
         assert "lower learning_rate" in reason
     assert "at step 3" in capsys.readouterr().out
-    again = spearmans(train_sizes(run, plan, SIZES))  # kept, and not tried again
+    again = spearmans(train_sizes(run, SIZES))  # kept, and not tried again
     assert_frame_equal(again, rows)
 
 
 def test_an_encoder_that_maps_all_to_one_vector_has_no_spearman_and_a_reason(
-    study_data: StudyData, plan: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    study_data: StudyData, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Noise of the last bit is what different batches leave of equal vectors.
     def constant(self: SentenceEncoder, sentences: list[str], progress: bool = False) -> np.ndarray:
@@ -75,13 +76,13 @@ def test_an_encoder_that_maps_all_to_one_vector_has_no_spearman_and_a_reason(
         return (np.ones(32) + 1e-8 * noise).astype(np.float32)
 
     monkeypatch.setattr(SentenceEncoder, "encode", constant)
-    rows = spearmans(train_sizes(Experiment("02", study_data, [0], tmp_path), plan, [6]))
+    rows = spearmans(train_sizes(Experiment("02", study_data, [plan], [0], tmp_path), [6]))
     assert rows["value"].isna().all()
     assert all("the cosines are constant" in reason for reason in rows["missing"])
 
 
 def test_two_encoders_of_one_name_keep_results_of_their_own(
-    study_data: StudyData, plan: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    study_data: StudyData, plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "elsewhere" / Path(plan.encoder).name
     shutil.copytree(plan.encoder, other)
@@ -89,10 +90,10 @@ def test_two_encoders_of_one_name_keep_results_of_their_own(
     with torch.no_grad():
         encoder.model.embeddings.word_embeddings.weight.mul_(1.5)
     encoder.model.save_pretrained(other)
-    run = Experiment("02", study_data, [0], tmp_path / "out")
+    run = Experiment("02", study_data, [plan], [0], tmp_path / "out")
     plans = (plan, replace(plan, encoder=str(other)))
-    first = [train_sizes(run, each, [6]) for each in plans]
-    again = [train_sizes(run, each, [6]) for each in plans]
+    first = [train_sizes(replace(run, plans=[each]), [6]) for each in plans]
+    again = [train_sizes(replace(run, plans=[each]), [6]) for each in plans]
     assert spearmans(first[0])["value"].tolist() != spearmans(first[1])["value"].tolist()
     for one, two in zip(first, again, strict=True):
         assert_frame_equal(one, two)
@@ -105,10 +106,10 @@ class BrokenOffError(BaseException):
 
 
 def test_a_sweep_broken_off_goes_on_and_ends_with_the_same_table(
-    study_data: StudyData, plan: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    study_data: StudyData, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Experiment("02", study_data, [0, 1], tmp_path / "undisturbed")
-    expected = train_sizes(run, plan, SIZES)
+    run = Experiment("02", study_data, [plan], [0, 1], tmp_path / "undisturbed")
+    expected = train_sizes(run, SIZES)
     disturbed = replace(run, output_dir=tmp_path / "disturbed")
     real = SentenceEncoder.encode
     measured = []
@@ -123,8 +124,8 @@ def test_a_sweep_broken_off_goes_on_and_ends_with_the_same_table(
     monkeypatch.setattr(SentenceEncoder, "encode", once)
     for _ in range(3):
         with pytest.raises(BrokenOffError):
-            train_sizes(disturbed, plan, SIZES)
-    found = train_sizes(disturbed, plan, SIZES)
+            train_sizes(disturbed, SIZES)
+    found = train_sizes(disturbed, SIZES)
     assert_frame_equal(found, expected, check_exact=True)
     assert measured.count("whole") == 2 * (1 + len(SIZES))  # no point twice
     kept = {path.suffix for path in (tmp_path / "disturbed" / "cells").iterdir()}
@@ -133,18 +134,20 @@ def test_a_sweep_broken_off_goes_on_and_ends_with_the_same_table(
 
 def test_a_broken_off_run_of_other_settings_is_left_aside_and_said(
     study_data: StudyData,
-    plan: Recipe,
+    plan: Plan,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run = Experiment("02", study_data, [0], tmp_path)
+    run = Experiment("02", study_data, [plan], [0], tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "unsup_simcse_loss", lambda *_: (_ for _ in ()).throw(KeyError()))
+        broken = lambda *_: (_ for _ in ()).throw(KeyError())  # noqa: E731
+        patch.setattr(objectives, "unsup_simcse_loss", broken)
         with pytest.raises(KeyError):
-            train_sizes(run, plan, SIZES)  # after the untrained encoder was measured
+            train_sizes(run, SIZES)  # after the untrained encoder was measured
     changed = replace(plan, train=replace(plan.train, learning_rate=2e-3))
-    found = train_sizes(run, changed, SIZES)
+    run = replace(run, plans=[changed])
+    found = train_sizes(run, SIZES)
     assert "because train changed" in capsys.readouterr().out
-    expected = train_sizes(replace(run, output_dir=tmp_path / "fresh"), changed, SIZES)
+    expected = train_sizes(replace(run, output_dir=tmp_path / "fresh"), SIZES)
     assert_frame_equal(found, expected, check_exact=True)

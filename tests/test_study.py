@@ -24,7 +24,7 @@ from simcse_core.study import (
     load_profile,
     main,
     notebook_paths,
-    plan,
+    planned,
     run_study,
 )
 
@@ -220,7 +220,7 @@ def test_a_bad_profile_is_refused(
     write_notebook("01_a")
     write_profile(project, "mini", content)
     with pytest.raises(StudyError, match=said):
-        plan("mini", {})
+        planned("mini", {})
 
 
 def test_an_unknown_profile_names_the_known_ones(
@@ -231,7 +231,7 @@ def test_an_unknown_profile_names_the_known_ones(
     with pytest.raises(
         StudyError, match=r"profile: unknown value 'minni'; use one of: quick, mini"
     ):
-        plan("minni", {})
+        planned("minni", {})
 
 
 # --- parameters ------------------------------------------------------------------------------
@@ -284,7 +284,7 @@ def test_overrides_go_over_the_profile_and_to_the_notebooks_that_have_them(
     write_notebook("01_a")
     write_notebook("02_b", num_epochs=1)
     write_profile(project, "mini", {"all": {"seeds": [1]}})
-    steps = plan("mini", {"seeds": [2], "num_epochs": 3})
+    steps = planned("mini", {"seeds": [2], "num_epochs": 3})
     assert [(path.stem, parameters) for path, parameters in steps] == [
         ("01_a", {"seeds": [2]}),
         ("02_b", {"seeds": [2], "num_epochs": 3}),
@@ -306,7 +306,7 @@ def test_an_override_or_a_notebook_that_is_nowhere_is_refused(
 ) -> None:
     write_notebook("01_a")
     with pytest.raises(StudyError, match=said):
-        plan("quick", **arguments)
+        planned("quick", **arguments)
 
 
 # --- bad parameters stop before anything runs ------------------------------------------------
@@ -364,7 +364,7 @@ def test_a_directory_without_cnsd_files_is_told_which_are_missing(
     (project / "empty").mkdir()
     missing = "cnsd-sts-train.txt, cnsd-sts-dev.txt, cnsd-sts-test.txt, cnsd-snli-train.txt"
     with pytest.raises(StudyError, match=f"empty lacks {missing}"):
-        plan("quick", {"source": str(project / "empty")})
+        planned("quick", {"source": str(project / "empty")})
 
 
 def test_a_pooling_that_the_encoder_lacks_stops_before_anything_runs(
@@ -372,7 +372,7 @@ def test_a_pooling_that_the_encoder_lacks_stops_before_anything_runs(
 ) -> None:
     write_notebook("01_a", encoder=str(encoder_dir("electra")))
     with pytest.raises(StudyError, match=r"pooling: tiny-electra .* no pooler"):
-        plan("quick", {"pooling": "pooler"})
+        planned("quick", {"pooling": "pooler"})
 
 
 def test_an_unknown_encoder_without_the_hub_is_told_how_to_go_on(
@@ -382,7 +382,7 @@ def test_an_unknown_encoder_without_the_hub_is_told_how_to_go_on(
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     write_notebook("01_a")
     with pytest.raises(StudyError, match=r"01_a\.ipynb: encoder: 'no/such'.*To go on offline"):
-        plan("quick", {"encoder": "no/such"})
+        planned("quick", {"encoder": "no/such"})
 
 
 def test_an_unknown_profile_makes_no_folder(project: Path, write_notebook: WriteNotebook) -> None:
@@ -447,10 +447,12 @@ def test_a_notebook_that_fails_stops_the_study_with_notebook_cell_and_cause(
 EXPERIMENT = """
 from pathlib import Path
 from simcse_core.data import load_study_data
-from simcse_core.experiments import Experiment, recipe, train_sizes
+from simcse_core.experiments import Experiment, train_sizes
+from simcse_core.plans import make_plan
 settings = {"batch_size": 3, "learning_rate": 1e-3}
-run = Experiment("any", load_study_data(source), seeds, Path(output_dir))
-train_sizes(run, recipe(encoder, "mean", settings), [3, 5, 8])
+plans = [make_plan(encoder, "mean", settings)]
+run = Experiment("any", load_study_data(source), plans, seeds, Path(output_dir))
+train_sizes(run, [3, 5, 8])
 """
 
 

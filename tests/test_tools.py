@@ -1,35 +1,25 @@
-"""The small tools: README tables, weight conversion, notebook execution."""
+"""The small tools: weight conversion, notebook execution, whole folders, parts of pages."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import shutil
 from pathlib import Path
 from types import ModuleType
 
 import nbformat
-import pandas as pd
 import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from transformers import AutoModel
 
 from simcse_core.config import PROJECT_ROOT
+from tools.files import whole_folder
+from tools.pages import fill_part
 
 
 def tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, PROJECT_ROOT / "tools" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_generated_parts_of_a_readme_are_what_the_results_say(name: str) -> None:
-    text = (PROJECT_ROOT / name).read_text(encoding="utf-8")
-    assert tool("update_readme").filled(text) == text, "run python tools/update_readme.py"
+    return importlib.import_module(f"tools.{name}")
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
@@ -39,27 +29,6 @@ def test_every_picture_and_file_a_readme_names_is_there(name: str) -> None:
     local = [link.split("#")[0] for link in links if not link.startswith(("http", "#"))]
     assert local
     assert [link for link in local if not (PROJECT_ROOT / link).exists()] == []
-
-
-def test_a_part_is_filled_from_the_table_it_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = tool("update_readme")
-    monkeypatch.setattr(module, "PROJECT_ROOT", tmp_path)
-    pd.DataFrame({"claim": ["it works"], "verdict": ["supported"]}).to_csv(
-        tmp_path / "claims.csv", index=False
-    )
-    old = "before\n<!-- rows claims.csv -->\nstale\n<!-- end -->\nafter\n"
-    assert module.filled(old) == (
-        "before\n<!-- rows claims.csv -->\n"
-        "| claim | verdict |\n|---|---|\n| it works | supported |\n"
-        "<!-- end -->\nafter\n"
-    )
-
-
-def test_every_kind_of_part_is_explained() -> None:
-    module = tool("update_readme")
-    assert [kind for kind in module._KINDS if kind not in str(module.__doc__)] == []
 
 
 def test_pickled_weights_become_the_same_safetensors(bert_dir: Path, tmp_path: Path) -> None:
@@ -88,3 +57,46 @@ def test_a_warning_stops_the_storing_of_a_notebook() -> None:
     warning = new_output("stream", name="stderr", text="DeprecationWarning: old")
     with pytest.raises(RuntimeError, match=r"cell 1 .* DeprecationWarning"):
         tool("execute_notebooks").without_widgets(executed(warning))
+
+
+def test_a_part_of_a_page_is_filled_and_the_rest_left_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- one -->\nold\n<!-- end -->\nb\n", encoding="utf-8")
+    fill_part(page, "one", r"new \1")
+    assert page.read_text(encoding="utf-8") == ("a\n<!-- one -->\nnew \\1\n<!-- end -->\nb\n")
+    with pytest.raises(ValueError, match=r"page.md: has no <!-- three -->"):
+        fill_part(page, "three", "new")
+
+
+def test_a_folder_appears_when_all_of_it_is_written(tmp_path: Path) -> None:
+    target = tmp_path / "made" / "target"
+    with whole_folder(target) as unfinished:
+        (unfinished / "one").write_text("1", encoding="utf-8")
+        assert not target.exists()
+    assert [path.name for path in target.parent.iterdir()] == ["target"]
+    assert (target / "one").read_text(encoding="utf-8") == "1"
+
+
+def test_a_folder_that_is_there_gets_the_new_files_and_keeps_its_others(tmp_path: Path) -> None:
+    for name in ("one", "kept"):
+        (tmp_path / name).write_text("old", encoding="utf-8")
+    with whole_folder(tmp_path) as unfinished:
+        (unfinished / "one").write_text("new", encoding="utf-8")
+    assert (tmp_path / "one").read_text(encoding="utf-8") == "new"
+    assert (tmp_path / "kept").read_text(encoding="utf-8") == "old"
+
+
+def test_a_folder_whose_writing_breaks_off_is_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "one").write_text("old", encoding="utf-8")
+
+    def break_off(name: str) -> None:
+        with whole_folder(tmp_path / name) as unfinished:
+            (unfinished / "one").write_text("ne", encoding="utf-8")
+            raise KeyboardInterrupt
+
+    for name in ("target", "other"):
+        with pytest.raises(KeyboardInterrupt):
+            break_off(name)
+    assert (tmp_path / "target" / "one").read_text(encoding="utf-8") == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]

@@ -16,7 +16,9 @@ from conftest import SENTENCES
 from torch import Tensor
 
 from simcse_core import NliTriplets, SentenceEncoder, TrainConfig, train_simcse
-from simcse_core.training import TrainingError, train_sup_simcse
+from simcse_core.objectives import OBJECTIVES
+from simcse_core.training import TrainingError
+from simcse_core.training import train as train_for
 
 Load = Callable[..., SentenceEncoder]
 Weights = dict[str, Tensor]
@@ -56,12 +58,20 @@ def triplets(n: int) -> NliTriplets:
     return NliTriplets(list(SENTENCES[:n]), list(SENTENCES[13 : 13 + n]), list(SENTENCES[26:][:n]))
 
 
+def train_sup(encoder: SentenceEncoder, examples: NliTriplets, *args: Any) -> pd.DataFrame:
+    return train_for(encoder, OBJECTIVES["sup-simcse"], examples, *args)
+
+
 def unsupervised(encoder: SentenceEncoder, n: int, *args: Any) -> pd.DataFrame:
     return train_simcse(encoder, TEXTS[:n], *args)
 
 
 def supervised(encoder: SentenceEncoder, n: int, *args: Any) -> pd.DataFrame:
-    return train_sup_simcse(encoder, triplets(n), *args)
+    return train_sup(encoder, triplets(n), *args)
+
+
+def with_a_queue(encoder: SentenceEncoder, n: int, *args: Any) -> pd.DataFrame:
+    return train_for(encoder, OBJECTIVES["esimcse"], TEXTS[:n], *args)
 
 
 BOTH = pytest.mark.parametrize("train", [unsupervised, supervised])
@@ -78,6 +88,8 @@ BOTH = pytest.mark.parametrize("train", [unsupervised, supervised])
         (unsupervised, 1, False),
         (supervised, 1, True),
         (supervised, 2, False),
+        (with_a_queue, 1, True),
+        (with_a_queue, 2, False),
     ],
 )
 def test_a_point_is_to_the_last_bit_where_a_separate_run_ends(
@@ -240,7 +252,7 @@ def test_supervised_loss_is_that_of_triplets(load: Load) -> None:
     a, p, n = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (a, p, n))
     exponentials = np.exp(a @ np.concatenate([p, n]).T / 0.05)  # (4, 8)
     expected = -np.log(np.diag(exponentials) / exponentials.sum(axis=1)).mean()
-    frame = train_sup_simcse(encoder, few, config(dropout=0.0), [4])
+    frame = train_sup(encoder, few, config(dropout=0.0), [4])
     assert frame["loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
@@ -315,14 +327,14 @@ def test_batches_of_one_are_refused_where_only_the_batch_gives_negatives(load: L
     with pytest.raises(ValueError, match="batch_size: unsupervised SimCSE needs at least 2"):
         train_simcse(encoder, TEXTS[:3], config(batch_size=1), [3])
     assert same_bits(weights(encoder), weights(load()))
-    train_sup_simcse(encoder, triplets(3), config(batch_size=1))
+    train_sup(encoder, triplets(3), config(batch_size=1))
     assert not same_bits(weights(encoder), weights(load()))
 
 
 def test_a_triplet_alone_in_its_batch_still_has_its_hard_negative(load: Load) -> None:
     four, five = load(), load()
-    train_sup_simcse(four, triplets(4), CONFIG)
-    train_sup_simcse(five, triplets(5), CONFIG)
+    train_sup(four, triplets(4), CONFIG)
+    train_sup(five, triplets(5), CONFIG)
     assert not same_bits(weights(four), weights(five))
 
 
@@ -349,7 +361,7 @@ def test_another_positive_of_the_same_anchor_is_no_negative(load: Load) -> None:
     a, p, n = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (a, p, n))
     own = np.exp(np.sum(a * p, axis=1) / 0.05)
     hard = np.exp(a @ n.T / 0.05).sum(axis=1)
-    frame = train_sup_simcse(encoder, repeated, config(dropout=0.0), [3])
+    frame = train_sup(encoder, repeated, config(dropout=0.0), [3])
     assert frame["loss"][0] == pytest.approx(-np.log(own / (own + hard)).mean(), rel=1e-3)
 
 

@@ -1,0 +1,113 @@
+"""Cells of a study in which nothing is trained: every row of BASELINES, scored on dev and test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain, product
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from simcse_core.baselines import BASELINES, Baseline, EncodedText, Reads, fit_on_text
+from simcse_core.config import Kind, Pooling
+from simcse_core.data import StudyData, sample_sentences
+from simcse_core.encoder import SentenceEncoder
+from simcse_core.evaluation import Encode, look_up, measure_spearman
+from simcse_core.plans import Plan
+from simcse_core.results import tidy
+
+# Encoder on the rows of what reads text alone.
+NO_ENCODER = "none"
+# What a method that reads tokens averages, whatever the pooling that is studied.
+TOKEN_POOLING = Pooling.MEAN
+
+
+def of_text(data: StudyData) -> pd.DataFrame:
+    """What needs no encoder, fitted on the whole pool."""
+    pool = data.pool.sentences
+    rows = [
+        _score(data, fit_on_text(method, pool), method, n_train=len(pool))
+        for method, _ in _that_read(Reads.TEXT)
+    ]
+    return pd.concat(rows, ignore_index=True)
+
+
+def of_encoder(data: StudyData, plan: Plan, n_sample: int, seeds: Sequence[int]) -> pd.DataFrame:
+    """An encoder under each of its poolings, as it is and fitted.
+
+    What reads sentence vectors is fitted on ``n_sample`` sentences, drawn anew for each seed, since
+    each has to be encoded; what reads tokens, on the whole pool.
+    """
+    encoder, pool = plan.load(), data.pool.sentences
+    samples = {seed: sample_sentences(pool, n_sample, seed) for seed in seeds}
+    frames = []
+    for pooling, text in _encoded(encoder, data, samples, encoder.poolings()).items():
+        score = partial(_score, data, encoder=encoder.name, pooling=pooling)
+        for method, baseline in _that_read(Reads.VECTORS):
+            if baseline.kind is Kind.UNTRAINED:
+                frames.append(score(baseline.fit([], text), method))
+                continue
+            for seed, sample in samples.items():
+                fitted = baseline.fit(sample, text)
+                frames.append(score(fitted, method, seed=seed, n_train=n_sample))
+    score = partial(_score, data, encoder=encoder.name, pooling=TOKEN_POOLING)
+    for method, baseline in _that_read(Reads.TOKENS):
+        frames.append(score(baseline.fit(pool, text), method, n_train=len(pool)))
+    return pd.concat(frames, ignore_index=True)
+
+
+def of_samples(
+    data: StudyData, plan: Plan, sizes: Sequence[int], seeds: Sequence[int]
+) -> pd.DataFrame:
+    """What stands on curves, fitted on the very samples that are trained on, under one pooling."""
+    encoder, pool = plan.load(), data.pool.sentences
+    samples = {seed: sample_sentences(pool, max(sizes), seed) for seed in seeds}
+    text = _encoded(encoder, data, samples, [encoder.pooling])[encoder.pooling]
+    columns: dict[Reads, dict[str, str]] = {
+        Reads.TEXT: {},
+        Reads.TOKENS: {"encoder": encoder.name, "pooling": TOKEN_POOLING},
+        Reads.VECTORS: {"encoder": encoder.name, "pooling": encoder.pooling},
+    }
+    cells = list(product(seeds, sorted(sizes)))
+    frames = []
+    for seed, n in tqdm(cells, desc="fit without training", unit="fit", leave=False):
+        for method, baseline in BASELINES.items():
+            if baseline.on_curves:
+                fitted = baseline.fit(samples[seed][:n], text)
+                own = columns[baseline.reads]
+                frames.append(_score(data, fitted, method, seed=seed, n_train=n, **own))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _that_read(reads: Reads) -> Iterator[tuple[str, Baseline]]:
+    return ((method, row) for method, row in BASELINES.items() if row.reads is reads)
+
+
+def _encoded(
+    encoder: SentenceEncoder,
+    data: StudyData,
+    samples: dict[int, list[str]],
+    poolings: Sequence[Pooling],
+) -> dict[Pooling, EncodedText]:
+    """Dev, test and the samples under each pooling; of dev and test, the tokens too."""
+    held_out = data.held_out()
+    unique = list(dict.fromkeys([*held_out, *chain(*samples.values())]))
+    tokens = dict(zip(held_out, encoder.encode_tokens(held_out), strict=True))
+    return {
+        pooling: EncodedText(
+            look_up(unique, vectors),
+            encoder.tokenize,
+            lambda batch: [tokens[sentence] for sentence in batch],
+        )
+        for pooling, vectors in encoder.encode_poolings(unique, poolings, progress=True).items()
+    }
+
+
+def _score(
+    data: StudyData, encode: Encode, method: str, encoder: str = NO_ENCODER, **own: str | int
+) -> pd.DataFrame:
+    rows = pd.DataFrame(measure_spearman(data.splits())(encode))
+    known = {"encoder": encoder, "method": method, "dataset": data.name}
+    kind = BASELINES[method].kind
+    return tidy(rows, **{"n_train": 0, "epoch": 0, "seed": 0, "kind": kind, **known, **own})

@@ -1,0 +1,84 @@
+"""Charts and pages from result tables alone.
+
+    python -m simcse_core.report PATH... [--check] [--language zh]
+
+A PATH is a results folder, whose charts are drawn and whose pages are written, or a Markdown file,
+whose generated parts are filled (see :mod:`simcse_core.report.markers`). With ``--check`` nothing
+is written, and the exit code is 1 if something is not what the tables say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import matplotlib as mpl
+
+from simcse_core.config import LANGUAGES
+from simcse_core.report.markers import fill_file
+from simcse_core.report.pages import differing, make, write_pages
+
+_AGAIN = "run python -m simcse_core.report"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line entry; returns 0, 1 for what differs or is broken, 2 for a wrong PATH."""
+    given = _parse(arguments)
+    mpl.use("agg")
+    codes = []
+    for path in given.paths:
+        if path.is_dir():
+            codes.append(_folder(path, given.language, given.check))
+        elif path.suffix == ".md" and path.is_file():
+            codes.append(_file(path, given.check))
+        else:
+            print(f"{path} is no results folder and no Markdown file", file=sys.stderr)
+            codes.append(2)
+    return max(codes)
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m simcse_core.report",
+        description="Draws the charts and writes the pages of results folders from their tables, "
+        "and fills the generated parts of Markdown files.",
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if out of date")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of the charts' labels")
+    return parser.parse_args(arguments)
+
+
+def _folder(directory: Path, language: str, check: bool) -> int:
+    started = time.monotonic()
+    made = make(directory, language) if check else write_pages(directory, language)
+    stale = differing(directory, made) if check else []
+    for line in made.missing:
+        print(f"not there: {line}")
+    for line in made.broken:
+        print(f"broken: {line}", file=sys.stderr)
+    for name in stale:
+        print(f"{directory / name} differs from its tables; {_AGAIN} {directory}", file=sys.stderr)
+    if not made.files:
+        print(f"{directory}: none of the study's tables is there", file=sys.stderr)
+    charts = sum(name.endswith(".png") for name in made.files)
+    seconds = time.monotonic() - started
+    print(f"{directory}: charts {charts}, pages {len(made.files) - charts}, {seconds:.1f} s")
+    return int(bool(made.broken or stale or not made.files))
+
+
+def _file(path: Path, check: bool) -> int:
+    try:
+        differed = fill_file(path, check=check)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if differed and check:
+        print(f"{path} differs from its tables; {_AGAIN} {path}", file=sys.stderr)
+    return int(differed and check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

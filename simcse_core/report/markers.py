@@ -1,0 +1,180 @@
+"""Fills the generated parts of a Markdown file from result tables.
+
+A generated part stands between two comments, each on a line of its own. The first says what goes
+in: a kind, a table (its path from the Markdown file), and what else the kind asks for.
+
+    <!-- curve figures/mini/02_small_sample.csv n_train -->
+    ...
+    <!-- end -->
+
+=============  ===========================  ========================================================
+kind           after the table              what goes in
+=============  ===========================  ========================================================
+spearman       columns                      a table of Spearman, a line for each value of them
+last           columns                      the same at each method's largest size
+points         n_train|epoch [dev|test]     a table of a curve, point by method
+chosen         n_train|epoch                a table: untrained, best on dev, last
+differences    [dev|test]                   a table of differences with both intervals
+sample                                      a table of every method at the same sizes
+shared                                      a table with and without pairs that share a sentence
+claims                                      a table of claims and verdicts
+published                                   a table of the report's own numbers; nothing without
+baselines                                   prose on what needs no training
+curve          n_train|epoch                prose on a curve
+comparison                                  prose on before and after
+answer                                      prose on what to do with few sentences
+=============  ===========================  ========================================================
+
+A file named ``*.zh-CN.md`` gets Chinese. Markers inside a fenced block are left as they are.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from simcse_core.report import prose, tables
+from simcse_core.report.records import Records, read_records
+from simcse_core.report.tables import to_markdown
+from simcse_core.results import write_text
+
+# From the words after the kind to Markdown; a ValueError or OSError says what is wrong with them.
+Fill = Callable[[Sequence[str]], str]
+# From records, further words and a language to Markdown.
+Tell = Callable[..., str]
+
+KINDS: dict[str, Tell] = {
+    "spearman": lambda r, *keys, language: to_markdown(
+        tables.spearman_table(r.frame, keys, language=language)
+    ),
+    "last": lambda r, *keys, language: to_markdown(
+        tables.last_table(r.frame, keys, language=language)
+    ),
+    "points": lambda r, x, split="test", *, language: to_markdown(
+        tables.curve_table(r.frame, x, split, language=language)
+    ),
+    "chosen": lambda r, x, *, language: to_markdown(
+        tables.chosen_table(r.frame, x, language=language)
+    ),
+    "differences": lambda r, split="test", *, language: to_markdown(
+        tables.difference_table(r.frame, split, language=language)
+    ),
+    "sample": lambda r, *, language: to_markdown(tables.sample_table(r.frame, language=language)),
+    "shared": lambda r, *, language: to_markdown(tables.shared_table(r.frame, language=language)),
+    "claims": lambda r, *, language: to_markdown(tables.claims_table(r.frame, language=language)),
+    "published": lambda r, *, language: _published(r, language),
+    "baselines": lambda r, *, language: prose.tell_baselines(r.frame, language=language),
+    "curve": lambda r, x, *, language: prose.tell_curve(r.frame, x, language=language),
+    "answer": lambda r, *, language: prose.tell_answer(r.frame, language=language),
+    "comparison": lambda r, *, language: prose.tell_comparison(r.frame, language=language),
+}
+
+
+def _published(records: Records, language: str) -> str:
+    numbers = records.stamp.get("published")
+    return to_markdown(tables.published_table(numbers, language=language)) if numbers else ""
+
+
+_COMMENT = re.compile(r"<!-- ([\w-]+)((?: \S+)*) -->")
+_CLOSING = "<!-- end -->"
+
+
+def tell(kind: str, records: Records, words: Sequence[str], language: str = "en") -> str:
+    """What a part of a kind says of some records, as Markdown.
+
+    Raises:
+        ValueError: an unknown kind, words that it does not take, or a column that is not there.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
+    try:
+        inspect.signature(KINDS[kind]).bind(records, *words, language=language)
+    except TypeError as error:
+        raise ValueError(f"{kind}: {error} (given: {' '.join(words) or 'nothing'})") from error
+    try:
+        return KINDS[kind](records, *words, language=language)
+    except KeyError as error:
+        raise ValueError(f"{kind} {' '.join(words)}: no {error} in {records.name}") from error
+
+
+def fill(text: str, kinds: Mapping[str, Fill], where: str = "text") -> str:
+    """The text with every generated part made anew.
+
+    Args:
+        kinds: what makes a part, by the first word of its opening comment.
+        where: the file's name, for messages.
+
+    Raises:
+        ValueError: a part of an unknown kind, one that is not closed, or whatever a kind refuses;
+            the message names file and line.
+    """
+    lines: list[str] = []
+    opened: re.Match[str] | None = None
+    line_opened, fenced, unknown = 0, False, "nothing"
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        fenced ^= line.startswith("```")
+        comment = None if fenced else _COMMENT.fullmatch(line.strip())
+        if comment and comment[0] == _CLOSING:
+            if not opened:
+                known = f"known kinds: {', '.join(kinds)}"
+                raise ValueError(f"{where}:{number}: {_CLOSING} closes {unknown}; {known}")
+            words = opened[2].split()
+            lines.append(_made(kinds[opened[1]], words, f"{where}:{line_opened}"))
+            opened = None
+        elif comment and comment[1] in kinds:
+            if opened:
+                break
+            opened, line_opened = comment, number
+            lines.append(line)
+        elif comment:
+            unknown = comment[0]
+        if not opened:
+            lines.append(line)
+    if opened:
+        raise ValueError(f"{where}:{line_opened}: this part is not closed by {_CLOSING}")
+    return "".join(lines)
+
+
+def _made(make: Fill, words: Sequence[str], where: str) -> str:
+    try:
+        return make(words) + "\n"
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def result_kinds(folder: Path, language: str = "en") -> dict[str, Fill]:
+    """:data:`KINDS` for a Markdown file in ``folder``: the first word names a table from there."""
+    return {kind: partial(_from_table, kind, folder, language) for kind in KINDS}
+
+
+def _from_table(kind: str, folder: Path, language: str, words: Sequence[str]) -> str:
+    if not words or not words[0].endswith(".csv"):
+        raise ValueError(f"{kind}: a table (.csv) must come first")
+    table = folder / words[0]
+    return tell(kind, read_records(table.parent, table.stem), words[1:], language)
+
+
+def language_of(path: Path) -> str:
+    """The language of a Markdown file, by its name."""
+    return "zh" if path.name.endswith(".zh-CN.md") else "en"
+
+
+def fill_file(path: Path, kinds: Mapping[str, Fill] | None = None, *, check: bool = False) -> bool:
+    """Makes the generated parts of a Markdown file anew; returns whether it differed from that.
+
+    Args:
+        kinds: as for :func:`fill`; by default those that result tables give.
+        check: leaves the file as it is.
+
+    Raises:
+        OSError: the file cannot be read or written.
+        ValueError: see :func:`fill`.
+    """
+    text = path.read_text(encoding="utf-8")
+    made = fill(text, kinds or result_kinds(path.parent, language_of(path)), path.name)
+    if made != text and not check:
+        write_text(path, made)
+    return made != text

@@ -1,0 +1,203 @@
+"""A results folder's pictures and its pages, made from its tables alone."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from simcse_core.report.markers import tell
+from simcse_core.report.plotting import as_png, save_chart
+from simcse_core.report.records import Records, caption, read_records
+from simcse_core.report.style import language as chart_language
+from simcse_core.report.style import set_style
+from simcse_core.report.topics import CHARTS, SECTIONS, TOPICS, Topic
+from simcse_core.results import write_bytes
+
+PAGES = {"en": "README.md", "zh": "README.zh-CN.md"}
+# Root mean square of the differences of two pictures' pixels (0 to 255) that counts as none: the
+# same tables, drawn on another machine, differ in the last bit of few pixels.
+SAME_PICTURE = 0.5
+
+_INTRO = {
+    "en": "Every chart, table and sentence below is made from the tables (`.csv`) of this folder "
+    "by `make figures`. The `.json` beside a table says what it was made from.",
+    "zh": "以下图、表与文字均由本目录中的表（`.csv`）经 `make figures` 生成；"
+    "表旁的 `.json` 写明其来源。",
+}
+
+_MADE_BY = {
+    "en": ": made by `{command}` (code `{code}`; {versions})",
+    "zh": "：由 `{command}` 生成（代码 `{code}`；{versions}）",
+}
+
+
+@dataclass
+class Made:
+    """What a folder's tables give: files by name, tables that are not there, what is broken."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+
+def write_pages(directory: Path, language: str = "en") -> Made:
+    """Draws every chart of a results folder and writes its page in each language.
+
+    Args:
+        language: of the charts' labels; the pages are in both.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    made = make(directory, language)
+    for name, content in made.files.items():
+        write_bytes(directory / name, content)
+    return made
+
+
+def differing(directory: Path, made: Made) -> list[str]:
+    """The files of a folder that are not what its tables give; pictures are compared by pixels."""
+    return [
+        name
+        for name, content in made.files.items()
+        if not (directory / name).is_file() or not _same((directory / name).read_bytes(), content)
+    ]
+
+
+def make(directory: Path, language: str = "en") -> Made:
+    """Every chart and page that a folder's tables give; one that is broken stops no other."""
+    made = Made()
+    records = _read(directory, made)
+    set_style(language)
+    for name, topic in CHARTS.items():
+        if (topic.table or name) in records:
+            try:
+                made.files[f"{name}.png"] = as_png(draw_chart(records, name))
+            except ValueError as error:
+                made.broken.append(f"{name}.png: {error}")
+    if records:
+        for each, name in PAGES.items():
+            made.files[name] = _page(records, each, made).encode("utf-8")
+    made.broken = list(dict.fromkeys(made.broken))
+    return made
+
+
+def draw_chart(records: Mapping[str, Records], name: str) -> Figure:
+    """One of :data:`~simcse_core.report.topics.CHARTS`, in the language that set_style chose.
+
+    Args:
+        records: by table; only the chart's own is needed.
+    """
+    topic, language = CHARTS[name], chart_language()
+    drawn = records[topic.table or name]
+    assert topic.draw is not None
+    return topic.draw(drawn, topic.title[language], caption(drawn, language))
+
+
+def write_chart(directory: Path, name: str) -> Figure:
+    """Draws a chart from its table in a results folder, writes it there, and returns it.
+
+    Raises:
+        FileNotFoundError, ValueError: see :func:`~simcse_core.report.records.read_records`.
+    """
+    table = CHARTS[name].table or name
+    return save_chart(draw_chart({table: read_records(directory, table)}, name), directory, name)
+
+
+def told(directory: Path, part: str, language: str = "en") -> str:
+    """A table or prose from a results folder, as Markdown.
+
+    Args:
+        part: as in a marker, the table by its name: ``curve 02_small_sample n_train``.
+
+    Raises:
+        FileNotFoundError, ValueError: see :func:`~simcse_core.report.records.read_records` and
+            :func:`~simcse_core.report.markers.tell`.
+    """
+    kind, table, *words = part.split()
+    return tell(kind, read_records(directory, table), words, language)
+
+
+def _read(directory: Path, made: Made) -> dict[str, Records]:
+    tables = [topic.table or name for name, topic in TOPICS.items()]
+    tables += [part.split()[1] for topic in TOPICS.values() for part in topic.told]
+    records = {}
+    for table in sorted(set(tables)):
+        try:
+            records[table] = read_records(directory, table)
+        except FileNotFoundError as error:
+            made.missing.append(str(error))
+        except ValueError as error:
+            made.broken.append(str(error))
+    return records
+
+
+def _page(records: Mapping[str, Records], language: str, made: Made) -> str:
+    datasets = ", ".join(dict.fromkeys(str(r.stamp["dataset"]) for r in records.values()))
+    head = f"{datasets} 上的结果" if language == "zh" else f"Results on {datasets}"
+    other = {"en": "[中文](README.zh-CN.md)", "zh": "[English](README.md)"}[language]
+    parts = [f"# {head}", other, _INTRO[language]]
+    for number, title in SECTIONS.items():
+        topics = {name: topic for name, topic in TOPICS.items() if name.startswith(number)}
+        body = []
+        for name, topic in topics.items():
+            body += _topic(name, topic, records, language, made)
+        if body:
+            mine = [r for name, r in records.items() if name.startswith(number)]
+            parts += [f"## {int(number)} · {title[language]}", *body, _made_by(mine, language)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _topic(
+    name: str, topic: Topic, records: Mapping[str, Records], language: str, made: Made
+) -> list[str]:
+    """Heading, picture and what is told, as far as their tables are there."""
+    parts = []
+    if topic.alt and f"{name}.png" in made.files:
+        parts.append(f"![{topic.alt[language]}]({name}.png)")
+    for part in topic.told:
+        kind, table, *words = part.split()
+        if table in records:
+            try:
+                parts.append(tell(kind, records[table], words, language))
+            except ValueError as error:
+                made.broken.append(f"{table}: {error}")
+    parts = list(filter(None, parts))
+    return [f"### {topic.title[language]}", topic.guide[language], *parts] if parts else []
+
+
+def _made_by(records: Iterable[Records], language: str) -> str:
+    """The command, code and versions behind a section's tables, and the tables themselves."""
+    lines: dict[str, list[str]] = {}
+    for r in records:
+        versions = ", ".join(f"{name} {v}" for name, v in r.stamp.get("versions", {}).items())
+        facts = {"versions": versions, **{k: r.stamp.get(k, "?") for k in ("command", "code")}}
+        lines.setdefault(_MADE_BY[language].format(**facts), []).append(_link(r, language))
+    return "\n".join(f"- {', '.join(tables)}{how}" for how, tables in lines.items())
+
+
+def _link(records: Records, language: str) -> str:
+    link = f"[{records.name}.csv]({records.name}.csv)"
+    sources = records.stamp.get("made_from", {})
+    if not sources:
+        return link
+    told = ", ".join(f"{name} `{sha[:12]}`" for name, sha in sources.items())
+    return f"{link}（来自 {told}）" if language == "zh" else f"{link} (from {told})"
+
+
+def _same(old: bytes, new: bytes) -> bool:
+    if old == new or not new.startswith(b"\x89PNG"):
+        return old == new
+    try:
+        one, other = (plt.imread(io.BytesIO(content), format="png") for content in (old, new))
+    except (OSError, SyntaxError, ValueError):
+        return False
+    if one.shape != other.shape:
+        return False
+    return float(np.sqrt(np.mean((one - other) ** 2))) * 255 <= SAME_PICTURE

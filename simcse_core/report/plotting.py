@@ -1,0 +1,407 @@
+"""One function for each chart family: a frame in, a figure out.
+
+A frame that holds several poolings of the studied encoder, or several encoders, gets a row of
+panels for each, [CLS] first.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+
+from simcse_core.config import Kind
+from simcse_core.report.marks import (
+    PLANE,
+    draw_bar,
+    draw_bars,
+    draw_boxes,
+    draw_dumbbell,
+    draw_levels,
+    draw_mark,
+    draw_path,
+    draw_published_lines,
+    draw_seeds,
+    label_bars,
+    label_path,
+    label_seeds,
+)
+from simcse_core.report.methods import METHODS, PUBLISHED, in_order, method
+from simcse_core.report.rows import (
+    Facet,
+    at_last,
+    cls_first,
+    facet_titles,
+    facets,
+    of_kind,
+    on,
+    spearman,
+    splits,
+    trained_methods,
+)
+from simcse_core.report.style import label, language
+from simcse_core.report.wording import COMMA, pooling_name, quantity
+from simcse_core.results import write_bytes
+
+# Split to encoder to Spearman: numbers of others, drawn for comparison.
+Published = Mapping[str, Mapping[str, float]]
+
+# A Spearman axis is at least this wide, five times what the study counts as hardly any difference:
+# on a narrower one, noise looks like a trend.
+NARROWEST = 0.1
+
+
+def plot_scores_by_label(quantiles: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
+    """Cosine against human label, a box for each label: what Spearman summarises.
+
+    Args:
+        quantiles: columns ``encoder, pooling, method, n_train, split, seed, spearman``, which name
+            a panel, and in each of its rows a ``label`` with ``n`` pairs and the quantiles of their
+            cosines ``q05, q25, q50, q75, q95``.
+    """
+    keys = ["encoder", "pooling", "method", "n_train", "split", "seed", "spearman"]
+    poolings = cls_first(quantiles["pooling"].dropna())
+    lines: list[list[pd.DataFrame]] = [[] for _ in poolings or [""]]
+    for _, rows in quantiles.groupby(keys, sort=False, dropna=False):
+        pooling = rows["pooling"].iloc[0]
+        lines[poolings.index(pooling) if pooling in poolings else 0].append(rows)
+    figure, axes = _axes([4.2] * len(lines), max(map(len, lines)), width=5.2, share_x="none")
+    for line, panels in zip(axes, lines, strict=True):
+        for ax, panel in zip_longest(line, panels):
+            if panel is None:
+                ax.remove()
+                continue
+            draw_boxes(ax, panel)
+            ax.set(xlabel=label("Human label"), ylabel=label("Cosine similarity"))
+            ax.set_title(_panel_title(panel.iloc[0]), fontsize="medium")
+    return _finish(figure, title, caption)
+
+
+def plot_baselines(
+    results: pd.DataFrame,
+    published: Published | None = None,
+    *,
+    title: str = "",
+    caption: str = "",
+) -> Figure:
+    """Spearman of every method with its interval over pairs; one panel a split.
+
+    What depends on a seed is drawn as the mean over seeds, of the interval's ends too.
+
+    Args:
+        results: tidy rows with metric ``spearman``.
+        published: numbers of others, drawn as lines for comparison.
+    """
+    rows = spearman(results).copy()
+    rows["line"] = [_line_name(row) for _, row in rows.iterrows()]
+    names = list(dict.fromkeys(rows["line"]))
+    figure, panels = _panels({Facet("", ""): rows}, width=6, lines=[names])
+    for ax, here in panels:
+        for place, line in enumerate(names):
+            mine = here[here["line"] == line]
+            methods = in_order(mine["method"])
+            offsets = np.linspace(-0.27, 0.27, len(methods)) if len(methods) > 1 else [0.0]
+            for name, offset in zip(methods, offsets, strict=True):
+                draw_bar(ax, mine[mine["method"] == name], place + offset)
+        label_bars(ax, "xerr")
+        draw_published_lines(ax, (published or {}).get(str(here["split"].iloc[0]), {}))
+        ax.set(xlabel=label("Spearman"))
+        ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))
+    return _finish(figure, title, caption)
+
+
+def plot_curve(results: pd.DataFrame, x: str, *, title: str = "", caption: str = "") -> Figure:
+    """Spearman of each method along a curve: mean over seeds, their range, and every seed behind.
+
+    Args:
+        results: tidy rows; what is not learnt from the sentences is a dashed line.
+        x: ``n_train`` or ``epoch``.
+    """
+    figure, panels = _panels(facets(spearman(results)), width=5.8)
+    for ax, here in panels:
+        draw_levels(ax, of_kind(here, Kind.UNTRAINED, Kind.READY_MADE))
+        learnt = of_kind(here, Kind.FITTED, Kind.TRAINED, Kind.LABELLED)
+        for name in in_order(learnt["method"]):
+            draw_seeds(ax, learnt[learnt["method"] == name], x)
+        label_seeds(ax, learnt)
+        ax.set(
+            ylabel=label("Spearman"),
+            xlabel=label("Epochs" if x == "epoch" else "Unlabelled training sentences"),
+        )
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        ax.xaxis.set_major_formatter(_COUNT)
+    _widen([ax for ax, _ in panels], "y")
+    return _finish(figure, title, caption)
+
+
+def plot_sample(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
+    """Every method at the same sizes: means over seeds with their interval over pairs.
+
+    Args:
+        rows: columns ``n_sentences, method, kind, split, mean, pair_low, pair_high``, and maybe
+            ``encoder`` and ``pooling``.
+    """
+    sizes = np.unique(rows["n_sentences"])
+    apart = np.log(sizes[1:] / sizes[:-1]).min() if len(sizes) > 1 else 1.0
+    methods = in_order(rows["method"])
+    # Side by side, so that no bar hides another, in less than half of the way to the next size.
+    shifts = np.exp(np.linspace(-0.22, 0.22, len(methods)) * apart)
+    figure, panels = _panels(facets(rows), width=6.2)
+    for ax, here in panels:
+        for name, shift in zip(methods, shifts, strict=True):
+            if name in set(here["method"]):
+                draw_bars(ax, here[here["method"] == name], float(shift))
+        label_bars(ax, "yerr")
+        ax.set(
+            xscale="log",
+            xticks=sizes,
+            xlabel=label("Sentences (log scale)"),
+            ylabel=label("Spearman"),
+        )
+        ax.xaxis.set_major_formatter(_COUNT)
+        ax.xaxis.set_minor_locator(NullLocator())
+    _widen([ax for ax, _ in panels], "y")
+    return _finish(figure, title, caption)
+
+
+def plot_geometry(results: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
+    """Alignment against uniformity along training, the view of Wang and Isola (2020).
+
+    A path starts at the untrained encoder, with an arrow in the direction of training and the first
+    and last size of the studied method beside it; what is only fitted stands at its last size.
+
+    Args:
+        results: tidy rows over ``n_train`` with metrics ``alignment`` and ``uniformity``.
+    """
+    points = _in_the_plane(results)
+    figure, panels = _panels(facets(points), width=5.8)
+    for ax, here in panels:
+        paths = trained_methods(here)
+        start = of_kind(here, Kind.UNTRAINED)
+        for name in paths:
+            way = pd.concat([start, here[here["method"] == name]])
+            draw_path(ax, way, name, numbered=name == paths[0])
+        for name in in_order(set(here["method"]) - set(paths)):
+            mine = here[here["method"] == name]
+            spot = mine[mine["n_train"] == mine["n_train"].max()][PLANE].mean()
+            draw_mark(ax, spot["uniformity"], spot["alignment"], method(name))
+        label_path(ax)
+        ax.set(
+            xlabel=label("Uniformity (lower is better)"),
+            ylabel=label("Alignment (lower is better)"),
+        )
+        ax.margins(0.12)
+    return _finish(figure, title, caption)
+
+
+def plot_before_after(
+    results: pd.DataFrame,
+    published: Published | None = None,
+    *,
+    title: str = "",
+    caption: str = "",
+) -> Figure:
+    """Each encoder before and after training: mean over seeds, single seeds, and the gain.
+
+    Args:
+        results: tidy rows; the largest ``n_train`` of each method is drawn.
+        published: numbers of others for untrained encoders, drawn below ours.
+    """
+    rows = at_last(spearman(results))
+    poolings = cls_first(rows["pooling"].dropna())
+    parts = {Facet("", pooling): rows[rows["pooling"] == pooling] for pooling in poolings}
+    theirs = list(dict.fromkeys(name for split in (published or {}).values() for name in split))
+    ours = [list(dict.fromkeys(part["encoder"])) for part in parts.values()]
+    lines = [names + theirs * (i == 0) for i, names in enumerate(ours)]
+    figure, panels = _panels(parts, width=5.8, lines=lines)
+    for i, (ax, here) in enumerate(panels):
+        names = ours[i // len(splits(rows))]
+        for place, encoder in enumerate(names):
+            draw_dumbbell(ax, here[here["encoder"] == encoder], place)
+        if names is ours[0]:  # of [CLS], where there is one, as the published numbers are
+            values = (published or {}).get(str(here["split"].iloc[0]), {})
+            for name, value in values.items():
+                draw_mark(ax, value, len(names) + theirs.index(name), PUBLISHED)
+        ax.set(xlabel=label("Spearman"))
+    _widen([ax for ax, _ in panels], "x")
+    return _finish(figure, title, caption)
+
+
+def save_chart(figure: Figure, directory: Path, name: str) -> Figure:
+    """Writes a chart as ``<name>.png``, whole or not at all, and returns it to be shown."""
+    write_bytes(directory / f"{name}.png", as_png(figure))
+    return figure
+
+
+def as_png(figure: Figure) -> bytes:
+    """A chart as PNG: the same figure gives the same bytes on one machine."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+_COUNT = FuncFormatter(lambda n, _: f"{n:,.0f}")
+
+
+# --- panels ----------------------------------------------------------------------------------
+
+
+def _axes(
+    heights: Sequence[float],
+    n_columns: int,
+    width: float,
+    share_x: Literal["all", "none"] = "all",
+    share_y: Literal["all", "row"] = "all",
+) -> tuple[Figure, np.ndarray]:
+    """A grid of axes with ticks told on each: a row for each height, in inches."""
+    figure, axes = plt.subplots(
+        len(heights),
+        n_columns,
+        figsize=(width * n_columns, sum(heights) + 0.6 * len(heights) + 0.8),
+        height_ratios=heights,
+        sharex=share_x,
+        sharey=share_y,
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax in axes.flat:
+        ax.tick_params(labelleft=True, labelbottom=True)
+    return figure, axes
+
+
+def _panels(
+    parts: Mapping[Facet, pd.DataFrame], width: float, lines: Sequence[Sequence[str]] = ()
+) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+    """A panel with its rows for each facet, from top to bottom, and split, side by side.
+
+    Args:
+        lines: for each facet the names of its lines, where the y axis is no scale.
+    """
+    names = splits(pd.concat(parts.values()))
+    if not names:
+        raise ValueError("nothing to draw: no row of split dev or test has this metric")
+    titles = facet_titles(parts, language())
+    heights = [0.5 * len(of_facet) for of_facet in lines] or [3.5] * len(parts)
+    figure, axes = _axes(heights, len(names), width, share_y="row" if lines else "all")
+    panels = []
+    for i, (facet, rows) in enumerate(parts.items()):
+        for ax, split in zip(axes[i], names, strict=True):
+            ax.set_title(" · ".join(filter(None, (label(split), titles[facet]))))
+            if lines:
+                _name_lines(ax, lines[i])
+            here = on(rows, split)
+            _say_why_empty(ax, here)
+            panels.append((ax, here))
+    return figure, panels
+
+
+def _say_why_empty(ax: Axes, rows: pd.DataFrame) -> None:
+    if "value" in rows and rows["value"].isna().all():
+        why = next(iter(rows["missing"].dropna()), "") if "missing" in rows else ""
+        text = ": ".join(filter(None, (label("no value"), why)))
+        ax.text(0.5, 0.5, textwrap.fill(text, 40), ha="center", transform=ax.transAxes)
+
+
+def _name_lines(ax: Axes, names: Sequence[str]) -> None:
+    """Names at the left of a chart whose lines are numbered from the top; every other shaded."""
+    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.7))
+    ax.grid(visible=False, axis="y")
+    spec = ax.get_subplotspec()
+    ax.tick_params(labelleft=spec is None or spec.is_first_col())
+    for place in range(0, len(names), 2):
+        ax.axhspan(
+            place - 0.5 - 0.2 * (place == 0), place + 0.5, color="0.96", zorder=0, linewidth=0
+        )
+
+
+def _widen(axes: Iterable[Axes], axis: str) -> None:
+    """A Spearman axis no narrower than :data:`NARROWEST`; scales are shared, so one is enough."""
+    ax = next(iter(axes))
+    low, high = ax.get_ylim() if axis == "y" else ax.get_xlim()
+    if (lacking := NARROWEST - (high - low)) > 0:
+        set_limits: Callable[[float, float], object] = ax.set_ylim if axis == "y" else ax.set_xlim
+        set_limits(low - lacking / 2, high + lacking / 2)
+
+
+def _finish(figure: Figure, title: str, caption: str) -> Figure:
+    """Title, legend and caption, all outside the panels."""
+    _legend(figure, title)
+    if caption:
+        # An inch holds some 16 letters of this size, and half as many Chinese characters.
+        across = int(figure.get_figwidth() * (9 if language() == "zh" else 16))
+        lines = [textwrap.fill(line, across, break_long_words=True) for line in caption.split("\n")]
+        figure.supxlabel("\n".join(lines), fontsize=8, color="0.35", x=0.01, ha="left")
+    plt.close(figure)  # a notebook shows the returned figure once, not twice
+    return figure
+
+
+def _legend(figure: Figure, title: str) -> None:
+    """The chart's title, and an entry for each label drawn: methods in order, then the rest."""
+    found: dict[str, Artist] = {}
+    for ax in figure.axes:
+        handles, labels = ax.get_legend_handles_labels()
+        for handle, text in zip(handles, labels, strict=True):
+            found.setdefault(text, handle)
+    order = [row.name(language()) for row in METHODS.values()]
+    texts = sorted(found, key=lambda text: order.index(text) if text in order else len(order))
+    widest = 0.6 + 0.1 * max(map(len, texts))  # inches of the longest entry
+    columns = min(len(texts), max(1, int(figure.get_figwidth() / widest)))
+    lines = -(-len(texts) // columns)
+    figure.legend(
+        [found[text] for text in texts],
+        texts,
+        loc="outside upper center",
+        ncols=-(-len(texts) // lines),
+        frameon=False,
+        title=title,
+        title_fontproperties={"weight": "bold", "size": "large"},
+    )
+
+
+def _line_name(row: pd.Series) -> str:
+    """What stands at the left of a line: encoder and pooling, or the method that has neither."""
+    if pd.isna(row["pooling"]):
+        return method(row["method"]).name(language())
+    return f"{row['encoder']}{COMMA[language()]}{pooling_name(row['pooling'], language())}"
+
+
+def _panel_title(row: pd.Series) -> str:
+    """Method and size, the split and whose vectors they are, Spearman: a line each."""
+    size = (
+        f"{COMMA[language()]}{quantity(row['n_train'], 'n_train', language())}"
+        if row["n_train"]
+        else ""
+    )
+    parts = [label(row["split"])]
+    if not pd.isna(row["pooling"]):
+        parts.append(
+            f"{row['encoder']}{COMMA[language()]}{pooling_name(row['pooling'], language())}"
+        )
+    lines = [method(row["method"]).name(language()) + size, " · ".join(parts)]
+    return "\n".join([*lines, f"Spearman {row['spearman']:.3f}"])
+
+
+def _in_the_plane(results: pd.DataFrame) -> pd.DataFrame:
+    """A row for each point with alignment and uniformity; ``value`` is a gap where one is missing.
+
+    Why, is in ``missing``.
+    """
+    keys = ["encoder", "pooling", "method", "kind", "n_train", "split", "seed"]
+    rows = results[results["metric"].isin(PLANE)]
+    groups = rows.groupby([*keys, "metric"], sort=False, dropna=False)
+    points = groups["value"].mean().unstack("metric").reindex(columns=PLANE)
+    points["value"] = points[PLANE].sum(axis=1, skipna=False)
+    if "missing" in rows:
+        points["missing"] = rows.groupby(keys, sort=False, dropna=False)["missing"].first()
+    return points.reset_index()

@@ -1,0 +1,165 @@
+"""The tables that the notebooks wrote, each with the stamp beside it, and what a caption says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from simcse_core.config import PROJECT_ROOT, Kind
+from simcse_core.report.rows import cls_first, of_kind, splits
+from simcse_core.report.wording import COLON, COMMA, listed, pooling_name, say, spaced
+from simcse_core.results import read_table
+
+_TIDY = "encoder method kind pooling n_train epoch seed dataset split metric value ci_low ci_high"
+_DIFFERENCES = (
+    "encoder after after_kind after_at before before_kind before_at split n_seeds value seed_low "
+    "seed_high pair_low pair_high"
+)
+# What a table must hold to be drawn, by its name without the notebook's number.
+COLUMNS = {
+    "differences": _DIFFERENCES,
+    "scores_by_label": (
+        "encoder pooling method kind n_train split seed spearman label n q05 q25 q50 q75 q95"
+    ),
+    "sample": "n_sentences method kind split mean min max n_seeds pair_low pair_high",
+    "shared": "encoder pooling method kind split all kept pairs kept_pairs",
+    "claims": "claim criterion verdict",
+}
+# These are shown as they were written: +0.10 is no number to be rounded again.
+_TEXTS = ("claim", "criterion", "effect", "over seeds", "over pairs")
+_SETTINGS = {
+    "batch_size": ("batch {}", "批大小 {}"),
+    "learning_rate": ("learning rate {:g}", "学习率 {:g}"),
+    "dropout": ("dropout {:g}", "dropout {:g}"),
+    "temperature": ("temperature {:g}", "温度 {:g}"),
+}
+
+
+@dataclass(frozen=True)
+class Records:
+    """A table, and what it was made from as its stamp says.
+
+    ``stamp`` has the keys ``experiment``, ``dataset``, ``encoders`` (name to ``weights``,
+    ``pooling``, ``train``), ``versions``, ``code``, ``command``; ``published`` (split to encoder to
+    Spearman) where the report's own numbers belong beside the data; ``made_from`` (table to
+    SHA-256) in a table derived from others.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    stamp: Mapping[str, Any]
+
+
+def read_records(directory: Path, name: str) -> Records:
+    """Reads ``<name>.csv`` and the stamp ``<name>.json`` beside it.
+
+    Raises:
+        FileNotFoundError: one of them is not there; the message names the notebook that writes it.
+        ValueError: what is there is no table with the columns of its kind, no stamp, or not of the
+            data that the stamp names; the message says what to run again.
+    """
+    table, again = directory / f"{name}.csv", f"run {_notebook(name)} with this output_dir"
+    try:
+        frame, content = read_table(directory, name, _TEXTS)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error.filename} is not there; {again}") from error
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{table.name}: damaged ({error}); {again}") from error
+    _check(frame, content, table, again)
+    return Records(name, frame, content)
+
+
+def _check(frame: pd.DataFrame, stamp: Mapping[str, Any], table: Path, again: str) -> None:
+    wanted = COLUMNS.get(table.stem.partition("_")[2], _TIDY).split()
+    if lacking := [column for column in wanted if column not in frame]:
+        raise ValueError(f"{table} has no column {lacking[0]!r}; {again}")
+    if frame.empty:
+        raise ValueError(f"{table} holds no rows; {again}")
+    if not stamp.get("dataset"):
+        raise ValueError(f"{table.with_suffix('.json')} names no dataset; {again}")
+    others = set(frame.get("dataset", ())) - {stamp["dataset"]}
+    if others:
+        raise ValueError(
+            f"{table} was measured on {min(map(str, others))}, while its stamp names "
+            f"{stamp['dataset']}; {again}"
+        )
+
+
+def _notebook(name: str) -> str:
+    """The notebook that writes a table: they share their number."""
+    number = name.partition("_")[0]
+    found = sorted((PROJECT_ROOT / "notebooks").glob(f"{number}_*.ipynb"))
+    return f"notebooks/{found[0].name if found else f'{number}_*.ipynb'}"
+
+
+def caption(records: Records, language: str = "en") -> str:
+    """What stands below a chart: the data and its parts, the seeds, each encoder's settings.
+
+    Seeds are those in the rows, never those that were asked for. Training settings are told where a
+    row was trained. Encoders with the same poolings and settings share a line.
+    """
+    parts = [records.stamp["dataset"], *_split_names(records.frame, language)]
+    parts += _seeds(records.frame, language)
+    return "\n".join([" · ".join(parts), *_encoder_lines(records, language)])
+
+
+def _split_names(frame: pd.DataFrame, language: str) -> list[str]:
+    names = [say(split, language) for split in splits(frame)] if "split" in frame else []
+    return [listed(names, language)] if names else []
+
+
+def _seeds(frame: pd.DataFrame, language: str) -> list[str]:
+    """The seeds by number, or how many a mean is over; nothing where the rows do not tell."""
+    if "seed" in frame:
+        seeds = sorted(set(frame["seed"].dropna().astype(int)))
+        told = ", ".join(map(str, seeds))
+        return [f"种子 {told}" if language == "zh" else f"{_plural('seed', len(seeds))} {told}"]
+    counts = frame["n_seeds"][lambda n: n > 0] if "n_seeds" in frame else ()
+    if not len(counts):
+        return []
+    low, high = int(min(counts)), int(max(counts))
+    if language == "zh":
+        return [f"{low} 个种子" if low == high else f"{low} 至 {high} 个种子"]
+    told = f"{low}" if low == high else f"{low} to {high}"
+    return [f"{told} {_plural('seed', high)}"]
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _encoder_lines(records: Records, language: str) -> list[str]:
+    """A line for encoders with the same poolings and settings; those in the rows alone."""
+    frame = records.frame
+    lines: dict[str, list[str]] = {}
+    for encoder, stamp in records.stamp.get("encoders", {}).items():
+        mine = frame[frame["encoder"] == encoder] if "encoder" in frame else frame
+        if len(mine):
+            lines.setdefault(_settings(mine, stamp, language), []).append(encoder)
+    return [f"{', '.join(encoders)}{COLON[language]}{told}" for told, encoders in lines.items()]
+
+
+def _settings(rows: pd.DataFrame, stamp: Mapping[str, Any], language: str) -> str:
+    poolings = _poolings(rows) or [stamp["pooling"]]
+    names = listed([pooling_name(pooling, language) for pooling in poolings], language)
+    told = [spaced(f"{names}池化") if language == "zh" else f"{names} pooling"]
+    if "kind" not in rows or len(of_kind(rows, Kind.TRAINED, Kind.LABELLED)):
+        settings = stamp.get("train", {})
+        told += [
+            form[language == "zh"].format(settings[name])
+            for name, form in _SETTINGS.items()
+            if name in settings
+        ]
+    return COMMA[language].join(told)
+
+
+def _poolings(rows: pd.DataFrame) -> list[str]:
+    """Those of the encoder itself; an IDF-weighted mean has its own, whatever the encoder has."""
+    if "pooling" not in rows:
+        return []
+    own = of_kind(rows, Kind.UNTRAINED, Kind.TRAINED, Kind.LABELLED, Kind.READY_MADE)
+    return cls_first((rows if own.empty else own)["pooling"].dropna())

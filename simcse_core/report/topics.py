@@ -1,0 +1,254 @@
+"""What a results folder is told by: a picture or a heading, and what stands beside it.
+
+A chart is added here: a row in :data:`TOPICS`. Its name is that of the picture, and of the table
+that is drawn unless ``table`` names another; its first two digits are the notebook's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from simcse_core.report import plotting
+from simcse_core.report.records import Records
+
+# A text in each language.
+Words = Mapping[str, str]
+# From records, title and caption to a figure.
+Draw = Callable[[Records, str, str], Figure]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One heading of a page.
+
+    Attributes:
+        title: the heading, and the title of the picture.
+        guide: how to read it.
+        told: what stands below, each as in a marker of :mod:`simcse_core.report.markers`, with the
+            table's name for its file.
+        draw: makes the picture; None where there is only text.
+        alt: what the picture shows, for those who do not see it.
+        table: the table that is drawn; empty for the one that has the topic's name.
+    """
+
+    title: Words
+    guide: Words
+    told: tuple[str, ...] = ()
+    draw: Draw | None = None
+    alt: Words | None = None
+    table: str = ""
+
+
+# By the number of the notebook that measures it.
+SECTIONS: dict[str, Words] = {
+    "01": {"en": "Before any training", "zh": "训练之前"},
+    "02": {"en": "A small sample", "zh": "小样本"},
+    "03": {"en": "Large data", "zh": "大数据"},
+    "04": {"en": "Epochs", "zh": "训练轮数"},
+    "05": {"en": "Summary and claims", "zh": "总结与论断"},
+}
+
+_SCORES_GUIDE = {
+    "en": "Each box holds the middle half of the cosines of all pairs with one human label (0 "
+    "unrelated, 5 same meaning); whiskers run from 5 % to 95 %. Spearman is high where the boxes "
+    "climb without overlapping.",
+    "zh": "每个箱体是某一人工标注（0 为无关，5 为同义）下所有句对余弦值的中间一半，"
+    "须从 5 % 到 95 %。箱体逐级上升而少重叠时，Spearman 就高。",
+}
+_SCORES_ALT = {
+    "en": "Boxes of cosine similarity for each human label, a panel for each method",
+    "zh": "各人工标注下余弦相似度的箱线图，每种方法一幅",
+}
+_CURVE_GUIDE = {
+    "en": "Thick lines are means over seeds, bands run from the lowest to the highest seed, thin "
+    "lines are single seeds. Dashed: the untrained encoder.",
+    "zh": "粗线为多种子平均，色带从最低到最高的种子，细线为单个种子；虚线为未训练的编码器。",
+}
+
+
+def _curve(x: str) -> Draw:
+    return lambda r, title, caption: plotting.plot_curve(r.frame, x, title=title, caption=caption)
+
+
+def _scores(records: Records, title: str, caption: str) -> Figure:
+    return plotting.plot_scores_by_label(records.frame, title=title, caption=caption)
+
+
+TOPICS: dict[str, Topic] = {
+    "01_scores_by_label": Topic(
+        title={"en": "What Spearman sums up", "zh": "Spearman 概括的是什么"},
+        guide=_SCORES_GUIDE,
+        draw=_scores,
+        alt=_SCORES_ALT,
+    ),
+    "01_baselines": Topic(
+        title={
+            "en": "Spearman of every method that needs no training",
+            "zh": "各种无需训练的方法的 Spearman",
+        },
+        guide={
+            "en": "Points are means over seeds where a seed decides anything; thin lines are 95 % "
+            "bootstrap intervals over the pairs. The report's own numbers are of untrained "
+            "encoders under [CLS], and stand beside the data that it measured alone.",
+            "zh": "点为平均值（凡取决于种子者取多种子平均），细线为句对自助抽样的 95 % 区间。"
+            "原报告的数字是未训练编码器的 [CLS]，只与它所用的数据并列。",
+        },
+        told=(
+            "baselines 01_baselines",
+            "spearman 01_baselines encoder pooling method",
+            "differences 01_differences",
+            "published 01_baselines",
+        ),
+        draw=lambda r, title, caption: plotting.plot_baselines(
+            r.frame, r.stamp.get("published"), title=title, caption=caption
+        ),
+        alt={
+            "en": "A line for each encoder and pooling and for each method without an encoder, "
+            "with its Spearman and interval on dev and on test",
+            "zh": "每个编码器与池化、每种不用编码器的方法各占一行，"
+            "标出验证集与测试集的 Spearman 及区间",
+        },
+    ),
+    "02_small_sample": Topic(
+        title={
+            "en": "Spearman after training on a few hundred sentences",
+            "zh": "用几百条句子训练后的 Spearman",
+        },
+        guide=_CURVE_GUIDE,
+        told=(
+            "curve 02_small_sample n_train",
+            "chosen 02_small_sample n_train",
+            "points 02_small_sample n_train test",
+            "points 02_small_sample n_train dev",
+            "differences 02_differences",
+        ),
+        draw=_curve("n_train"),
+        alt={
+            "en": "Spearman against the number of unlabelled sentences, a line for each method",
+            "zh": "Spearman 随无标注句数的变化，每种方法一条线",
+        },
+    ),
+    "02_alignment_uniformity": Topic(
+        title={"en": "Alignment and uniformity along training", "zh": "训练过程中的对齐性与均匀性"},
+        guide={
+            "en": "Both are better when lower (Wang and Isola, 2020). A path starts at the "
+            "untrained encoder and passes every size; what is only fitted stands at its last size.",
+            "zh": "两者都是越低越好（Wang 与 Isola，2020）。路径从未训练的编码器出发，"
+            "经过每个句数；只做拟合的方法画在最大句数处。",
+        },
+        draw=lambda r, title, caption: plotting.plot_geometry(
+            r.frame, title=title, caption=caption
+        ),
+        alt={
+            "en": "The plane of uniformity and alignment with the path of training and a point for "
+            "each other method",
+            "zh": "均匀性与对齐性的平面：训练走过的路径，以及其他方法各一个点",
+        },
+        table="02_small_sample",
+    ),
+    "02_scores_by_label": Topic(
+        title={"en": "Cosines before and after training", "zh": "训练前后的余弦值"},
+        guide=_SCORES_GUIDE,
+        draw=_scores,
+        alt=_SCORES_ALT,
+    ),
+    "03_large_data": Topic(
+        title={
+            "en": "Spearman after training on thousands of sentences",
+            "zh": "用成千上万条句子训练后的 Spearman",
+        },
+        guide=_CURVE_GUIDE,
+        told=(
+            "curve 03_large_data n_train",
+            "chosen 03_large_data n_train",
+            "points 03_large_data n_train test",
+            "points 03_large_data n_train dev",
+            "differences 03_differences",
+        ),
+        draw=_curve("n_train"),
+        alt={
+            "en": "Spearman against the number of unlabelled sentences, a line for each method",
+            "zh": "Spearman 随无标注句数的变化，每种方法一条线",
+        },
+    ),
+    "04_epochs": Topic(
+        title={"en": "Spearman after each epoch", "zh": "每一轮之后的 Spearman"},
+        guide=_CURVE_GUIDE,
+        told=(
+            "curve 04_epochs epoch",
+            "chosen 04_epochs epoch",
+            "points 04_epochs epoch test",
+            "points 04_epochs epoch dev",
+            "differences 04_differences",
+        ),
+        draw=_curve("epoch"),
+        alt={
+            "en": "Spearman against the number of epochs, a line for each method",
+            "zh": "Spearman 随训练轮数的变化，每种方法一条线",
+        },
+    ),
+    "05_before_after": Topic(
+        title={"en": "Each encoder before and after training", "zh": "各编码器训练前后"},
+        guide={
+            "en": "Points are means over seeds, ticks are single seeds, and the number is what "
+            "training without labels changed.",
+            "zh": "点为多种子平均，短竖线为单个种子，数字为无监督训练带来的变化。",
+        },
+        told=(
+            "comparison 05_before_after",
+            "last 05_before_after encoder pooling method",
+            "differences 05_differences",
+        ),
+        draw=lambda r, title, caption: plotting.plot_before_after(
+            r.frame, r.stamp.get("published"), title=title, caption=caption
+        ),
+        alt={
+            "en": "A line for each encoder from its Spearman before training to that after",
+            "zh": "每个编码器一行，从训练前的 Spearman 连到训练后",
+        },
+    ),
+    "05_sample": Topic(
+        title={"en": "Every method at the same number of sentences", "zh": "相同句数下的各种方法"},
+        guide={
+            "en": "Lines are means over seeds. Bars are 95 % intervals over pairs: they say how "
+            "far another set of pairs could move a point, not how the methods compare on this one.",
+            "zh": "线为多种子平均；竖线为句对抽样的 95 % 区间，表示换一组句对时一个点会移动多少，"
+            "而不是各方法在这组句对上的差别。",
+        },
+        told=("sample 05_sample",),
+        draw=lambda r, title, caption: plotting.plot_sample(r.frame, title=title, caption=caption),
+        alt={
+            "en": "Spearman against the number of sentences on a log scale, a line for each method",
+            "zh": "对数刻度句数下的 Spearman，每种方法一条线",
+        },
+    ),
+    "05_shared": Topic(
+        title={
+            "en": "Without pairs that share a sentence with another part",
+            "zh": "去掉与其他部分共用句子的句对",
+        },
+        guide={
+            "en": "Sentences of dev and test are never trained on, but some also stand in the text "
+            "that they were taken out of, or in each other. A change alone proves nothing, since "
+            "the pairs left out may be easier or harder than the rest; what counts is whether one "
+            "method changes more than another.",
+            "zh": "验证集与测试集的句子从不用于训练，但其中一些也出现在剔除它们之前的训练文本中，"
+            "或彼此重复。变化本身不说明什么，因为去掉的句对可能更易或更难；"
+            "要看的是某种方法是否比别的变化更大。",
+        },
+        told=("shared 05_shared",),
+    ),
+    "05_claims": Topic(
+        title={"en": "The report's claims", "zh": "原报告的论断"},
+        guide={
+            "en": "Each claim is held against a criterion stated beforehand, on test. A verdict "
+            "needs both intervals to agree: the one over seeds and the one over pairs.",
+            "zh": "每条论断按事先写明的标准在测试集上检验；种子间区间与句对间区间一致才下判定。",
+        },
+        told=("claims 05_claims",),
+    ),
+}
+CHARTS: dict[str, Topic] = {name: topic for name, topic in TOPICS.items() if topic.draw}

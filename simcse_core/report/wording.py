@@ -1,0 +1,115 @@
+"""The words of charts, tables and pages in English and Chinese, and how numbers are counted.
+
+English is the key: what has no entry in :data:`CHINESE` is the same in both languages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from simcse_core.config import Pooling, check_language
+
+CHINESE = {
+    # charts
+    "Human label": "人工标注",
+    "Cosine similarity": "余弦相似度",
+    "Spearman": "Spearman 相关系数",
+    "Unlabelled training sentences": "无标注训练句数",
+    "Epochs": "训练轮数",
+    "Sentences (log scale)": "句数（对数刻度）",
+    "Uniformity (lower is better)": "均匀性（越低越好）",
+    "Alignment (lower is better)": "对齐性（越低越好）",
+    "dev": "验证集",
+    "test": "测试集",
+    "one seed": "单个种子",
+    "range over seeds": "种子间范围",
+    "95 % interval over pairs": "句对抽样的 95 % 区间",
+    "box: quartiles; whiskers: 5 % to 95 %": "箱：四分位；须：5 % 至 95 %",
+    "the report": "原报告",
+    "no value": "没有数值",
+    # tables
+    "encoder": "编码器",
+    "pooling": "池化",
+    "method": "方法",
+    "split": "数据划分",
+    "sentences": "句数",
+    "epochs": "轮数",
+    "n_train": "训练句数",
+    "epoch": "轮数",
+    "mean": "平均",
+    "difference": "差值",
+    "over seeds": "种子间",
+    "over pairs": "句对间",
+    "mean of encoders": "编码器平均",
+    "none": "无",
+    "untrained": "未训练",
+    "missing": "缺失",
+    "chosen": "取点",
+    "last": "最后",
+    "best on dev": "验证集最佳",
+    "claim": "论断",
+    "criterion": "标准",
+    "effect": "效应",
+    "verdict": "判定",
+    "supported": "支持",
+    "not supported": "不支持",
+    "undecided": "无法判定",
+    "published": "已发表",
+}
+POOLINGS = {
+    Pooling.CLS: ("[CLS]", "[CLS]"),
+    Pooling.POOLER: ("pooler", "pooler"),
+    Pooling.MEAN: ("mean", "均值"),
+    Pooling.FIRST_LAST_MEAN: ("first-last-mean", "首末层均值"),
+}
+COMMA = {"en": ", ", "zh": "，"}
+COLON = {"en": ": ", "zh": "："}
+_BETWEEN_SCRIPTS = re.compile(
+    r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9*+`-])|(?<=[A-Za-z0-9*`\]])(?=[\u4e00-\u9fff])"
+)
+# How a place on a curve is counted: one, several, in Chinese.
+_UNITS = {
+    "n_train": ("sentence", "sentences", "句"),
+    "epoch": ("epoch", "epochs", "轮"),
+}
+
+
+def say(text: str, language: str = "en") -> str:
+    """A word or label in a language.
+
+    Raises:
+        ValueError: a language other than ``en`` and ``zh``.
+    """
+    check_language(language)
+    return CHINESE.get(text, text) if language == "zh" else text
+
+
+def pooling_name(pooling: str, language: str = "en") -> str:
+    """A pooling as people write it: ``cls`` is [CLS]; one that is unknown stays as it is."""
+    known = {str(member): names for member, names in POOLINGS.items()}
+    return known.get(pooling, (pooling, pooling))[language == "zh"]
+
+
+def quantity(point: float, x: str, language: str = "en") -> str:
+    """A place on a curve over ``n_train`` or ``epoch``: 400 sentences, 1 epoch, 400 句."""
+    one, several, chinese = _UNITS[x]
+    if language == "zh":
+        return spaced(f"{point:,.0f}{chinese}")
+    return f"{point:,.0f} {one if point == 1 else several}"
+
+
+def listed(items: Sequence[str], language: str = "en") -> str:
+    """a, b and c; a、b和c."""
+    comma, last = ("、", "和") if language == "zh" else (", ", " and ")
+    return last.join([comma.join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
+
+
+def spaced(text: str) -> str:
+    """A Chinese text with a space wherever Chinese meets letters or digits."""
+    return _BETWEEN_SCRIPTS.sub(" ", text)
+
+
+def capitalised(text: str) -> str:
+    """A text as it begins a sentence."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,211 @@
+"""The places data comes from, read and checked: the bundled sample, CNSD directories, the hub.
+
+Files are UTF-8 (a BOM and CRLF are accepted), one record a line, fields separated by ``||``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simcse_core.config import ASSETS, REPORT_UNTRAINED, HubData
+from simcse_core.hub import load_hub_rows, load_hub_sentences
+
+SEPARATOR = "||"
+SPLITS = ("train", "dev", "test")
+SAMPLE_DIRECTORY = ASSETS / "sample"
+
+
+class DataError(ValueError):
+    """Data that cannot be used; the message names the file, the line and what to do."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a record of some part is written: fields on a line, or columns of a hub data set."""
+
+    fields: str
+    columns: tuple[str, ...]
+
+    @property
+    def n_fields(self) -> int:
+        """Fields of a line."""
+        return self.fields.count(SEPARATOR) + 1
+
+
+PAIR = Form("id||sentence||sentence||label", ("sentence1", "sentence2", "score"))
+TRIPLET = Form("premise||entailed||contradicted", ("anchor", "positive", "negative"))
+SENTENCE = Form("sentence", ("sentence",))
+# The part of a source, and how its records are written.
+FORMS = {"train": PAIR, "dev": PAIR, "test": PAIR, "nli": TRIPLET, "sentences": SENTENCE}
+
+# Where a record stands, for messages, and its fields.
+Record = tuple[str, tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place that data comes from.
+
+    Attributes:
+        name: what it is called on charts and results, without any path of the machine.
+        parts: part to file name or hub id; only some parts need be there.
+        read: the records of a part, in order.
+        score: a pair's label as a number in 0 to 5; raises a DataError for anything else.
+        folder: where further files of sentences lie.
+        published: split to encoder to Spearman, where somebody published numbers on its pairs.
+    """
+
+    name: str
+    parts: Mapping[str, str]
+    read: Callable[[str], Iterator[Record]]
+    score: Callable[[Any, str], float]
+    folder: Path = Path()
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def _bundled(_: HubData) -> Source:
+    return _in_folder(SAMPLE_DIRECTORY, _SAMPLE_FILES, "bundled sample (not CNSD)")
+
+
+def _in_folder(folder: Path, files: Mapping[str, str], name: str = "") -> Source:
+    def read(part: str) -> Iterator[Record]:
+        if not folder.is_dir():
+            raise DataError(
+                f"source: {str(folder)!r} is neither 'sample', nor 'hub', nor a directory"
+            )
+        if missing := [file for file in files.values() if not (folder / file).is_file()]:
+            raise DataError(
+                f"source: {folder} lacks {', '.join(missing)}; a CNSD directory holds "
+                f"{', '.join(files.values())}"
+            )
+        return _records(folder / files[part], FORMS[part])
+
+    return Source(name or folder.resolve().name, files, read, _integer_label, folder)
+
+
+def _on_hub(hub: HubData) -> Source:
+    parts = dict.fromkeys(SPLITS, hub.sts) | ({"nli": hub.nli} if hub.nli else {})
+    parts |= {"sentences": ", ".join(hub.sentences)} if hub.sentences else {}
+
+    def read(part: str) -> Iterator[Record]:
+        if part == "sentences":
+            for name in hub.sentences:
+                yield from ((name, (s,)) for s in load_hub_sentences(name, hub.sentence_columns))
+            return
+        revision = hub.nli_revision if part == "nli" else hub.sts_revision
+        split = part if part in SPLITS else "train"
+        rows = load_hub_rows(parts[part], revision, split, FORMS[part].columns)
+        for i, row in enumerate(rows, start=1):
+            where = f"{parts[part]}, {split}, row {i}"
+            yield where, _hub_texts(row, where, 3 if part == "nli" else 2)
+
+    published = REPORT_UNTRAINED if hub.sts.partition("@")[0] == CHINESE_STSB else {}
+    return Source(hub.sts, parts, read, _score_in_range, published=published)
+
+
+CHINESE_STSB = "C-MTEB/STSB"  # the pairs that the report measured, on the hub
+_CNSD_FILES = {
+    "train": "cnsd-sts-train.txt",
+    "dev": "cnsd-sts-dev.txt",
+    "test": "cnsd-sts-test.txt",
+    "nli": "cnsd-snli-train.txt",
+}
+# The sample ships no STS-train: its unlabelled pool comes from its sentence file and its triplets.
+_SAMPLE_FILES = {
+    "dev": "sample-sts-dev.txt",
+    "test": "sample-sts-test.txt",
+    "nli": "sample-nli-train.txt",
+    "sentences": "sample-sentences.txt",
+}
+
+
+# A source by name; any other is a folder.
+SOURCES: dict[str, Callable[[HubData], Source]] = {"sample": _bundled, "hub": _on_hub}
+
+
+def open_source(source: str | Path, hub: HubData = HubData()) -> Source:
+    """The bundled sample, the hub's data sets, or a directory of CNSD files."""
+    if named := SOURCES.get(str(source)):
+        return named(hub)
+    return _in_folder(Path(source).expanduser(), _CNSD_FILES)
+
+
+def sentence_lines(path: Path) -> Iterator[tuple[int, str]]:
+    for line, text in _lines(path):
+        if SEPARATOR in text:
+            raise DataError(
+                f"{path}, line {line}: one sentence a line expected, but it holds "
+                f"'{SEPARATOR}'; is this a file of pairs or triplets?"
+            )
+        yield line, text
+
+
+def _records(path: Path, form: Form) -> Iterator[Record]:
+    if form is SENTENCE:
+        yield from ((f"{path}, line {line}", (text,)) for line, text in sentence_lines(path))
+        return
+    for line, text in _lines(path):
+        record = [part.strip() for part in text.split(SEPARATOR)]
+        if len(record) != form.n_fields:
+            raise DataError(
+                f"{path}, line {line}: expected {form.n_fields} fields ({form.fields}), got "
+                f"{len(record)}; mend or remove the line"
+            )
+        if not all(record):
+            raise DataError(
+                f"{path}, line {line}: field {record.index('') + 1} of {form.fields} is empty; "
+                "mend or remove the line"
+            )
+        yield f"{path}, line {line}", tuple(record)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; name files relative to the source directory")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if (at := content.find(b"\0")) >= 0:
+        line = content.count(b"\n", 0, at) + 1
+        raise DataError(
+            f"{path}, line {line}: holds a NUL byte, so it is not a text file or it is "
+            "damaged; fetch it again"
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path}, line {line}: not UTF-8; convert the file, for instance with "
+            "iconv -f GB18030 -t UTF-8"
+        ) from error
+    rows = [row.strip() for row in text.rstrip().split("\n")]
+    if rows == [""]:
+        raise DataError(f"{path}: is empty; fetch it again")
+    for line, row in enumerate(rows, start=1):
+        if not row:
+            raise DataError(f"{path}, line {line}: is empty; remove it")
+        yield line, row
+
+
+def _integer_label(text: str, where: str) -> float:
+    if text not in {"0", "1", "2", "3", "4", "5"}:
+        raise DataError(f"{where}: label must be an integer from 0 to 5, got {text!r}")
+    return float(text)
+
+
+def _hub_texts(row: tuple[object, ...], where: str, n_texts: int) -> tuple[Any, ...]:
+    texts = [str(text or "").strip() for text in row[:n_texts]]
+    if not all(texts):
+        raise DataError(f"{where}: a sentence is empty; choose another data set or revision")
+    return (*texts, *row[n_texts:])
+
+
+def _score_in_range(score: object, where: str) -> float:
+    if not isinstance(score, int | float) or not 0 <= score <= 5:
+        raise DataError(f"{where}: score must be a number from 0 to 5, got {score!r}")
+    return float(score)

@@ -1,0 +1,80 @@
+"""Cells of a study in which an encoder is trained: one trajectory, scored along its way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from simcse_core.checkpoint import Checkpoint
+from simcse_core.config import Kind
+from simcse_core.data import StudyData
+from simcse_core.encoder import SentenceEncoder
+from simcse_core.evaluation import WHY_MISSING, look_up, measure_spearman
+from simcse_core.objectives import OBJECTIVES
+from simcse_core.plans import Plan
+from simcse_core.results import tidy
+from simcse_core.training import TrainingError, train
+
+UNTRAINED = "untrained"
+
+
+def trajectory(
+    data: StudyData,
+    plan: Plan,
+    method: str,
+    n_train: int,
+    points: Sequence[int],
+    checkpoint: Checkpoint | None = None,
+) -> pd.DataFrame:
+    """One run of an objective on ``n_train`` examples, scored on dev and test at each point.
+
+    Args:
+        plan: encoder, pooling and settings, the seed included.
+        method: a key of :data:`simcse_core.objectives.OBJECTIVES`.
+        points: numbers of examples seen; 0 is the untrained encoder.
+
+    Returns:
+        Tidy rows. Points that a loss that is not finite kept from being reached are missing, with
+        the reason.
+    """
+    encoder, objective = plan.load(), OBJECTIVES[method]
+    score, held_out = measure_spearman(data.splits()), data.held_out()
+
+    def measure(trained: SentenceEncoder) -> list[dict[str, object]]:
+        return score(look_up(held_out, trained.encode(held_out)))
+
+    examples = objective.draw(data, n_train, plan.train.seed)
+    try:
+        frame = train(encoder, objective, examples, plan.train, points, measure, True, checkpoint)
+    except TrainingError as error:
+        print(error)
+        frame = _with_missing(error, points, n_train, list(data.splits()))
+    seen = frame["sentences_seen"]
+    return tidy(
+        frame.assign(
+            n_train=seen.clip(upper=n_train),
+            method=seen.map(lambda n: method if n else UNTRAINED),
+            kind=seen.map(lambda n: objective.kind if n else Kind.UNTRAINED),
+            epoch=frame["epoch"].where(seen >= n_train, (seen > 0).astype(float)),
+        ),
+        experiment="",
+        encoder=encoder.name,
+        pooling=plan.pooling,
+        seed=plan.train.seed,
+        dataset=data.name,
+    )
+
+
+def _with_missing(
+    error: TrainingError, points: Sequence[int], n_train: int, splits: Sequence[str]
+) -> pd.DataFrame:
+    """What was measured before training broke down; every point after it is missing."""
+    reached = {row["sentences_seen"] for row in error.measured}
+    lost = [
+        {"sentences_seen": point, "epoch": point / n_train, "split": split, "metric": metric}
+        for point in sorted(set(points) - reached)
+        for split in splits
+        for metric in WHY_MISSING
+    ]
+    return pd.DataFrame([*error.measured, *(row | {"missing": str(error)} for row in lost)])

@@ -1,0 +1,212 @@
+"""Hand-made result frames, and a results folder of them, for the tests of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from simcse_core.results import write_table
+
+KINDS = {
+    "untrained": "untrained",
+    "tfidf-char": "fitted",
+    "tfidf-word": "fitted",
+    "idf-mean": "fitted",
+    "whitening": "fitted",
+    "unsup-simcse": "trained",
+    "esimcse": "trained",
+    "sup-simcse": "labelled",
+}
+TRAIN = {"batch_size": 64, "learning_rate": 5e-4, "dropout": 0.3, "temperature": 0.05}
+
+
+def rows(split: str, value: float | Sequence[float], **columns: object) -> pd.DataFrame:
+    """Spearman rows of one method, one for each value: seeds 0, 1, ..."""
+    values = value if isinstance(value, list) else [value]
+    fixed = {"metric": "spearman", "encoder": "tiny", "pooling": "cls", "n_train": 0, "epoch": 0.0}
+    own = {"split": split, "value": values, "seed": range(len(values)), "dataset": "sample"}
+    frame = pd.DataFrame({**fixed, **own, **columns})
+    ends = {"ci_low": frame["value"] - 0.05, "ci_high": frame["value"] + 0.05}
+    return frame.assign(kind=frame["method"].map(KINDS), **ends)
+
+
+def both(dev: float | list[float], test: float | list[float], **columns: object) -> pd.DataFrame:
+    """The rows of one method on dev and on test."""
+    return pd.concat([rows("dev", dev, **columns), rows("test", test, **columns)])
+
+
+def joined(*frames: pd.DataFrame) -> pd.DataFrame:
+    """The frames together with rows that must not be read: another metric, far off."""
+    table = pd.concat(frames, ignore_index=True)
+    return pd.concat([table, table.assign(metric="uniformity", value=-7.0)], ignore_index=True)
+
+
+def curve(x: str = "n_train", **columns: object) -> pd.DataFrame:
+    """Two seeds at 0, 1, 20 and 800: untrained, SimCSE above it and whitening below it."""
+    start = {"pooling": "cls", **columns}
+    learnt = [
+        both(value, value, method=method, **{"epoch": 1.0, x: point, **start})
+        for method, value in (("unsup-simcse", [0.4, 0.5]), ("whitening", [0.2, 0.22]))
+        for point in (1, 20, 800)
+    ]
+    untrained = both([0.3, 0.3], [0.3, 0.3], method="untrained", **start)
+    return pd.concat([untrained, *learnt], ignore_index=True)
+
+
+def geometry() -> pd.DataFrame:
+    """Alignment and uniformity, of which both fall along training."""
+    frames = [
+        table.assign(metric=metric, value=start - table["n_train"] / 1000 + table["seed"] / 10)
+        for metric, start in (("alignment", 1.0), ("uniformity", -1.0))
+        for table in [curve()]
+    ]
+    return pd.concat([curve(), *frames], ignore_index=True)
+
+
+def baselines() -> pd.DataFrame:
+    """What needs no training, of two encoders."""
+    return joined(
+        both(0.6, 0.51, encoder="none", pooling=np.nan, method="tfidf-char"),
+        both(0.5, 0.56, encoder="none", pooling=np.nan, method="tfidf-word"),
+        both(0.3, 0.31, method="untrained"),
+        both(0.4, 0.44, method="untrained", pooling="mean"),
+        both(0.2, 0.22, method="untrained", encoder="other"),
+        both(0.45, [0.48, 0.5], method="whitening", pooling="mean"),
+        both(0.35, [0.7, 0.9], method="whitening", pooling="cls"),
+        both(0.4, 0.46, method="idf-mean", pooling="mean"),
+    )
+
+
+def comparison() -> pd.DataFrame:
+    """One encoder before and after, and with labels at two sizes."""
+    return joined(
+        both([0.3, 0.3], [0.3, 0.3], method="untrained"),
+        both([0.5, 0.52], [0.5, 0.52], method="unsup-simcse", n_train=900),
+        both([0.1, 0.11], [0.1, 0.11], method="sup-simcse", n_train=16),
+        both([0.6, 0.61], [0.6, 0.61], method="sup-simcse", n_train=300),
+    )
+
+
+def sample() -> pd.DataFrame:
+    """Four methods at 50 and 10,000 sentences, two to five seeds."""
+    table = pd.DataFrame(
+        [
+            {"method": method, "n_sentences": n, "split": split, "mean": 0.4 + i / 20}
+            for split in ("dev", "test")
+            for i, method in enumerate(("untrained", "tfidf-char", "unsup-simcse", "sup-simcse"))
+            for n in (50, 10000)
+        ]
+    )
+    low, high = table["mean"] - 0.04, table["mean"] + 0.03
+    ends = {"min": table["mean"], "max": table["mean"], "pair_low": low, "pair_high": high}
+    seeds = np.where(table["n_sentences"] == 50, 5, 2)
+    kinds = table["method"].map(KINDS)
+    return table.assign(kind=kinds, n_seeds=seeds, dataset="sample", **ends)
+
+
+def quantiles(**columns: object) -> pd.DataFrame:
+    """Quantiles of cosines by label, of one seed: untrained, and after 800 sentences."""
+    spread = {"q05": 0.1, "q25": 0.2, "q50": 0.3, "q75": 0.4, "q95": 0.5}
+    fixed = {"encoder": "tiny", "pooling": "cls", "split": "dev", "seed": 0, "dataset": "sample"}
+    methods = {"untrained": (0, 0.3), "unsup-simcse": (800, 0.45)}
+    return pd.DataFrame(
+        [
+            {"method": method, "kind": KINDS[method], "n_train": n, "spearman": value}
+            | {"label": label, "n": 10 + label}
+            | {name: q + label / 10 for name, q in spread.items()}
+            | {**fixed, **columns}
+            for method, (n, value) in methods.items()
+            for label in range(6)
+        ]
+    )
+
+
+def differences() -> pd.DataFrame:
+    """SimCSE's last point minus four others, on dev and test."""
+    ends = {"value": 0.1, "seed_low": 0.05, "seed_high": 0.15, "pair_low": -0.1, "pair_high": 0.3}
+    places = [
+        ("unsup-simcse", 50, "untrained", 0),
+        ("unsup-simcse", 800, "untrained", 0),
+        ("unsup-simcse", 800, "whitening", 800),
+        ("unsup-simcse", 800, "unsup-simcse", 50),
+        ("unsup-simcse", 800, "unsup-simcse", 400),
+    ]
+    frame = pd.DataFrame(places, columns=["after", "after_at", "before", "before_at"])
+    kinds = {f"{side}_kind": frame[side].map(KINDS) for side in ("after", "before")}
+    frame = frame.assign(encoder="tiny", dataset="sample", n_seeds=3, **kinds, **ends)
+    frame.loc[2, ["seed_low", "seed_high"]] = float("nan")
+    test, dev = frame.assign(split="test"), frame.assign(split="dev", value=9.0)
+    return pd.concat([test, dev], ignore_index=True)
+
+
+def shared() -> pd.DataFrame:
+    """TF-IDF with and without pairs that share a sentence."""
+    return pd.DataFrame(
+        {
+            "encoder": ["none", "none"],
+            "pooling": [float("nan")] * 2,
+            "method": ["tfidf-char"] * 2,
+            "kind": ["fitted"] * 2,
+            "split": ["dev", "test"],
+            "all": [0.5, 0.6],
+            "kept": [0.4, 0.7],
+            "pairs": [1458, 1361],
+            "kept_pairs": [1160, 1044],
+            "dataset": ["sample"] * 2,
+        }
+    )
+
+
+def claims() -> pd.DataFrame:
+    """A claim of each sort of verdict."""
+    columns = ["claim", "criterion", "effect", "over seeds", "over pairs", "verdict"]
+    return pd.DataFrame(
+        [
+            ["A rise", "at least 0.1", "+0.200", "[+0.100, +0.300]", "[+0.1, +0.3]", "supported"],
+            ["Flat after", "within 0.02", "+0.010", "", "[-0.1, +0.3]", "undecided"],
+        ],
+        columns=columns,
+    )
+
+
+TABLES = {
+    "01_scores_by_label": quantiles(),
+    "01_baselines": baselines(),
+    "01_differences": differences(),
+    "02_small_sample": geometry(),
+    "02_differences": differences(),
+    "02_scores_by_label": quantiles(),
+    "03_large_data": curve(),
+    "03_differences": differences(),
+    "04_epochs": curve("epoch"),
+    "04_differences": differences(),
+    "05_before_after": comparison(),
+    "05_differences": differences(),
+    "05_sample": sample(),
+    "05_shared": shared(),
+    "05_claims": claims(),
+}
+
+
+def write(directory: Path, name: str, frame: pd.DataFrame, **stamp: object) -> None:
+    """A table with its stamp, as the notebooks write them."""
+    fixed = {
+        "experiment": name,
+        "dataset": "sample",
+        "seeds": [0, 1, 2],
+        "encoders": {"tiny": {"fingerprint": "abc", "pooling": "cls", "train": TRAIN}},
+        "versions": {"torch": "2.13.0", "numpy": "2.4.6"},
+        "code": "0123456789ab",
+        "command": f"python -m simcse_core.study --only {name[:2]}",
+    }
+    write_table(directory, name, frame, {**fixed, **stamp})
+
+
+def write_all(directory: Path) -> Path:
+    """A results folder with every table; returns it."""
+    for name, frame in TABLES.items():
+        write(directory, name, frame)
+    return directory

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from simcse_core.report.prose import tell_answer
+
+KINDS = {"untrained": "untrained", "unsup-simcse": "trained"}
+
+
+def row(method: str, n: int, test: float, dev: float) -> list[dict[str, object]]:
+    kind = KINDS.get(method, "fitted")
+    fixed = {"n_sentences": n, "method": method, "kind": kind, "dataset": "data"}
+    return [{**fixed, "split": "dev", "mean": dev}, {**fixed, "split": "test", "mean": test}]
+
+
+def table(trained_at_800: float) -> pd.DataFrame:
+    rows = [
+        *row("untrained", 50, 0.4, 0.4),
+        *row("unsup-simcse", 50, 0.45, 0.4),
+        *row("tfidf-char", 50, 0.99, 0.1),
+        *row("unsup-simcse", 800, trained_at_800, 0.4),
+        *row("whitening", 800, 0.6, 0.7),  # best on dev, and so it counts
+        *row("tfidf-char", 800, 0.65, 0.6),
+        *row("unsup-simcse", 10000, 0.9, 0.4),
+        *row("tfidf-char", 10000, 0.95, 0.9),
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("trained", "ahead"),
+    [(0.5, "**Whitening is ahead there, by 0.100.**"), (0.7, "SimCSE is ahead there, by 0.100.**")],
+)
+def test_the_answer_tells_every_size_and_who_is_ahead_at_few_sentences(
+    trained: float, ahead: str
+) -> None:
+    said = tell_answer(table(trained))
+    assert "an untrained encoder scores 0.400" in said
+    assert f"0.450 (50 sentences), {trained:.3f} (800 sentences) and 0.900 (10,000" in said
+    assert "800 sentences give 0.600 as whitening" in said
+    assert said.endswith(ahead)
+
+
+def test_the_answer_is_there_in_chinese() -> None:
+    said = tell_answer(table(0.5), language="zh")
+    assert "得 0.400" in said
+    assert said.endswith("领先 0.100。**")

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from report_frames import (
+    TABLES,
+    TRAIN,
+    baselines,
+    both,
+    claims,
+    comparison,
+    curve,
+    differences,
+    quantiles,
+    sample,
+    shared,
+    write,
+    write_all,
+)
+
+from simcse_core.report.records import Records, caption, read_records
+
+
+def records(frame: pd.DataFrame, **stamp: object) -> Records:
+    fixed = {"dataset": "sample", "seeds": [0, 1, 2, 3, 4, 5, 6]}
+    tiny = {"tiny": {"pooling": "cls", "train": TRAIN}}
+    return Records("table", frame, {**fixed, "encoders": tiny, **stamp})
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_comes_back_as_it_was_written(name: str, tmp_path: Path) -> None:
+    write_all(tmp_path)
+    found = read_records(tmp_path, name)
+    assert found.name == name
+    assert list(found.frame.columns) == list(TABLES[name].columns)
+    assert len(found.frame) == len(TABLES[name])
+    assert found.stamp["dataset"] == "sample"
+
+
+def test_an_effect_keeps_its_sign_and_its_zeros(tmp_path: Path) -> None:
+    write(tmp_path, "05_claims", claims())
+    assert read_records(tmp_path, "05_claims").frame["effect"].tolist() == ["+0.200", "+0.010"]
+
+
+def test_a_name_that_looks_like_a_gap_is_a_name(tmp_path: Path) -> None:
+    write(tmp_path, "02_small_sample", curve(encoder="NA"))
+    assert set(read_records(tmp_path, "02_small_sample").frame["encoder"]) == {"NA"}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_a_table_that_is_not_there_names_the_notebook_that_writes_it(
+    suffix: str, tmp_path: Path
+) -> None:
+    write_all(tmp_path)
+    (tmp_path / f"03_differences.{suffix}").unlink()
+    with pytest.raises(
+        FileNotFoundError, match=rf"03_differences\.{suffix} is not there; run .*03_large_data"
+    ):
+        read_records(tmp_path, "03_differences")
+
+
+def test_a_table_of_a_notebook_that_is_unknown_is_named_by_its_number(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"run notebooks/77_\*\.ipynb"):
+        read_records(tmp_path, "77_curve")
+
+
+# --- what is no table --------------------------------------------------------------------------
+
+NAME = "02_small_sample"
+
+
+def cut_column(directory: Path) -> None:
+    write(directory, NAME, curve().drop(columns="kind"))
+
+
+def cut_rows(directory: Path) -> None:
+    write(directory, NAME, curve()[:0])
+
+
+def other_data(directory: Path) -> None:
+    write(directory, NAME, curve().assign(dataset="other"))
+
+
+def no_dataset(directory: Path) -> None:
+    write(directory, NAME, curve(), dataset=None)
+
+
+def by_hand(directory: Path) -> None:
+    path = directory / f"{NAME}.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("0.4", "0.6"), encoding="utf-8")
+
+
+def empty(directory: Path) -> None:
+    (directory / f"{NAME}.csv").write_bytes(b"")
+
+
+def no_text(directory: Path) -> None:
+    (directory / f"{NAME}.csv").write_bytes(b"\x89PNG\xff\xfe")
+
+
+def cut_stamp(directory: Path) -> None:
+    (directory / f"{NAME}.json").write_text('{"dataset": "sam', encoding="utf-8")
+
+
+def no_stamp(directory: Path) -> None:
+    (directory / f"{NAME}.json").write_text("[1, 2]", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        (cut_column, "no column 'kind'"),
+        (cut_rows, "holds no rows"),
+        (other_data, "was measured on other, while its stamp names sample"),
+        (no_dataset, "names no dataset"),
+        (by_hand, "was changed after it was written"),
+        (empty, "damaged"),
+        (no_text, "damaged"),
+        (cut_stamp, "damaged"),
+        (no_stamp, "damaged"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_what_to_run_again(
+    spoil: Callable[[Path], None], what: str, tmp_path: Path
+) -> None:
+    write_all(tmp_path)
+    spoil(tmp_path)
+    with pytest.raises(ValueError, match=rf"{NAME}.*{what}.*; run .*{NAME}"):
+        read_records(tmp_path, NAME)
+
+
+# --- captions --------------------------------------------------------------------------------
+
+
+def test_a_caption_says_data_parts_seeds_and_settings() -> None:
+    assert caption(records(curve())).splitlines() == [
+        "sample · dev and test · seeds 0, 1",
+        "tiny: [CLS] pooling, batch 64, learning rate 0.0005, dropout 0.3, temperature 0.05",
+    ]
+
+
+def test_a_caption_has_the_seeds_of_the_rows_whatever_was_asked_for() -> None:
+    assert "dev · seed 0" in caption(records(quantiles()))
+    assert "seeds 0, 1\n" in caption(records(curve(), seeds=[7, 8, 9]))
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [([3, 5], "3 to 5 seeds"), ([3, 3], "3 seeds"), ([1, 1], "1 seed"), ([0, 2], "2 seeds")],
+)
+def test_a_derived_table_says_how_many_seeds_its_means_are_over(
+    counts: list[int], told: str
+) -> None:
+    table = sample()
+    some = table["n_sentences"] == 50
+    table.loc[some, "n_seeds"], table.loc[~some, "n_seeds"] = counts
+    assert caption(records(table)).splitlines()[0] == f"sample · dev and test · {told}"
+
+
+@pytest.mark.parametrize("table", [shared(), claims(), differences().assign(n_seeds=0)])
+def test_a_table_that_does_not_tell_its_seeds_has_none_in_its_caption(table: pd.DataFrame) -> None:
+    assert "seed" not in caption(records(table))
+
+
+def test_encoders_are_those_in_the_rows_and_share_a_line_if_they_share_their_settings() -> None:
+    stamp = {"pooling": "mean", "train": TRAIN}
+    other = {"pooling": "mean", "train": {**TRAIN, "batch_size": 16}}
+    encoders = {"one": stamp, "two": stamp, "three": other, "absent": stamp}
+    table = pd.concat([curve(encoder=name, pooling="mean") for name in ("one", "two", "three")])
+    assert [
+        line.partition(",  ")[0]
+        for line in caption(records(table, encoders=encoders)).splitlines()[1:]
+    ] == [
+        "one, two: mean pooling, batch 64, learning rate 0.0005, dropout 0.3, temperature 0.05",
+        "three: mean pooling, batch 16, learning rate 0.0005, dropout 0.3, temperature 0.05",
+    ]
+
+
+def test_training_settings_are_told_only_where_something_was_trained() -> None:
+    assert caption(records(baselines())).splitlines()[1] == "tiny: [CLS] and mean pooling"
+    assert "batch 64" in caption(records(comparison()))
+
+
+def test_every_pooling_of_the_rows_is_told_and_cls_first() -> None:
+    table = pd.concat([curve(pooling="mean"), curve()])
+    assert "tiny: [CLS] and mean pooling, batch" in caption(records(table))
+
+
+def test_a_weighted_mean_does_not_give_the_encoder_its_pooling() -> None:
+    fitted = both(0.4, 0.4, method="idf-mean", pooling="mean", n_train=20)
+    assert "tiny: [CLS] pooling, batch" in caption(records(pd.concat([curve(), fitted])))
+
+
+def test_a_caption_is_in_chinese_too() -> None:
+    assert caption(records(curve()), "zh").splitlines() == [
+        "sample · 验证集和测试集 · 种子 0, 1",
+        "tiny：[CLS] 池化，批大小 64，学习率 0.0005，dropout 0.3，温度 0.05",
+    ]
+    assert "2 至 5 个种子" in caption(records(sample()), "zh")
+
+
+def test_a_stamp_is_what_json_gives_back(tmp_path: Path) -> None:
+    write(tmp_path, "05_claims", claims(), made_from={"02_differences": "aa" * 32})
+    found = read_records(tmp_path, "05_claims").stamp
+    assert found == json.loads((tmp_path / "05_claims.json").read_text(encoding="utf-8"))

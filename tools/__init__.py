@@ -1,0 +1,1 @@
+"""What makes the project's assets and measures it; run from the project's folder."""

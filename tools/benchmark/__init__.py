@@ -1,0 +1,1 @@
+"""Measures train_simcse beside the loop it replaces and a library; see docs/benchmark.md."""

@@ -1,0 +1,62 @@
+"""The model that is trained: a BERT with its pretraining heads, new or continued."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from transformers import BertConfig, BertForPreTraining, BertModel
+
+from tools.pretraining.character_vectors import character_vectors, cooccurrence
+from tools.pretraining.corpus import Corpus
+from tools.pretraining.recipe import Recipe
+
+HEADS_FILE = "heads.safetensors"
+
+
+def new_model(recipe: Recipe, vocab_size: int) -> BertForPreTraining:
+    """A BERT with heads, drawn from the recipe's seed; without dropout, which slows a short run."""
+    torch.manual_seed(recipe.seed)
+    config = BertConfig(
+        vocab_size=vocab_size,
+        hidden_size=recipe.hidden,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.heads,
+        intermediate_size=4 * recipe.hidden,
+        hidden_act=recipe.activation,
+        max_position_embeddings=2 * recipe.max_tokens,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    return BertForPreTraining(config)
+
+
+def set_character_vectors(model: BertForPreTraining, corpus: Corpus, recipe: Recipe) -> None:
+    """Starts the embeddings, which are the output layer too, from co-occurrence counts."""
+    table = model.bert.embeddings.word_embeddings.weight
+    counts = cooccurrence(np.asarray(corpus.tokens), corpus.offsets, table.shape[0])
+    vectors = character_vectors(counts, recipe.hidden, recipe.embedding_std, recipe.seed)
+    with torch.no_grad():
+        table.copy_(torch.from_numpy(vectors))
+
+
+def continued_model(folder: Path) -> BertForPreTraining:
+    """The encoder in ``folder``, with the heads saved beside it when they are there.
+
+    Raises:
+        OSError: the folder holds no encoder.
+    """
+    config = BertConfig.from_pretrained(
+        folder, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
+    )
+    model = BertForPreTraining(config)
+    model.bert = BertModel.from_pretrained(folder, config=config, dtype=torch.float32)
+    model.tie_weights()
+    if (heads := folder / HEADS_FILE).exists():
+        # Not strict: the output layer is tied to the embeddings and not among the heads.
+        model.cls.load_state_dict(
+            {name: weight.float() for name, weight in load_file(heads).items()}, strict=False
+        )
+    return model

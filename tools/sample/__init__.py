@@ -1,0 +1,1 @@
+"""Writes the bundled sample: unlabelled Chinese sentences and NLI triplets."""
