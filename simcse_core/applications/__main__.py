@@ -7,8 +7,6 @@ given. Files are UTF-8 unless said otherwise.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,7 +16,14 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from simcse_core.applications import approximate, intents, out_of_scope, pseudo_labels, search
+from simcse_core.applications import (
+    approximate,
+    intents,
+    out_of_scope,
+    pseudo_labels,
+    review,
+    search,
+)
 from simcse_core.applications.data import Labelled, read_labelled
 from simcse_core.applications.inputs import Encode, InputError, check_labelled
 from simcse_core.applications.search import EncoderStamp, QuestionIndex
@@ -27,10 +32,22 @@ from simcse_core.applications.tfidf import LexicalIndex, tfidf_encode
 from simcse_core.config import Pooling
 from simcse_core.encoder import EncoderError, SentenceEncoder
 from simcse_core.hub import HubError
+from simcse_core.persistence import SettingsError
+from simcse_core.ready_made import ReadyMadeError
 
 TFIDF = "tfidf"
 DEFAULT_K = 10
 DEFAULT_N = 5
+# What a message tells; anything else is a fault of ours and keeps its trace.
+FAULTS = (
+    InputError,
+    EncoderError,
+    SettingsError,
+    ReadyMadeError,
+    HubError,
+    OSError,
+    MemoryError,
+)
 
 
 def search_build(options: argparse.Namespace) -> str:
@@ -86,13 +103,13 @@ def label(options: argparse.Namespace) -> str:
     if options.reviewed:
         check_target(options.out, [options.examples, options.reviewed])
         classes = check_labelled(examples.texts, examples.labels)
-        texts, labels = pseudo_labels.read_review(options.reviewed, classes, options.encoding)
+        texts, labels = review.read_review(options.reviewed, classes, options.encoding)
         both = Labelled([*examples.texts, *texts], [*examples.labels, *labels])
         check_labelled(both.texts, both.labels)
         write_table(options.out, _labelled_table(options, both))
         return f"{len(texts)} examples added, {len(both.texts)} in all: {options.out}"
     check_target(options.out, [options.examples, options.texts])
-    pseudo_labels.check_review_target(options.out)
+    review.check_review_target(options.out)
     texts = _texts(options, options.texts)
     encode = _encode_for(options, [*examples.texts, *texts])
     proposals = pseudo_labels.propose(
@@ -109,7 +126,7 @@ def label(options: argparse.Namespace) -> str:
             f"precision: no text scores enough for {options.precision}; lower it, or label more "
             "examples"
         )
-    pseudo_labels.write_review(proposals.table, options.out)
+    review.write_review(proposals.table, options.out)
     return (
         f"{len(proposals.table)} of {len(texts)} texts have a proposal (margin of at least "
         f"{proposals.threshold:.3f}): {options.out}; correct label, write yes or no into "
@@ -164,15 +181,9 @@ def hits_table(index: QuestionIndex, queries: Sequence[str], hits: search.Hits) 
 
 
 def stamp_of(encoder: SentenceEncoder) -> EncoderStamp:
-    """What decides an encoder's vectors: weights, tokenizer, pooling and length."""
-    tokenizer = getattr(encoder.tokenizer, "backend_tokenizer", None)
-    words = json.loads(tokenizer.to_str()) if tokenizer else encoder.tokenizer.get_vocab()
-    # The last call's, not the encoder's own.
-    words = {key: value for key, value in words.items() if key not in ("truncation", "padding")}
-    parts = [encoder.fingerprint, encoder.pooling.value, encoder.max_seq_length, words]
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+    """An encoder's fingerprint, with its name, pooling and length for people."""
     name = f"{encoder.name}, {encoder.pooling.value}, {encoder.max_seq_length} tokens"
-    return EncoderStamp(name, digest)
+    return EncoderStamp(name, encoder.fingerprint)
 
 
 def _encoder(options: argparse.Namespace) -> tuple[Encode, EncoderStamp]:
@@ -304,7 +315,7 @@ def _command(
     use.set_defaults(run=run)
     use.add_argument("--encoder", default="mini-bert", help="bundled name, folder or hub id; tfidf")
     use.add_argument("--pooling", choices=[p.value for p in Pooling], help="default: the encoder's")
-    use.add_argument("--max-seq-length", type=int, default=64, help="tokens; default 64")
+    use.add_argument("--max-seq-length", type=int, help="tokens; default: the encoder's")
     use.add_argument("--text-column", default="text", help="default text")
     use.add_argument("--label-column", default="label", help="default label")
     use.add_argument("--encoding", default="utf-8", help="of CSV files read; default utf-8")
@@ -316,7 +327,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         print(options.run(options))
-    except (InputError, EncoderError, HubError, OSError, MemoryError) as error:
+    except FAULTS as error:
         print(f"applications: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -244,7 +246,7 @@ def load(path: Path, encoder: EncoderStamp | None = None) -> QuestionIndex:
     try:
         index, checksum = _read(path)
         whole = index.checksum == checksum
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise InputError(f"{_damaged(path)} ({type(error).__name__}: {error})") from error
     if not whole:
         raise InputError(f"{_damaged(path)} (the checksum differs)")
@@ -276,7 +278,18 @@ def check_k(k: int, n: int) -> None:
         raise InputError(f"k: must be between 1 and the {n} questions to choose from, got {k}")
 
 
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, MemoryError)
+DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    TypeError,
+    MemoryError,
+    NotImplementedError,  # of zipfile, at a compression that it does not know
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
 
 
 def _read(path: Path) -> tuple[QuestionIndex, str]:
