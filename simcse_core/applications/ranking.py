@@ -26,6 +26,10 @@ def best(scores: np.ndarray, k: int) -> np.ndarray:
     """
     if k < scores.shape[1]:
         columns = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
+        last = np.take_along_axis(scores, columns, axis=1).min(axis=1, keepdims=True)
+        # A partition keeps any of those that tie for the last places.
+        for row in np.flatnonzero((scores >= last).sum(axis=1) > k):
+            columns[row] = np.sort(np.argsort(-scores[row], kind="stable")[:k])
     else:
         columns = np.broadcast_to(np.arange(k), scores.shape)
     order = np.argsort(-np.take_along_axis(scores, columns, axis=1), axis=1, kind="stable")
