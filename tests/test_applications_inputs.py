@@ -58,7 +58,7 @@ def test_an_encoder_that_gives_no_usable_vectors_is_refused(array: object, messa
 
 
 def test_vectors_of_another_width_are_refused() -> None:
-    with pytest.raises(InputError, match="vectors of queries have 3 columns, .* have 2"):
+    with pytest.raises(InputError, match=r"vectors of queries have 3 columns, .* have 2"):
         check_width(np.zeros((1, 3)), 2, "queries")
 
 

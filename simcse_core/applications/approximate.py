@@ -212,6 +212,11 @@ def _drawn(vectors: np.ndarray, n: int) -> np.ndarray:
 
 
 def check_installed() -> None:
+    """Refuses to go on without faiss.
+
+    Raises:
+        InputError: the extra ``search`` is not installed.
+    """
     if not INSTALLED:
         raise InputError(
             "faiss is not installed; pip install 'simcse-core[search]', or search exactly, which "

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
 from tqdm.auto import tqdm
 
+from simcse_core.applications.draws import draw_examples, hold_out
 from simcse_core.applications.inputs import (
     Encode,
     InputError,
@@ -17,7 +18,7 @@ from simcse_core.applications.inputs import (
     codes_of,
     unit_vectors,
 )
-from simcse_core.applications.intents import draw_examples, fit_logistic
+from simcse_core.applications.intents import fit_logistic
 from simcse_core.applications.out_of_scope import (
     ACCEPT,
     SCORES,
@@ -129,21 +130,6 @@ def measure_unknown(
             found = _told_apart(known, their, drawn, unknown, scores, accept)
             rows += [{"share": share, "seed": seed, **row} for row in found]
     return pd.DataFrame(rows)
-
-
-def hold_out(n_classes: int, share: float, seed: int) -> np.ndarray:
-    """Draws the classes that are unknown; none for a share of 0.
-
-    Raises:
-        InputError: none would be unknown, or fewer than two known.
-    """
-    n = round(share * n_classes)
-    if share and not 1 <= n <= n_classes - 2:
-        raise InputError(
-            f"shares: {share} of {n_classes} intents are {n} unknown ones; one at least must be "
-            "unknown and two known"
-        )
-    return np.random.default_rng(seed).permutation(n_classes)[:n]
 
 
 def _told_apart(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import accuracy_score, f1_score
 from tqdm.auto import tqdm
 
+from simcse_core.applications.draws import Draw, draw_with_pool
 from simcse_core.applications.inputs import (
     Encode,
     InputError,
@@ -19,7 +19,7 @@ from simcse_core.applications.inputs import (
     codes_of,
     unit_vectors,
 )
-from simcse_core.applications.intents import draw_examples, fit_logistic
+from simcse_core.applications.intents import fit_logistic
 from simcse_core.applications.pseudo_labels import (
     PER_CLASS,
     PRECISION,
@@ -113,28 +113,6 @@ def coverage_curve(
     draw = draw_with_pool(codes, n_examples, seed)
     given = label(vectors[draw.examples], codes[draw.examples], vectors[draw.pool])
     return precision_coverage(given.scores, given.codes == codes[draw.pool])
-
-
-class Draw(NamedTuple):
-    """Places of labelled examples, of texts whose labels are hidden, and of the test."""
-
-    examples: np.ndarray
-    pool: np.ndarray
-    test: np.ndarray
-
-
-def draw_with_pool(codes: np.ndarray, n_examples: int, seed: int) -> Draw:
-    """Draws examples of every class, and halves the rest at random into pool and test.
-
-    Raises:
-        InputError: a class has too few examples, or hardly any text is left.
-    """
-    examples = draw_examples(codes, n_examples, seed)
-    rest = np.setdiff1d(np.arange(len(codes)), examples)
-    if len(rest) < 2:
-        raise InputError(f"texts: {n_examples} examples a class leave none to label and to test")
-    rest = np.random.default_rng(seed).permutation(rest)
-    return Draw(examples, rest[: len(rest) // 2], rest[len(rest) // 2 :])
 
 
 def _gain(

@@ -6,12 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from simcse_core.statistics import COSINE_DECIMALS, N_RESAMPLES, percentiles
+
 SCORES_AT_ONCE = 32_000_000  # 128 MB in float32
-N_RESAMPLES = 1000
-CONFIDENCE = 0.95
-# Decimals of a score that count. float32 leaves about seven: without rounding, equal texts would
-# be ranked by the noise in their last bit.
-SCORE_DECIMALS = 6
 
 
 def best(scores: np.ndarray, k: int) -> np.ndarray:
@@ -54,7 +51,7 @@ def ranks(scores: np.ndarray, right: np.ndarray) -> np.ndarray:
     Returns:
         int64 of shape (queries,).
     """
-    scores = np.round(np.asarray(scores, dtype=np.float64), SCORE_DECIMALS)
+    scores = np.round(np.asarray(scores, dtype=np.float64), COSINE_DECIMALS)
     own = np.take_along_axis(scores, np.asarray(right)[:, None], axis=1)
     return (scores >= own).sum(axis=1)
 
@@ -95,9 +92,8 @@ def mean_with_interval(
     n = len(values)
     rng = np.random.default_rng(seed)
     means = [values[rng.integers(0, n, n)].mean() for _ in range(n_resamples)]
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return {"value": float(values.mean()), "ci_low": float(low), "ci_high": float(high)}
+    low, high = percentiles(np.array(means))
+    return {"value": float(values.mean()), "ci_low": low, "ci_high": high}
 
 
 def ranking_rows(ranked: np.ndarray, cutoffs: tuple[int, ...]) -> list[dict[str, object]]:
