@@ -10,7 +10,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from simcse_core.applications.inputs import InputError
 from simcse_core.applications.out_of_scope_measures import (
     at_threshold,
-    hold_out,
     measure_unknown,
     open_f1,
     separation,
@@ -56,14 +55,6 @@ def test_open_f1_by_hand() -> None:
     # F1 of class 0 is 2/3, of class 1 none, of the unknown 1.
     found = open_f1(truth, answers, accepted=np.array([True, True, False]))
     assert found == pytest.approx(5 / 9)
-
-
-def test_held_out_classes_are_a_share_and_two_stay_known() -> None:
-    assert len(hold_out(4, 0.5, seed=0)) == 2
-    assert len(hold_out(4, 0.0, seed=0)) == 0
-    for share in (0.75, 0.1):
-        with pytest.raises(InputError, match="one at least must be unknown and two known"):
-            hold_out(4, share, seed=0)
 
 
 def test_held_out_intents_and_foreign_texts_are_measured_apart() -> None:

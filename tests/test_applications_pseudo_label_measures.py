@@ -7,7 +7,6 @@ from application_texts import CLASS_LABELS, CLASS_TEXTS, angles
 from simcse_core.applications.inputs import InputError
 from simcse_core.applications.pseudo_label_measures import (
     coverage_curve,
-    draw_with_pool,
     measure_gain,
     precision_coverage,
 )
@@ -20,12 +19,6 @@ def test_precision_against_coverage_by_hand() -> None:
     assert curve["threshold"].tolist() == [0.9, 0.8, 0.6]
     assert curve["coverage"].tolist() == [0.25, 0.75, 1.0]
     assert np.allclose(curve["precision"], [1, 2 / 3, 3 / 4])
-
-
-def test_examples_pool_and_test_share_no_text() -> None:
-    draw = draw_with_pool(np.repeat([0, 1], 10), 3, seed=0)
-    assert sorted(np.concatenate(draw)) == list(range(20))
-    assert [len(part) for part in draw] == [6, 7, 7]
 
 
 def test_the_four_classifiers_are_trained_on_what_they_are_named_after() -> None:

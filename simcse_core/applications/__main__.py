@@ -243,9 +243,10 @@ def _faiss_index(options: argparse.Namespace, index: QuestionIndex) -> approxima
     return made
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m simcse_core.applications", description=__doc__)
-    uses = parser.add_subparsers(required=True, metavar="USE")
+def parser() -> argparse.ArgumentParser:
+    """The command line: a use, its files and its settings."""
+    top = argparse.ArgumentParser(prog="python -m simcse_core.applications", description=__doc__)
+    uses = top.add_subparsers(required=True, metavar="USE")
     steps = uses.add_parser("search", help="find the nearest questions of a FAQ").add_subparsers(
         required=True, metavar="STEP"
     )
@@ -263,7 +264,7 @@ def _parser() -> argparse.ArgumentParser:
     way.add_argument("--faiss", choices=list(approximate.KINDS), help="approximate search")
     for name, add in {"intents": _intents, "label": _label, "unknown": _unknown}.items():
         add(uses, name)
-    return parser
+    return top
 
 
 def _intents(uses: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
@@ -324,7 +325,7 @@ def _command(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         print(options.run(options))
     except FAULTS as error:

@@ -1,4 +1,4 @@
-"""What intent pre-recall is worth: recall at n, and the share of intent models that need not run."""
+"""What intent pre-recall is worth: recall at n, and the share of models that need not run."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ from simcse_core.applications.inputs import (
 from simcse_core.applications.intents import fit_logistic
 from simcse_core.applications.leave_one_out import leave_one_out
 
-# Ahead of the others or level with them on SMP2020-ECDT, for held-out intents and foreign text, with
-# TF-IDF, mini-bert, whitening and SimCSE.
+# Ahead of the others or level with them on SMP2020-ECDT, for held-out intents and foreign text,
+# with TF-IDF, mini-bert, whitening and SimCSE.
 SCORE = "softmax"
 ACCEPT = 0.95
 NEIGHBOUR = 5
