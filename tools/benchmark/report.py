@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from simcse_core.config import PROJECT_ROOT
+from simcse_core.files import write_text
 from simcse_core.report.plotting import save_chart
 from simcse_core.report.style import set_style
 from simcse_core.report.tables import to_markdown
-from simcse_core.results import write_text
 
 _PALETTE = sns.color_palette("colorblind").as_hex()
 COLOURS = {

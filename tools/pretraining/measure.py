@@ -25,7 +25,7 @@ from simcse_core import SentenceEncoder, evaluate_sts
 from simcse_core.config import Pooling
 from simcse_core.data import StsPairs, StudyData, load_study_data
 from simcse_core.evaluation import Encode
-from simcse_core.results import write_text
+from simcse_core.files import write_text
 from tools.pretraining.card import Measured, make_card
 from tools.pretraining.command_line import LOG
 from tools.pretraining.text import read_lines
