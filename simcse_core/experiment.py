@@ -125,7 +125,7 @@ class Experiment:
         own = checked({"encoders": encoders, "seeds": seeds, "language": language, **parameters})
         owner = owner_of(origin["source"], origin["hub"])
         folder = checked({"output_dir": output_dir})["output_dir"]
-        folder = output_directory(folder, owner.default_folder())
+        folder = output_directory(folder, owner.default_name())
         own["language"] = set_style(own["language"])
         run = cls.on(_load(**origin), name, output_dir=folder, origin=origin, **own)
         if plan_of_run(folder) is None:  # a study has claimed its folder itself

@@ -28,8 +28,9 @@ from simcse_core.files import UNFINISHED, safe_name, write_json
 
 MARKER = ".simcse.json"
 LOCK = ".simcse.lock"
-# Where charts and tables go for which no folder is named, if it is set; tests and explorers set it.
-OUTPUT_VARIABLE = "SIMCSE_OUTPUT_DIR"
+# A folder in the place of runs/, for notebooks that are only tried: they must not write over what
+# took hours.
+RUNS_VARIABLE = "SIMCSE_RUNS"
 # Beside them a notebook may put its results: papermill writes its output before anything runs.
 NOTEBOOKS_BESIDE = ("*.ipynb", ".ipynb_checkpoints")
 # What a file system without locks answers.
@@ -60,10 +61,10 @@ class Owner:
     place: str = ""
     profile: str = ""
 
-    def default_folder(self) -> Path:
-        """Where results go for which no folder is named: one a profile and source."""
+    def default_name(self) -> str:
+        """The folder for which none is named: one a profile and source."""
         parts = [self.profile or "quick", *([self.source] if self.source != "sample" else [])]
-        return PROJECT_ROOT / "runs" / safe_name("-".join(parts))
+        return safe_name("-".join(parts))
 
 
 def owner_of(source: str, hub: Mapping[str, object], profile: str = "") -> Owner:
@@ -94,17 +95,18 @@ def resolved(path: str | Path, parameter: str) -> Path:
         raise FolderError(f"{parameter}: {str(path)!r} is no path ({error})") from error
 
 
-def output_directory(output_dir: str | Path = "", default: Path | None = None) -> Path:
+def output_directory(output_dir: str | Path = "", default: str = "quick") -> Path:
     """The folder for charts and tables, made if absent.
 
-    Where none is named, it is what the environment's ``SIMCSE_OUTPUT_DIR`` says, else ``default``,
-    else ``runs/quick`` of the project.
+    Args:
+        output_dir: if empty, ``default`` in the folder that the environment's ``SIMCSE_RUNS``
+            names, else in ``runs`` of the project.
 
     Raises:
         FolderError: the folder cannot be made or written, or is or holds the project.
     """
-    named = output_dir or os.environ.get(OUTPUT_VARIABLE) or default
-    folder = resolved(named or PROJECT_ROOT / "runs" / "quick", "output_dir")
+    runs = Path(os.environ.get(RUNS_VARIABLE) or PROJECT_ROOT / "runs")
+    folder = resolved(output_dir or runs / default, "output_dir")
     _refuse_project(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -165,6 +167,8 @@ def claim(folder: Path, owner: Owner, beside: Sequence[str] = ()) -> None:
     if differing:
         of = " and ".join(f"{key} {found[key]}" for key in differing)
         raise FolderError(f"output_dir: {folder} holds the results of {of}; name another folder")
+    if "source" in found:  # a marker that travels with its folder says nothing of the place
+        mine.pop("place", None)
     if mine.keys() - found.keys():
         write_json(path, {**mine, **found})
 

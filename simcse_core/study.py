@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 
 from simcse_core.command_line import CELL_SECONDS, parse_arguments
 from simcse_core.committed import differences
+from simcse_core.config import PROJECT_ROOT
 from simcse_core.errors import PlainError, one_line
 from simcse_core.files import UNFINISHED, read_sealed, remove_unfinished, write_sealed
 from simcse_core.folders import Owner, claim, only_run, output_directory, owner_of
@@ -74,7 +75,7 @@ def run_study(
     chosen = chosen_steps(steps, overrides, only)
     _tell_differences(chosen)
     owner = _owner(profile, steps)
-    directory = output_directory(out or owner.default_folder())
+    directory = output_directory(out or PROJECT_ROOT / "runs" / owner.default_name())
     claim(directory, owner)
     executed = directory / "notebooks"
     plan = {step.path.stem: dict(step.parameters) for step in steps}

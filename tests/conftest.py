@@ -38,7 +38,14 @@ from transformers import (  # noqa: E402
     XLMRobertaModel,
 )
 
-from simcse_core import NliTriplets, SentenceEncoder, StsPairs, folders, profiles  # noqa: E402
+from simcse_core import (  # noqa: E402
+    NliTriplets,
+    SentenceEncoder,
+    StsPairs,
+    folders,
+    profiles,
+    study,
+)
 from simcse_core.data import SentencePool, StudyData  # noqa: E402
 
 # The same examples in every run, and no clock: a busy machine must not fail a test.
@@ -194,6 +201,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(profiles, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(profiles, "PROFILES", tmp_path / "notebooks" / "profiles")
     monkeypatch.setattr(folders, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(study, "PROJECT_ROOT", tmp_path)
     return tmp_path
 
 

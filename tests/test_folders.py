@@ -52,13 +52,13 @@ def test_an_output_folder_is_made_with_its_parents(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b").is_dir()
 
 
-def test_where_none_is_named_it_is_the_environments_then_the_given_then_runs_quick(
+def test_where_none_is_named_it_lies_in_runs_or_what_stands_for_it(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert output_directory("") == project / "runs" / "quick"
-    assert output_directory("", tmp_path / "mine") == tmp_path / "mine"
-    monkeypatch.setenv("SIMCSE_OUTPUT_DIR", str(tmp_path / "for-tests"))
-    assert output_directory("", tmp_path / "mine") == tmp_path / "for-tests"
+    assert output_directory("", "quick-mine") == project / "runs" / "quick-mine"
+    monkeypatch.setenv("SIMCSE_RUNS", str(tmp_path / "for-tests"))
+    assert output_directory("", "quick-mine") == tmp_path / "for-tests" / "quick-mine"
     assert output_directory(tmp_path / "named") == tmp_path / "named"
 
 
@@ -215,6 +215,16 @@ def test_two_sources_of_one_name_are_told_apart_by_where_they_lie(tmp_path: Path
         claim(tmp_path, other)
 
 
+def test_a_marker_without_a_place_goes_with_a_source_wherever_it_lies(tmp_path: Path) -> None:
+    text = '{"source": "data", "profile": "mini"}'
+    (tmp_path / MARKER).write_text(text)
+    for place in "ab":
+        claim(tmp_path, owner_of(f"/{place}/data", {}, "mini"))
+    assert (tmp_path / MARKER).read_text() == text
+    with pytest.raises(FolderError, match="source data"):
+        claim(tmp_path, owner_of("/a/other", {}, "mini"))
+
+
 def test_a_notebook_and_a_study_of_one_source_share_a_folder(tmp_path: Path) -> None:
     claim(tmp_path, Owner("sample"))
     claim(tmp_path, Owner("sample", "", "mini"))
@@ -245,9 +255,9 @@ def test_a_damaged_marker_is_refused_by_its_path(tmp_path: Path, content: str) -
     ],
 )
 def test_a_profile_and_source_has_a_folder_of_its_own(
-    project: Path, source: str, profile: str, folder: str
+    source: str, profile: str, folder: str
 ) -> None:
-    assert owner_of(source, {}, profile).default_folder() == project / "runs" / folder
+    assert owner_of(source, {}, profile).default_name() == folder
 
 
 def test_two_data_sets_of_the_hub_are_two_sources() -> None:

@@ -225,7 +225,7 @@ def test_a_folder_of_another_profile_or_source_is_refused(
 def test_a_study_goes_where_its_profile_and_source_say(
     project: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SIMCSE_OUTPUT_DIR", str(project / "elsewhere"))  # for notebooks alone
+    monkeypatch.setenv("SIMCSE_RUNS", str(project / "elsewhere"))  # for notebooks alone
     write_notebook("01_a", "open(output_dir + '/ran', 'w').close()")
     run_study("quick")
     assert (project / "runs" / "quick-cnsd" / "ran").is_file()
