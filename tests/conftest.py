@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 NO_HUB = "http://127.0.0.1:1"  # nothing listens there; read when huggingface_hub is imported
 os.environ.update(
@@ -22,6 +23,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
+from notebooks_for_tests import save_notebook  # noqa: E402
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors  # noqa: E402
 from transformers import (  # noqa: E402
     BertConfig,
@@ -36,7 +38,14 @@ from transformers import (  # noqa: E402
     XLMRobertaModel,
 )
 
-from simcse_core import NliTriplets, SentenceEncoder, StsPairs  # noqa: E402
+from simcse_core import (  # noqa: E402
+    NliTriplets,
+    SentenceEncoder,
+    StsPairs,
+    folders,
+    profiles,
+    study,
+)
 from simcse_core.data import SentencePool, StudyData  # noqa: E402
 
 # The same examples in every run, and no clock: a busy machine must not fail a test.
@@ -182,3 +191,38 @@ def study_data() -> StudyData:
     pool = SentencePool(list(free), 30, 4, 2)
     triplets = NliTriplets(list(free[:8]), list(free[8:16]), list(free[16:24]))
     return StudyData("tiny data", _graded(dev), _graded(test), pool, triplets, "0123456789ab")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project without notebooks in the place of this one."""
+    (tmp_path / "notebooks" / "profiles").mkdir(parents=True)
+    monkeypatch.setattr(profiles, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(profiles, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(profiles, "PROFILES", tmp_path / "notebooks" / "profiles")
+    monkeypatch.setattr(folders, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(study, "PROJECT_ROOT", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def write_notebook(project: Path, cnsd_dir: Path, bert_dir: Path) -> Callable[..., Path]:
+    """``write_notebook("01_a", "print(1)", n_train=4)``: cells after one of parameters."""
+
+    def write(name: str, /, *cells: str, **changes: Any) -> Path:
+        values = {
+            "source": str(cnsd_dir),
+            "extra_sentences": [],
+            "hub": {},
+            "encoder": str(bert_dir),
+            "pooling": "",
+            "training": {},
+            "n_train": 4,
+            "seeds": [0],
+            "output_dir": "",
+            "language": "en",
+        }
+        lines = [f"{key} = {value!r}" for key, value in {**values, **changes}.items()]
+        return save_notebook(project / "notebooks" / f"{name}.ipynb", ["\n".join(lines)], cells)
+
+    return write

@@ -162,31 +162,100 @@ def test_what_another_stamp_left_is_not_used_and_the_reason_is_said(
 
 
 @pytest.mark.parametrize("lost", ["points.json", "state.pt"])
-@pytest.mark.parametrize("content", [b"", b"{", b"PK\x03\x04", b"[1]"])
-def test_a_damaged_file_is_left_aside_and_the_reason_is_said(
+@pytest.mark.parametrize("content", [b"", b"{", b"PK\x03\x04", b"[1]", b"[" * 100_000])
+def test_a_damaged_file_is_set_aside_and_the_reason_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], lost: str, content: bytes
 ) -> None:
     saved(tmp_path)
     (tmp_path / lost).write_bytes(content)
     again = Checkpoint(tmp_path, STAMP)
-    assert again.state() is None
+    assert (again.state() is None) is (lost == "state.pt")
     assert (again.measured(2) is None) is (lost == "points.json")
-    assert lost in capsys.readouterr().out
+    assert f"{lost}: damaged (" in capsys.readouterr().out
+    assert (tmp_path / f"{lost}.damaged-1").read_bytes() == content
 
 
-def test_a_state_whose_points_are_lost_is_not_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [40, 0.25, 0.5, 0.75, -1])
+def test_one_flipped_bit_of_a_state_is_noticed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], place: float
+) -> None:
+    kept = Checkpoint(tmp_path, STAMP, 0.0)
+    kept.save(lambda: {"step": 5, "model": {"weight": torch.randn(1000)}})
+    content = bytearray((tmp_path / "state.pt").read_bytes())
+    at = int(place * len(content)) if 0 < place < 1 else int(place)
+    content[at] ^= 0b0100_0000
+    (tmp_path / "state.pt").write_bytes(content)
+    assert Checkpoint(tmp_path, STAMP).state() is None
+    assert "not what its checksum was made of" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda rows: rows[0][1][0].update(value=0.9),
+        lambda rows: rows[0][1].clear(),
+        lambda rows: rows.clear(),
+        lambda rows: rows[0].__setitem__(0, 3),
+    ],
+    ids=["a value", "the rows of a point", "every point", "which point"],
+)
+def test_edited_points_are_not_used(tmp_path: Path, edit: Callable[[Any], None]) -> None:
+    saved(tmp_path)
+    content = json.loads((tmp_path / "points.json").read_text("utf-8"))
+    edit(content["points"])
+    (tmp_path / "points.json").write_text(json.dumps(content), encoding="utf-8")
+    again = Checkpoint(tmp_path, STAMP)
+    assert (again.measured(2), again.measured(3)) == (None, None)
+
+
+def test_a_state_of_another_seed_put_in_its_place_is_not_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved(tmp_path / "run")
+    other = Checkpoint(tmp_path / "other", {"seed": 4}, 0.0)
+    other.save(lambda: {"step": 6})
+    (tmp_path / "other" / "state.pt").replace(tmp_path / "run" / "state.pt")
+    again = Checkpoint(tmp_path / "run", STAMP)
+    assert again.state() is None
+    assert "begun afresh, because seed changed" in capsys.readouterr().out
+    assert again.measured(2)  # the points are still this run's
+
+
+def test_a_state_without_its_points_is_still_whose_it_says_it_is(tmp_path: Path) -> None:
     saved(tmp_path)
     (tmp_path / "points.json").unlink()
-    assert Checkpoint(tmp_path, STAMP).state() is None
+    assert (Checkpoint(tmp_path, STAMP).state() or {})["step"] == 5
+    assert Checkpoint(tmp_path, {"seed": 4}).state() is None
+
+
+@pytest.mark.parametrize("part", ["optimizer", "model", "step"])
+def test_a_state_that_cannot_be_gone_back_to_is_set_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str
+) -> None:
+    saved(tmp_path)  # without an optimizer
+
+    def restore(state: dict[str, Any]) -> int:
+        state["model"]["weight"], state["step"]
+        return len(state[part][1:])  # fails in its own way for each
+
+    again = Checkpoint(tmp_path, STAMP)
+    assert again.resume(restore) is None
+    assert "state.pt: damaged (" in capsys.readouterr().out
+    assert (again.resume(restore), again.state()) == (None, None)
+    assert (tmp_path / "state.pt.damaged-1").is_file()
+
+
+def test_what_can_be_gone_back_to_is_given_to_whoever_goes_back(tmp_path: Path) -> None:
+    saved(tmp_path)
+    assert Checkpoint(tmp_path, STAMP).resume(lambda state: state["step"] + 1) == 6
 
 
 def test_a_state_that_could_run_code_is_not_loaded(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    saved(tmp_path)
-    torch.save({"step": tmp_path}, tmp_path / "state.pt")  # a class, so it needs code
+    Checkpoint(tmp_path, STAMP, 0.0).save(lambda: {"step": tmp_path})  # a class: it needs code
     assert Checkpoint(tmp_path, STAMP).state() is None
-    assert "cannot be read" in capsys.readouterr().out
+    assert "state.pt: damaged (Weights only load failed" in capsys.readouterr().out
 
 
 def test_a_removed_checkpoint_leaves_nothing(tmp_path: Path) -> None:
@@ -196,7 +265,7 @@ def test_a_removed_checkpoint_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_write_that_was_killed_leaves_no_litter_after_the_next_start(tmp_path: Path) -> None:
     saved(tmp_path)
-    (tmp_path / ".state.pt.abc").write_bytes(b"half")
+    (tmp_path / ".0123.simcse-tmp").write_bytes(b"half")
     Checkpoint(tmp_path, STAMP)
     assert {path.name for path in tmp_path.iterdir()} == {"points.json", "state.pt"}
 

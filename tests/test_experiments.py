@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,8 +26,8 @@ from simcse_core.experiments import (
     train_sizes,
     untrained,
 )
-from simcse_core.plans import Plan, make_plan
-from simcse_core.results import COLUMNS, read_table
+from simcse_core.plans import Plan
+from simcse_core.results import COLUMNS
 from simcse_core.sources import DataError
 from simcse_core.statistics import spearman, unpack_cosines
 from simcse_core.training import train
@@ -55,40 +54,6 @@ def by_hand(encoder: SentenceEncoder, pairs: StsPairs) -> float:
     products = np.sum(first * second, axis=1)
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     return float(spearmanr(np.round(products / lengths, 6), pairs.scores).statistic)
-
-
-# --- plans -----------------------------------------------------------------------------------
-
-
-def test_a_plan_is_the_encoders_own_settings() -> None:
-    plan = make_plan("hfl/chinese-bert-wwm-ext")
-    assert (plan.pooling, plan.train) == (Pooling.CLS, TrainConfig())
-
-
-def test_a_plan_takes_what_it_is_given_and_keeps_the_rest() -> None:
-    plan = make_plan("hfl/chinese-bert-wwm-ext", "mean", {"batch_size": 64})
-    assert plan.pooling is Pooling.MEAN
-    assert plan.train == replace(TrainConfig(), batch_size=64)
-
-
-@pytest.mark.parametrize(
-    ("pooling", "training", "said"),
-    [
-        ("max", {}, "pooling: .*'max'"),
-        ("", {"batchsize": 4}, "'batchsize'.*batch_size"),
-        ("", {"batch_size": 0}, "batch_size: must be"),
-    ],
-)
-def test_a_bad_plan_is_refused(pooling: str, training: dict[str, object], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        make_plan("mini-bert", pooling, training)
-
-
-def test_a_plan_is_told_in_one_line(plan: Plan) -> None:
-    said = replace(plan, encoder="bert").describe()
-    assert said == (
-        "bert: mean pooling, batch 4, learning rate 0.001, dropout 0.1, temperature 0.05"
-    )
 
 
 # --- without training ------------------------------------------------------------------------
@@ -376,72 +341,6 @@ def test_bad_seeds_are_refused_before_anything(
 ) -> None:
     with pytest.raises(DataError, match="seeds: distinct numbers from 0 up"):
         Experiment("02", study_data, [], seeds, tmp_path)
-
-
-# --- what a chart and a table say ------------------------------------------------------------
-
-
-def test_a_table_is_stamped_with_what_decides_it(
-    study_data: StudyData, plan: Plan, tmp_path: Path
-) -> None:
-    run = Experiment("02", study_data, [plan], [0, 1], tmp_path, {"n_train": 5})
-    run.table("02_small", pd.DataFrame({"value": [0.5]}))
-    stamp = read_table(tmp_path, "02_small")[1]
-    assert (stamp["data"], stamp["dataset"]) == (study_data.fingerprint, "tiny data")
-    assert (stamp["seeds"], stamp["parameters"]) == ([0, 1], {"n_train": 5})
-    assert {"threads", "versions", "code"} <= set(stamp)
-    assert stamp["encoders"]["tiny-bert"]["fingerprint"] == plan.load().fingerprint
-    assert stamp["encoders"]["tiny-bert"]["train"]["learning_rate"] == 1e-3
-    assert "published" not in stamp  # nobody published anything on these pairs
-
-
-def test_a_derived_table_names_the_tables_it_came_from_with_their_hashes(
-    study_data: StudyData, plan: Plan, tmp_path: Path
-) -> None:
-    run = Experiment("02", study_data, [plan], [0], tmp_path)
-    for value in (0.5, 0.6):
-        run.table("02_small", pd.DataFrame({"value": [value]}))
-        run.table("02_differences", pd.DataFrame({"value": [0.1]}), made_from=["02_small"])
-        found = hashlib.sha256((tmp_path / "02_small.csv").read_bytes()).hexdigest()
-        assert read_table(tmp_path, "02_differences")[1]["made_from"] == {"02_small": found}
-
-
-def test_a_table_of_another_notebook_is_read_only_if_it_is_whole_and_of_the_same_data(
-    study_data: StudyData, tmp_path: Path
-) -> None:
-    run = Experiment("05", study_data, [], [0], tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"run notebooks/02_small\.ipynb .* first"):
-        run.read("02_small", "02_small")
-    run.table("02_small", pd.DataFrame({"value": [0.5]}))
-    assert run.read("02_small", "02_small")["value"].tolist() == [0.5]
-    other = replace(run, data=replace(study_data, fingerprint="other"))
-    with pytest.raises(ValueError, match="measured on other data"):
-        other.read("02_small", "02_small")
-    (tmp_path / "02_small.csv").write_text("value\n0.9\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="was changed after it was written"):
-        run.read("02_small", "02_small")
-
-
-def test_charts_and_tables_call_a_local_encoder_by_its_folders_name(
-    study_data: StudyData, plan: Plan, tmp_path: Path
-) -> None:
-    # As the results do; they are published, and a path of the machine says nothing to others.
-    run = Experiment("02", study_data, [plan], [0], tmp_path)
-    run.table("02_small", pd.DataFrame({"value": [0.5]}))
-    stamp = str(read_table(tmp_path, "02_small")[1])
-    assert "tiny-bert" in stamp
-    assert plan.encoder not in stamp
-    assert "tiny-bert: mean pooling" in run.describe()
-    assert plan.encoder not in run.describe()
-
-
-def test_what_is_run_is_told_with_how_much_is_cut(
-    study_data: StudyData, plan: Plan, tmp_path: Path
-) -> None:
-    said = Experiment("02", study_data, [plan], [0, 1], tmp_path, {"sizes": [6]}).describe()
-    assert "tiny data: 6 dev pairs, 6 test pairs" in said
-    assert "cut at 64 tokens: 0 of the 24 sentences of dev and test" in said
-    assert said.endswith("seeds [0, 1] · sizes [6]")
 
 
 def test_a_second_objective_stands_beside_the_first_on_the_same_samples(

@@ -21,8 +21,9 @@ from simcse_core import SentenceEncoder, TrainConfig, checkpoint, train_simcse
 from simcse_core.config import Pooling
 from simcse_core.data import DataError, StudyData, load_sts, load_triplets
 from simcse_core.experiments import Experiment, train_sizes
+from simcse_core.files import write_text
+from simcse_core.folders import output_directory
 from simcse_core.plans import Plan
-from simcse_core.results import output_directory, write_text
 from simcse_core.study import main
 
 HERE = Path(__file__).parent

@@ -16,8 +16,8 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from simcse_core.profiles import NOTEBOOKS
 from simcse_core.report.topics import CHARTS
-from simcse_core.study import NOTEBOOKS
 
 NAMES = ("01_baselines", "02_small_sample", "03_large_data", "04_epochs", "05_summary")
 MARK = "# NBVAL_CHECK_OUTPUT"

@@ -1,12 +1,9 @@
+"""Tidy rows, stamps, and what is kept and read back: nothing unchecked."""
+
 from __future__ import annotations
 
-import errno
 import json
 import math
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +13,19 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from simcse_core import results
+from simcse_core.files import sha256, write_sealed
 from simcse_core.results import (
     COLUMNS,
-    FolderInUseError,
+    changes,
     code_fingerprint,
+    differing,
     import_closure,
-    only_run,
-    output_directory,
+    names_here,
     read_table,
-    sha256,
     stamp,
     stored,
     tidy,
-    write_bytes,
-    write_json,
     write_table,
-    write_text,
 )
 
 # Floats whose shortest decimal form needs all 17 digits, and the smallest and largest there are.
@@ -134,141 +128,65 @@ def test_a_computation_that_fails_keeps_nothing(tmp_path: Path) -> None:
     assert compute.calls == 1
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"rows": []}', '{"stamp": 3}'])
-def test_a_damaged_cell_is_computed_afresh_and_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
-) -> None:
-    (tmp_path / "cells").mkdir()
-    (tmp_path / "cells" / "cell.json").write_text(content)
-    compute = Counted([0.5])
-    for _ in range(2):
-        assert stored(tmp_path, "cell", {"seed": 0}, compute)["value"].tolist() == [0.5]
-    assert compute.calls == 1
-    assert "damaged" in capsys.readouterr().out
-
-
-# --- one run in a folder ---------------------------------------------------------------------
-
-FORK = multiprocessing.get_context("fork")  # another process without importing torch again
-
-
-def hold(folder: Path, ready: Any) -> None:
-    with only_run(folder):
-        ready.set()
-        signal.pause()
-
-
-@pytest.fixture
-def held(tmp_path: Path) -> Iterator[multiprocessing.Process]:
-    """Another process that holds ``tmp_path`` until it is killed."""
-    ready = FORK.Event()
-    holder = FORK.Process(target=hold, args=(tmp_path, ready))
-    holder.start()
-    assert ready.wait(60)
-    yield holder
-    holder.kill()
-    holder.join()
-
-
-def test_a_folder_in_use_is_refused_at_once_by_its_name_and_its_holders(
-    tmp_path: Path, held: multiprocessing.Process
-) -> None:
-    compute = Counted([0.5])
-    with pytest.raises(FolderInUseError, match=f"{tmp_path} is in use by process {held.pid} on"):
-        stored(tmp_path, "cell", {}, compute)
-    assert compute.calls == 0
-
-
-def test_what_is_kept_in_a_folder_in_use_can_be_read(
-    tmp_path: Path, held: multiprocessing.Process
-) -> None:
-    assert held.is_alive()
-    write_json(tmp_path / "cells" / "cell.json", {"stamp": {}, "rows": [{"value": 0.5}]})
-    assert stored(tmp_path, "cell", {}, Counted([1.0]))["value"].tolist() == [0.5]
-
-
-def test_a_killed_process_holds_nothing(tmp_path: Path, held: multiprocessing.Process) -> None:
-    held.kill()
-    held.join()
-    assert stored(tmp_path, "cell", {}, Counted([0.5]))["value"].tolist() == [0.5]
-
-
-def test_a_study_lets_its_own_notebooks_in(tmp_path: Path) -> None:
-    with only_run(tmp_path):  # a kernel inherits the environment
-        kernel = FORK.Process(target=stored, args=(tmp_path, "cell", {}, Counted([0.5])))
-        kernel.start()
-        kernel.join()
-    assert kernel.exitcode == 0
-    assert (tmp_path / "cells" / "cell.json").is_file()
-
-
-def test_a_folder_is_free_after_a_run_that_failed(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), only_run(tmp_path):
-        _ = 1 / 0
-    assert "SIMCSE_HELD_FOLDER" not in os.environ
-    with only_run(tmp_path):
-        pass
-
-
-# --- whole or not at all ---------------------------------------------------------------------
-
-WRITERS: dict[str, Callable[[Path], object]] = {
-    "new.bin": lambda folder: write_bytes(folder / "new.bin", b"new"),
-    "new.txt": lambda folder: write_text(folder / "new.txt", "新"),
-    "new.json": lambda folder: write_json(folder / "new.json", {"new": 1}),
-    "new.csv": lambda folder: write_table(folder, "new", frame([1.0]), {}),
+KEPT = {"stamp": {"seed": 0}, "rows": [{"value": 0.5}]}
+DAMAGED = {
+    "empty": "",
+    "half": "{",
+    "a list": "[]",
+    "no checksum": json.dumps(KEPT),
+    "stamp a number": {"stamp": 3, "rows": []},
+    "stamp a list": {"stamp": [["seed", 0]], "rows": [{"value": 0.5}]},
+    "no stamp": {"rows": [{"value": 0.5}]},
+    "rows gone": {"stamp": {"seed": 0}},
+    "rows a text": {"stamp": {"seed": 0}, "rows": "0.5"},
+    "rows of text": {"stamp": {"seed": 0}, "rows": [{"value": "high"}]},
+    "nested deeply": "[" * 100_000,
 }
 
 
-def fail_to_write(*_: object) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.mark.parametrize("name", WRITERS)
-@pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_a_write_that_fails_leaves_the_old_file_and_no_litter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, step: str
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_cell_is_set_aside_and_computed_afresh_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
-    (tmp_path / name).write_bytes(b"old")
-    monkeypatch.setattr(os, step, fail_to_write)
-    with pytest.raises(OSError, match="No space left"):
-        WRITERS[name](tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: b"old"}
+    path, damaged = tmp_path / "cells" / "cell.json", DAMAGED[content]
+    if isinstance(damaged, str):
+        path.parent.mkdir()
+        path.write_text(damaged)
+    else:
+        write_sealed(path, damaged)  # whose checksum holds
+    before = path.read_bytes()
+    compute = Counted([0.7])
+    for _ in range(2):
+        assert stored(tmp_path, "cell", {"seed": 0}, compute)["value"].tolist() == [0.7]
+    assert compute.calls == 1
+    said = capsys.readouterr().out
+    assert f"{path}: damaged (" in said
+    assert said.count("\n") == 1
+    assert path.with_name("cell.json.damaged-1").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", WRITERS)
-def test_a_first_write_that_fails_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+@pytest.mark.parametrize(
+    ("old", "new"), [("0.5", "0.6"), ('"seed": 0', '"seed": 0, "x": 1'), ('"dev"', '"test"')]
+)
+def test_a_cell_that_was_edited_is_not_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str
 ) -> None:
-    monkeypatch.setattr(os, "replace", fail_to_write)
-    with pytest.raises(OSError, match="No space left"):
-        WRITERS[name](tmp_path / "folder")
-    assert not list((tmp_path / "folder").iterdir())
+    compute = Counted([0.5])
+    stored(tmp_path, "cell", {"seed": 0}, compute)
+    path = tmp_path / "cells" / "cell.json"
+    assert old in path.read_text("utf-8")
+    path.write_text(path.read_text("utf-8").replace(old, new), encoding="utf-8")
+    assert stored(tmp_path, "cell", {"seed": 0}, compute)["value"].tolist() == [0.5]
+    assert compute.calls == 2
+    assert "not what its checksum was made of" in capsys.readouterr().out
 
 
-def test_a_file_is_flushed_to_disk_before_it_gets_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_cell_that_cannot_be_read_is_set_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    steps: list[str] = []
-    for step in ("fsync", "replace"):
-        real = getattr(os, step)
-        monkeypatch.setattr(
-            os, step, lambda *args, real=real, step=step: steps.append(step) or real(*args)
-        )
-    write_text(tmp_path / "new.txt", "新")
-    assert steps == ["fsync", "replace"]
-    assert (tmp_path / "new.txt").read_text(encoding="utf-8") == "新"
-
-
-def test_others_may_read_what_is_written(tmp_path: Path) -> None:
-    write_text(tmp_path / "new.txt", "新")
-    assert (tmp_path / "new.txt").stat().st_mode & 0o777 == 0o644
-
-
-def test_json_that_no_other_reader_takes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="JSON"):
-        write_json(tmp_path / "new.json", {"x": math.nan})
-    assert not list(tmp_path.iterdir())
+    (tmp_path / "cells" / "cell.json").mkdir(parents=True)  # whatever is in its place
+    assert stored(tmp_path, "cell", {}, Counted([0.5]))["value"].tolist() == [0.5]
+    assert "cell.json: damaged" in capsys.readouterr().out
 
 
 # --- tables ----------------------------------------------------------------------------------
@@ -288,12 +206,31 @@ def test_a_table_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_table(tmp_path, "table")
 
 
-@pytest.mark.parametrize("digit", ["value\n0.9\n", "", "value\n"])
+@pytest.mark.parametrize("digit", ["value\n0.9\n", "", "value\n", "value\n0.5\n0.5\n"])
 def test_a_table_that_was_changed_by_hand_is_refused(tmp_path: Path, digit: str) -> None:
     path = write_table(tmp_path, "table", frame([0.5]), {})
     path.write_text(digit, encoding="utf-8")
     with pytest.raises(ValueError, match=r"table\.csv was changed after it was written"):
         read_table(tmp_path, "table")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"seeds": [\n  0', '"seeds": [\n  1'), ("{", "["), ("table.csv", "other.csv")],
+)
+def test_a_stamp_that_was_changed_by_hand_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    path = write_table(tmp_path, "table", frame([0.5]), {"seeds": [0, 1]}).with_suffix(".json")
+    assert old in path.read_text("utf-8")
+    path.write_text(path.read_text("utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"table\.json was changed"):
+        read_table(tmp_path, "table")
+
+
+@pytest.mark.parametrize("name", ["2024", "none", "nan", "NA", "007", "1e5", "True", " x "])
+def test_a_name_that_looks_like_something_else_stays_a_name(tmp_path: Path, name: str) -> None:
+    write_table(tmp_path, "table", frame([0.5]).assign(encoder=name, dataset=name), {})
+    table, _ = read_table(tmp_path, "table")
+    assert (table["encoder"].item(), table["dataset"].item()) == (name, name)
 
 
 def test_a_table_stands_beside_what_it_was_made_from(tmp_path: Path) -> None:
@@ -303,27 +240,7 @@ def test_a_table_stands_beside_what_it_was_made_from(tmp_path: Path) -> None:
     assert beside["sha256"] == sha256(path.read_text(encoding="utf-8"))
 
 
-# --- folders and fingerprints ----------------------------------------------------------------
-
-
-def test_an_output_folder_is_made_with_its_parents(tmp_path: Path) -> None:
-    assert output_directory(tmp_path / "a" / "b") == tmp_path / "a" / "b"
-    assert (tmp_path / "a" / "b").is_dir()
-
-
-def test_an_empty_output_folder_means_runs_quick_of_the_project(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(results, "PROJECT_ROOT", tmp_path)
-    assert output_directory("") == tmp_path / "runs" / "quick"
-
-
-def test_a_read_only_output_folder_is_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
-    with pytest.raises(OSError, match=f"output_dir: {tmp_path} is read-only"):
-        output_directory(tmp_path)
+# --- fingerprints ----------------------------------------------------------------------------
 
 
 def test_a_stamp_is_what_json_gives_back() -> None:
@@ -385,3 +302,99 @@ def test_a_baseline_is_no_part_of_what_is_trained_and_nothing_that_draws_is_of_e
     assert {"simcse_core.data", "simcse_core.encoder", "simcse_core.statistics"} <= trained & fitted
     told = {name for name in trained | fitted if "report" in name or name.endswith("study")}
     assert not told
+
+
+# --- whether a table is this run's -----------------------------------------------------------
+
+
+def encoder(name: str = "bert", **changed: Any) -> dict[str, Any]:
+    own = {"encoder": name, "fingerprint": "aa11", "pooling": "cls", "max_seq_length": 64}
+    return {**own, "train": {"seed": 0, "learning_rate": 1e-5}, **changed}
+
+
+MINE = {
+    "experiment": "02_small",
+    "data": "d1",
+    "code": "c1",
+    "versions": {"torch": "2.13.0"},
+    "encoders": {"bert": encoder(), "wwm": encoder("wwm", fingerprint="bb22")},
+}
+THEIRS = MINE | {
+    "encoders": {"bert": encoder()},
+    "seeds": [0, 1],
+    "parameters": {"sizes": [50, 100]},
+    "settings": {"pooling": "cls"},
+    "extra_sentences": [],
+}
+OTHERS: dict[str, tuple[dict[str, Any], str]] = {
+    "another notebook": ({"experiment": "03_large"}, "another notebook: '03_large'"),
+    "data": ({"data": "d2"}, "other data: 'd2' instead of 'd1'"),
+    "no data": ({"data": None}, "other data"),
+    "code": ({"code": "c2"}, "other code"),
+    "versions": ({"versions": {"torch": "2.12.0"}}, "other versions: {'torch': '2.12.0'} instead"),
+    "an encoder": (
+        {"encoders": {"x": encoder("x", fingerprint="ff")}},
+        "another encoder: x instead of bert, wwm",
+    ),
+    "the weights behind a name": (
+        {"encoders": {"bert": encoder(fingerprint="ff")}},
+        "bert of fingerprint 'ff' instead of 'aa11'",
+    ),
+    "one of two encoders": (
+        {"encoders": {"bert": encoder(), "x": encoder("x", fingerprint="ff")}},
+        "another encoder: x",
+    ),
+    "training": (
+        {"encoders": {"bert": encoder(train={"seed": 0, "learning_rate": 3e-5})}},
+        "bert of train {'seed': 0, 'learning_rate': 3e-05} instead",
+    ),
+    "a length": ({"encoders": {"bert": encoder(max_seq_length=32)}}, "max_seq_length 32"),
+    "other seeds": ({"seeds": [5, 6]}, "seeds [5, 6] instead of [0, 1]"),
+    "some other seeds": ({"seeds": [1, 2]}, "seeds [1, 2] instead of [0, 1]"),
+    "a seed of neither": ({"seeds": [7]}, "seeds [7] instead of [0, 1]"),
+}
+
+
+def test_a_table_of_this_run_differs_in_nothing() -> None:
+    assert differing(THEIRS, MINE, [0, 1], {}) == ""
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_table_of_another_run_is_told_by_what_differs(other: str) -> None:
+    changed, said = OTHERS[other]
+    assert said in differing(THEIRS | changed, MINE, [0, 1], {})
+
+
+@pytest.mark.parametrize(("theirs", "mine"), [([0, 1, 2], [0, 1]), ([0], [0, 1]), ([1], [1])])
+def test_without_a_plan_one_notebook_may_have_more_of_the_seeds(
+    theirs: list[int], mine: list[int]
+) -> None:
+    assert differing(THEIRS | {"seeds": theirs}, MINE, mine, {}) == ""
+
+
+@pytest.mark.parametrize(
+    ("planned", "said"),
+    [
+        ({"seeds": [0, 1]}, ""),
+        ({"seeds": [0, 1], "sizes": [50, 100], "pooling": "cls", "source": "x"}, ""),
+        ({"seeds": [0]}, "seeds [0, 1] instead of [0]"),
+        ({"seeds": [0, 1, 2]}, "seeds [0, 1] instead of [0, 1, 2]"),
+        ({"sizes": [50]}, "sizes [50, 100] instead of [50]"),
+        ({"pooling": ""}, "pooling 'cls' instead of ''"),
+        ({"extra_sentences": ["a.txt"]}, "extra_sentences [] instead of ['a.txt']"),
+    ],
+)
+def test_within_a_study_a_table_is_held_against_the_studys_own_plan(
+    planned: dict[str, Any], said: str
+) -> None:
+    assert differing(THEIRS, MINE, [0, 1], planned) == said
+
+
+def test_encoders_are_called_here_what_this_run_calls_them() -> None:
+    mine = {"bert#aa11": encoder("bert#aa11"), "wwm": encoder("wwm", fingerprint="bb22")}
+    assert names_here({"bert": encoder()}, mine) == {"bert": "bert#aa11"}
+    assert differing(THEIRS, MINE | {"encoders": mine}, [0, 1], {}) == ""
+
+
+def test_changes_name_every_part_that_differs() -> None:
+    assert changes({"a": 1, "b": 2}, {"b": 3, "c": None}) == ["a", "b"]

@@ -1,395 +1,30 @@
+"""A study from its command to its results: what runs, what fails, and what is left as it was."""
+
 from __future__ import annotations
 
 import json
 import os
 import re
 import shlex
+import signal
 import socket
-from collections.abc import Callable, Sequence
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import huggingface_hub.constants
 import nbformat
 import pytest
-import yaml
 from conftest import NO_HUB
+from notebooks_for_tests import write_profile
 
-from simcse_core import study
-from simcse_core.results import only_run
-from simcse_core.study import (
-    StudyError,
-    check_parameters,
-    defaults,
-    load_profile,
-    main,
-    notebook_paths,
-    planned,
-    run_study,
-)
+from simcse_core import folders, study
+from simcse_core.folders import LOCK, MARKER, FolderError, claim, only_run, owner_of
+from simcse_core.profiles import StudyError
+from simcse_core.study import main, run_study
 
 WriteNotebook = Callable[..., Path]
-
-
-PYTHON = {
-    "kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"},
-    "language_info": {"name": "python"},
-}
-
-
-def save_notebook(path: Path, parameter_cells: Sequence[str], cells: Sequence[str] = ()) -> Path:
-    """Writes a notebook of cells tagged ``parameters`` and others."""
-    tags = {"tags": ["parameters"]}
-    code = [nbformat.v4.new_code_cell(source, metadata=tags) for source in parameter_cells]
-    code += [nbformat.v4.new_code_cell(source) for source in cells]
-    nbformat.write(nbformat.v4.new_notebook(cells=code, metadata=PYTHON), path)
-    return path
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project in the place of this one."""
-    (tmp_path / "notebooks" / "profiles").mkdir(parents=True)
-    monkeypatch.setattr(study, "PROJECT_ROOT", tmp_path)
-    monkeypatch.setattr(study, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(study, "PROFILES", tmp_path / "notebooks" / "profiles")
-    return tmp_path
-
-
-@pytest.fixture
-def write_notebook(project: Path, cnsd_dir: Path, bert_dir: Path) -> WriteNotebook:
-    """``write_notebook("01_a", "print(1)", n_train=4)``: cells after one of parameters."""
-
-    def write(name: str, /, *cells: str, **changes: Any) -> Path:
-        values = {
-            "source": str(cnsd_dir),
-            "extra_sentences": [],
-            "hub": {},
-            "encoder": str(bert_dir),
-            "pooling": "",
-            "training": {},
-            "n_train": 4,
-            "seeds": [0],
-            "output_dir": "",
-            "language": "en",
-        }
-        lines = [f"{key} = {value!r}" for key, value in {**values, **changes}.items()]
-        return save_notebook(project / "notebooks" / f"{name}.ipynb", ["\n".join(lines)], cells)
-
-    return write
-
-
-def write_profile(project: Path, name: str, content: Any) -> None:
-    text = content if isinstance(content, str) else yaml.safe_dump(content)
-    (project / "notebooks" / "profiles" / f"{name}.yaml").write_text(text, encoding="utf-8")
-
-
-# --- the notebooks of this project -----------------------------------------------------------
-
-PROFILES = ("mini", "report")
-
-
-def test_the_five_notebooks_are_there_in_order() -> None:
-    assert [path.stem for path in notebook_paths()] == [
-        "01_baselines",
-        "02_small_sample",
-        "03_large_data",
-        "04_epochs",
-        "05_summary",
-    ]
-
-
-@pytest.mark.parametrize("number", range(5))
-def test_every_notebook_has_the_parameters_of_the_design(number: int) -> None:
-    names = set(defaults(notebook_paths()[number]))
-    assert {"source", "seeds", "output_dir", "language", "hub", "extra_sentences"} <= names
-    assert names & {"encoder", "encoders"}
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-def test_every_key_of_a_profile_exists_in_its_notebook(profile: str) -> None:
-    content = yaml.safe_load((study.PROFILES / f"{profile}.yaml").read_text(encoding="utf-8"))
-    known = {path.stem: defaults(path) for path in notebook_paths()}
-    anywhere = {name for parameters in known.values() for name in parameters}
-    assert set(content.pop("all", {})) <= anywhere
-    for notebook, parameters in content.items():
-        assert set(parameters) <= set(known[notebook]), notebook
-
-
-@pytest.mark.parametrize("profile", ["quick", *PROFILES])
-def test_a_profiles_values_have_the_types_of_the_defaults(profile: str) -> None:
-    for name, parameters in load_profile(profile).items():
-        check_parameters(study.NOTEBOOKS / f"{name}.ipynb", parameters)
-
-
-@pytest.mark.parametrize(
-    ("notebook", "parameter", "value"),
-    [
-        ("02_small_sample", "sizes", [50, 150, 200, 250, 350, 450, 550, 650, 750, 800]),
-        ("03_large_data", "sizes", list(range(5_000, 50_001, 5_000))),
-        ("04_epochs", "n_train", 10_000),
-        ("04_epochs", "num_epochs", 20),
-    ],
-)
-@pytest.mark.parametrize("profile", PROFILES)
-def test_the_full_profiles_have_the_reports_grid(
-    profile: str, notebook: str, parameter: str, value: object
-) -> None:
-    own = load_profile(profile)[notebook]
-    found = {**defaults(study.NOTEBOOKS / f"{notebook}.ipynb"), **own}[parameter]
-    assert set(value) <= set(found) if isinstance(value, list) else value == found
-
-
-def test_the_report_profile_pins_everything_it_takes_from_the_hub() -> None:
-    pinned = re.compile(r"[\w-]+(/[\w-]+)?@[0-9a-f]{40}")
-    for parameters in load_profile("report").values():
-        named = [parameters.get("encoder"), *parameters.get("encoders", [])]
-        named += list(parameters["hub"].values())
-        assert all(pinned.fullmatch(name) for name in named if name), named
-
-
-# --- defaults --------------------------------------------------------------------------------
-
-
-def test_defaults_are_the_literals_of_the_parameters_cell(project: Path) -> None:
-    lines = ["sizes = [50, 150]  # how many", 'name = "x"', "rate = -1e-5", "yes = True"]
-    path = save_notebook(project / "it.ipynb", ["\n".join(lines)], ["other = 1"])
-    assert defaults(path) == {"sizes": [50, 150], "name": "x", "rate": -1e-5, "yes": True}
-
-
-@pytest.mark.parametrize("n_cells", [0, 2])
-def test_a_notebook_has_one_parameters_cell(project: Path, n_cells: int) -> None:
-    path = save_notebook(project / "it.ipynb", ["x = 1"] * n_cells)
-    with pytest.raises(StudyError, match=rf"it\.ipynb: .*'parameters', got {n_cells}"):
-        defaults(path)
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "import os",
-        "x += 1",
-        "print(1)",
-        "a, b = 1, 2",
-        "total = 2 * n",
-        "n = len([1])",
-        "n = m",
-        "n: int = 3",
-        "x = (",
-    ],
-)
-def test_only_literals_belong_in_the_parameters_cell(project: Path, statement: str) -> None:
-    path = save_notebook(project / "it.ipynb", [f"first = 1\n{statement}"])
-    with pytest.raises(StudyError, match=r"it\.ipynb, parameters cell, line 2"):
-        defaults(path)
-
-
-# --- profiles --------------------------------------------------------------------------------
-
-
-def test_the_quick_profile_changes_nothing(write_notebook: WriteNotebook) -> None:
-    write_notebook("01_a")
-    assert load_profile("quick") == {"01_a": {}}
-
-
-def test_a_profile_gives_to_all_and_to_one_and_the_one_wins(
-    project: Path, write_notebook: WriteNotebook
-) -> None:
-    write_notebook("01_a")
-    write_notebook("02_b", sizes=[2])
-    content = {"all": {"seeds": [1], "sizes": [3]}, "02_b": {"seeds": [2]}}
-    write_profile(project, "mini", content)
-    assert load_profile("mini") == {"01_a": {"seeds": [1]}, "02_b": {"seeds": [2], "sizes": [3]}}
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ({"03_c": {}}, r"mini\.yaml: no notebook '03_c'; there are 01_a"),
-        ({"01_a": {"seed": [1]}}, r"unknown parameter 'seed'; it has source"),
-        ({"all": {"seedz": [1]}}, r"'seedz'"),  # a slip that no notebook would notice
-        ("", r"mini\.yaml"),
-        ("all: [", r"mini\.yaml"),
-        ("- all", r"mini\.yaml"),
-    ],
-    ids=["unknown notebook", "unknown key", "unknown key for all", "empty", "no YAML", "a list"],
-)
-def test_a_bad_profile_is_refused(
-    project: Path, write_notebook: WriteNotebook, content: Any, said: str
-) -> None:
-    write_notebook("01_a")
-    write_profile(project, "mini", content)
-    with pytest.raises(StudyError, match=said):
-        planned("mini", {})
-
-
-def test_an_unknown_profile_names_the_known_ones(
-    project: Path, write_notebook: WriteNotebook
-) -> None:
-    write_notebook("01_a")
-    write_profile(project, "mini", {"all": {}})
-    with pytest.raises(
-        StudyError, match=r"profile: unknown value 'minni'; use one of: quick, mini"
-    ):
-        planned("minni", {})
-
-
-# --- parameters ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("parameters", "said"),
-    [
-        ({"n_trian": 5}, "unknown parameter 'n_trian'; it has .*n_train"),
-        ({"n_train": "5"}, "n_train must be of type int, like 4; got '5'"),
-        ({"n_train": 5.0}, "n_train must be of type int"),
-        ({"n_train": True}, "n_train must be of type int"),
-        ({"seeds": 1}, "seeds must be of type list"),
-        ({"seeds": [0, "1"]}, r"seeds must be a list of int, like \[0\]; got '1' in it"),
-        ({"seeds": [True]}, "seeds must be a list of int"),
-        ({"source": None}, "source must be of type str"),
-        ({"training": []}, "training must be of type dict"),
-        ({"rate": "fast"}, "rate must be of type float"),
-        ({"rate": True}, "rate must be of type float"),
-        ({"rates": [0.5, "1"]}, r"rates must be a list of float, like \[0.5\]; got '1' in it"),
-    ],
-)
-def test_a_parameter_of_a_wrong_name_or_type_is_refused(
-    write_notebook: WriteNotebook, parameters: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(StudyError, match=rf"^01_a\.ipynb: .*{said}"):
-        check_parameters(write_notebook("01_a", rate=0.5, rates=[0.5]), parameters)
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        {"rate": 1},
-        {"rate": 0.25},
-        {"rates": [1, 0.25]},
-        {"seeds": []},
-        {"names": ["x"]},
-        {"hub": {"a": 1}},
-    ],
-)
-def test_a_parameter_of_a_fitting_type_is_taken(
-    write_notebook: WriteNotebook, parameters: dict[str, Any]
-) -> None:
-    check_parameters(write_notebook("01_a", rate=0.5, rates=[0.5], names=[]), parameters)
-
-
-def test_overrides_go_over_the_profile_and_to_the_notebooks_that_have_them(
-    project: Path, write_notebook: WriteNotebook
-) -> None:
-    write_notebook("01_a")
-    write_notebook("02_b", num_epochs=1)
-    write_profile(project, "mini", {"all": {"seeds": [1]}})
-    steps = planned("mini", {"seeds": [2], "num_epochs": 3})
-    assert [(path.stem, parameters) for path, parameters in steps] == [
-        ("01_a", {"seeds": [2]}),
-        ("02_b", {"seeds": [2], "num_epochs": 3}),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (
-            {"overrides": {"n_trian": 5}},
-            "unknown parameter 'n_trian'; the notebooks have .*n_train",
-        ),
-        ({"overrides": {}, "only": ["03_c"]}, "notebook: unknown value '03_c'; use one of: 01_a"),
-    ],
-)
-def test_an_override_or_a_notebook_that_is_nowhere_is_refused(
-    write_notebook: WriteNotebook, arguments: dict[str, Any], said: str
-) -> None:
-    write_notebook("01_a")
-    with pytest.raises(StudyError, match=said):
-        planned("quick", **arguments)
-
-
-# --- bad parameters stop before anything runs ------------------------------------------------
-
-MARK = "open('ran', 'w').close()"
-
-
-@pytest.mark.parametrize(
-    ("overrides", "said"),
-    [
-        ({"n_train": 9}, "n_train: .*8 sentences of the pool are needed, got .9"),
-        ({"n_train": 1}, "n_train: "),  # a sentence alone has no negatives
-        ({"seeds": []}, "seeds"),
-        ({"seeds": [-1]}, "seeds"),
-        ({"seeds": [0, 0]}, "seeds"),
-        ({"source": "no/such/folder"}, "'no/such/folder' is neither 'sample', nor 'hub', nor a"),
-        ({"extra_sentences": ["more.txt"]}, r"more\.txt"),
-        ({"pooling": "max"}, "pooling: .*'max'; use one of: cls, pooler, mean, first-last-mean"),
-        ({"training": {"batchsize": 4}}, "'batchsize'; known: batch_size"),
-        ({"training": {"learning_rate": "fast"}}, "learning_rate: must be > 0"),
-        ({"training": {"batch_size": 1}}, "batch_size: unsupervised SimCSE needs at least 2"),
-        ({"hub": {"stss": "x/y"}}, "'stss'"),
-        ({"language": "fr"}, "language: unknown value 'fr'"),
-    ],
-)
-def test_a_bad_value_stops_before_anything_runs(
-    project: Path,
-    write_notebook: WriteNotebook,
-    overrides: dict[str, Any],
-    said: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(project)
-    write_notebook("01_a", MARK, n_train=2)
-    with pytest.raises(StudyError, match=rf"01_a\.ipynb: .*({said})"):
-        run_study("quick", overrides, out=project / "out")
-    assert not (project / "ran").exists()
-
-
-def test_a_bad_value_of_the_last_notebook_stops_the_first(
-    project: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(project)
-    write_notebook("01_a", MARK)
-    write_notebook("02_b", MARK, n_train=9)
-    with pytest.raises(StudyError, match=r"02_b\.ipynb: n_train"):
-        run_study("quick", out=project / "out")
-    assert not (project / "ran").exists()
-
-
-def test_a_directory_without_cnsd_files_is_told_which_are_missing(
-    project: Path, write_notebook: WriteNotebook
-) -> None:
-    write_notebook("01_a")
-    (project / "empty").mkdir()
-    missing = "cnsd-sts-train.txt, cnsd-sts-dev.txt, cnsd-sts-test.txt, cnsd-snli-train.txt"
-    with pytest.raises(StudyError, match=f"empty lacks {missing}"):
-        planned("quick", {"source": str(project / "empty")})
-
-
-def test_a_pooling_that_the_encoder_lacks_stops_before_anything_runs(
-    write_notebook: WriteNotebook, encoder_dir: Callable[[str], Path]
-) -> None:
-    write_notebook("01_a", encoder=str(encoder_dir("electra")))
-    with pytest.raises(StudyError, match=r"pooling: tiny-electra .* no pooler"):
-        planned("quick", {"pooling": "pooler"})
-
-
-def test_an_unknown_encoder_without_the_hub_is_told_how_to_go_on(
-    tmp_path: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", NO_HUB)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    write_notebook("01_a")
-    with pytest.raises(StudyError, match=r"01_a\.ipynb: encoder: 'no/such'.*To go on offline"):
-        planned("quick", {"encoder": "no/such"})
-
-
-def test_an_unknown_profile_makes_no_folder(project: Path, write_notebook: WriteNotebook) -> None:
-    write_notebook("01_a")
-    with pytest.raises(StudyError, match="unknown value 'minni'"):
-        run_study("minni")
-    assert not (project / "runs").exists()
 
 
 # --- runs ------------------------------------------------------------------------------------
@@ -543,36 +178,139 @@ def test_a_second_study_in_a_folder_is_refused_and_touches_nothing(
 ) -> None:
     write_notebook("01_a", "open(output_dir + '/ran', 'w').close()")
     out = project / "out"
+    out.mkdir()
+    claim(out, owner_of(str(project / "cnsd"), {}, "quick"))
     with only_run(out):
-        monkeypatch.delenv("SIMCSE_HELD_FOLDER")  # so this process is a stranger to itself
+        monkeypatch.setattr(folders, "_held_for_us", lambda _: False)  # a stranger to itself
         assert main(["--out", str(out)]) == 1
     assert f"study: output_dir: {out} is in use by process {os.getpid()}" in capfd.readouterr().err
-    assert not (out / "ran").exists()
+    assert {path.name for path in out.iterdir()} == {LOCK, MARKER}
 
 
-def test_a_folder_of_another_profile_is_refused(
-    project: Path, write_notebook: WriteNotebook
+def test_a_notebook_in_a_folder_that_a_study_holds_says_so_in_one_line(
+    project: Path, write_notebook: WriteNotebook, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = project / "other"
+    cell = f"from simcse_core.folders import only_run\nwith only_run(Path({str(other)!r})): pass"
+    write_notebook("01_a", f"from pathlib import Path\n{cell}")
+    hold = (
+        "import sys; from pathlib import Path; from simcse_core.folders import only_run\n"
+        "with only_run(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(other)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == b"held\n"
+        assert main(["--out", str(project / "out")]) == 1
+        holder.kill()
+    said = capfd.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"study: 01_a.ipynb, cell 3: output_dir: {other} is in use by process")
+    assert said.endswith(f"executed so far: {project / 'out' / 'notebooks' / '01_a.ipynb'}")
+
+
+def test_a_folder_of_another_profile_or_source_is_refused(
+    project: Path, write_notebook: WriteNotebook, cnsd_dir: Path
 ) -> None:
     write_notebook("01_a")
     write_profile(project, "mini", {"all": {}})
     run_study("quick", out=project / "out")
-    with pytest.raises(StudyError, match="out holds the results of profile quick; name another"):
+    with pytest.raises(FolderError, match="out holds the results of profile quick; name another"):
         run_study("mini", out=project / "out")
+    with pytest.raises(FolderError, match="out holds the results of source cnsd; name another"):
+        run_study("quick", {"source": "sample"}, out=project / "out")
     run_study("quick", {"seeds": [1]}, out=project / "out")
 
 
-def test_a_study_removes_what_killed_writes_have_left_and_nothing_else(
+def test_a_study_goes_where_its_profile_and_source_say(
+    project: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMCSE_RUNS", str(project / "elsewhere"))  # for notebooks alone
+    write_notebook("01_a", "open(output_dir + '/ran', 'w').close()")
+    run_study("quick")
+    assert (project / "runs" / "quick-cnsd" / "ran").is_file()
+    assert not (project / "elsewhere").exists()
+
+
+THEIRS = (".env.local", ".gitlab-ci.yml", ".config.d/x", "02_list.json", "01_table.csv")
+
+
+def test_a_folder_of_somebody_is_refused_and_left_as_it_was(
     project: Path, write_notebook: WriteNotebook
 ) -> None:
-    write_notebook("01_a")
-    kept = [".lock", "profile.json", "cells/a.json", "cells/a.unfinished/points.json", "a.csv"]
-    for name in [*kept[2:], ".a.csv.x1y2", "cells/.a.json.x1y2"]:
+    write_notebook("01_a", TABLE)
+    for name in THEIRS:
         (project / "out" / name).parent.mkdir(parents=True, exist_ok=True)
-        (project / "out" / name).write_text("")
+        (project / "out" / name).write_text("theirs")
+    with pytest.raises(FolderError, match=r"out holds \.config\.d, .* was not made by a study"):
+        run_study("quick", out=project / "out")
+    files = [path for path in (project / "out").rglob("*") if path.is_file()]
+    assert {str(path.relative_to(project / "out")) for path in files} == set(THEIRS)
+
+
+def test_what_is_put_into_our_folder_later_is_left_as_it_was(
+    project: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("02_a", TABLE)
+    run_study("quick", out=project / "out")
+    for name, text in {
+        ".env.local": "theirs",
+        ".gitlab-ci.yml": "theirs",
+        ".config.d/x": "theirs",
+        "02_list.json": "[1]",
+        "02_odd.json": '{"table": "02_odd.csv"}',
+        "profile.json": "{",
+    }.items():
+        (project / "out" / name).parent.mkdir(exist_ok=True)
+        (project / "out" / name).write_text(text)
+    for name in (".a.simcse-tmp", "cells/.b.simcse-tmp", "notebooks/.02_a.simcse-tmp.ipynb"):
+        (project / "out" / name).parent.mkdir(exist_ok=True)
+        (project / "out" / name).write_text("half")
     run_study("quick", out=project / "out")
     files = [path for path in (project / "out").rglob("*") if path.is_file()]
-    found = {str(path.relative_to(project / "out")) for path in files}
-    assert found == {*kept, "notebooks/01_a.ipynb"}
+    assert {str(path.relative_to(project / "out")) for path in files} == {
+        *(LOCK, MARKER, "notebooks/02_a.ipynb", "01_table.csv", "01_table.json"),
+        *(".env.local", ".gitlab-ci.yml", ".config.d/x"),
+        *("02_list.json", "02_odd.json", "profile.json"),
+    }
+    assert (project / "out" / "02_list.json").read_text() == "[1]"
+    assert (project / "out" / "02_odd.json").read_text() == '{"table": "02_odd.csv"}'
+
+
+def test_a_study_may_go_where_braces_quotes_and_spaces_are_in_the_path(
+    project: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a", "open(output_dir + '/ran', 'w').close()")
+    out = project / '{n_train} it\'s {} "中文" $HOME;%s'
+    (executed,) = run_study("quick", out=out)
+    assert executed == out / "notebooks" / "01_a.ipynb"
+    assert {path.name for path in out.iterdir()} == {LOCK, MARKER, "notebooks", "ran"}
+
+
+def test_a_copy_that_jupyterlab_made_is_not_run(
+    project: Path, write_notebook: WriteNotebook, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = "open(output_dir + '/log', 'a').write(f'{name}\\n')"
+    write_notebook("02_b", log, name="b")
+    write_notebook("02_b-Copy1", log, name="copy")
+    run_study("quick", out=project / "out")
+    assert (project / "out" / "log").read_text() == "b\n"
+    assert "left out: 02_b-Copy1.ipynb" in capfd.readouterr().out
+
+
+def test_a_study_says_which_notebooks_differ_from_the_committed_ones(
+    project: Path, write_notebook: WriteNotebook, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_notebook("01_a")
+    me = ["git", "-c", "user.name=me", "-c", "user.email=me@here"]
+    for words in (["init"], ["add", "notebooks"], ["commit", "-m", "notebooks"]):
+        subprocess.run([*me, *words], cwd=project, check=True, capture_output=True)
+    write_notebook("01_a", n_train=5)
+    assert main(["-p", "n_train=9"]) == 1  # there are eight sentences
+    said = "01_a.ipynb differs from the committed one: n_train = 5 (committed: 4)\n"
+    assert said not in capfd.readouterr().out  # it does not run
+    run_study("quick", out=project / "out")
+    assert said in capfd.readouterr().out
 
 
 def test_an_interrupted_study_says_how_to_go_on(
@@ -588,6 +326,33 @@ def test_an_interrupted_study_says_how_to_go_on(
     monkeypatch.setattr(study.papermill, "execute_notebook", interrupt)
     assert main(["--out", str(project / "out")]) == 130
     assert "the same command goes on from here" in capfd.readouterr().err
+
+
+def test_ctrl_c_ends_a_study_in_one_line(project: Path, write_notebook: WriteNotebook) -> None:
+    write_notebook("01_a", "open(output_dir + '/ran', 'w').close()", "import time; time.sleep(60)")
+    code = (
+        "import sys; from pathlib import Path; from simcse_core import folders, profiles\n"
+        "root = Path(sys.argv[1]); profiles.NOTEBOOKS = root / 'notebooks'\n"
+        "profiles.PROFILES = root / 'notebooks' / 'profiles'\n"
+        "from simcse_core.study import main\n"
+        "sys.exit(main(['--out', str(root / 'out')]))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(project)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        deadline = time.monotonic() + 120
+        while not (project / "out" / "ran").is_file() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does: the kernel gets it too
+        _, said = running.communicate(timeout=60)
+    lines = [line.strip() for line in re.split(r"[\r\n]+", said)]
+    told = [line for line in lines if line and "notebook/s" not in line]  # that is the bar
+    assert told == ["study: interrupted; the same command goes on from here"]
+    assert running.returncode == 130
 
 
 # --- the command line ------------------------------------------------------------------------
@@ -620,8 +385,12 @@ def test_main_runs_what_it_is_asked_and_says_where_it_went(
         (["--source", "nowhere"], "nor a directory"),
         (["-p", "n_train"], "--parameter: expected NAME=VALUE"),
         (["-p", "n_trian=3"], "unknown parameter 'n_trian'"),
-        (["-p", "n_train=three"], "n_train must be of type int"),
-        (["-p", "n_train=[3"], "n_train"),
+        (["-p", "n_train=three"], "n_train: a whole number from 2 is needed, got 'three'"),
+        (["-p", "n_train=[3"], "--parameter n_train: not YAML"),
+        (["-p", "num_epochs=0"], "unknown parameter 'num_epochs'"),
+        (["-p", "training={seed: 7}"], "training: seed has no effect here"),
+        (["-p", "output_dir=x"], "output_dir is not set here; name the folder with --out"),
+        (["--only", ","], "--only: names of notebooks are needed"),
         (["-p", "n_train=9"], "8 sentences of the pool"),
     ],
 )

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm import tqdm
 
-from simcse_core.study import NOTEBOOKS, notebook_paths
+from simcse_core.profiles import NOTEBOOKS, notebook_paths
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from simcse_core.applications.inputs import Encode, InputError, check_width, unit_vectors
 from simcse_core.applications.search import DAMAGE, Hits, QuestionIndex, check_k
-from simcse_core.results import whole_file
+from simcse_core.files import whole_file
 
 try:
     import faiss

@@ -28,7 +28,7 @@ from simcse_core.applications.inputs import (
 )
 from simcse_core.applications.ranking import best, blocks
 from simcse_core.applications.tfidf import LexicalIndex
-from simcse_core.results import whole_file
+from simcse_core.files import whole_file
 
 FORMAT = 1
 RRF_K = 60  # Cormack et al. (2009), section 2

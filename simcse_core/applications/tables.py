@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from simcse_core.applications.inputs import InputError
-from simcse_core.results import write_text
+from simcse_core.files import write_text
 
 # Spreadsheets take a UTF-8 file for one of the machine's own encoding unless it begins with this.
 BYTE_ORDER_MARK = "\ufeff"

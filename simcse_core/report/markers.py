@@ -36,10 +36,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from simcse_core.files import write_text
 from simcse_core.report import prose, tables
 from simcse_core.report.records import Records, read_records
 from simcse_core.report.tables import to_markdown
-from simcse_core.results import write_text
 
 # From the words after the kind to Markdown; a ValueError or OSError says what is wrong with them.
 Fill = Callable[[Sequence[str]], str]

@@ -11,13 +11,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from simcse_core.files import write_bytes
 from simcse_core.report.markers import tell
 from simcse_core.report.plotting import as_png, save_chart
 from simcse_core.report.records import Records, caption, read_records
 from simcse_core.report.style import language as chart_language
 from simcse_core.report.style import set_style
 from simcse_core.report.topics import CHARTS, SECTIONS, TOPICS, Topic
-from simcse_core.results import write_bytes
 
 PAGES = {"en": "README.md", "zh": "README.zh-CN.md"}
 # Root mean square of the differences of two pictures' pixels (0 to 255) that counts as none: the

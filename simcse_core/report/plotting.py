@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from simcse_core.config import Kind
+from simcse_core.files import write_bytes
 from simcse_core.report.marks import (
     PLANE,
     draw_bar,
@@ -52,7 +53,6 @@ from simcse_core.report.rows import (
 )
 from simcse_core.report.style import label, language
 from simcse_core.report.wording import COMMA, pooling_name, quantity
-from simcse_core.results import write_bytes
 
 # Split to encoder to Spearman: numbers of others, drawn for comparison.
 Published = Mapping[str, Mapping[str, float]]

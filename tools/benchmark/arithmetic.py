@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simcse_core.config import encoder_settings
-from simcse_core.study import NOTEBOOKS, defaults, load_profile
+from simcse_core.profiles import NOTEBOOKS, defaults, load_profile
 
 SWEEPS = ("02_small_sample", "03_large_data")
 EPOCHS = "04_epochs"

@@ -18,7 +18,8 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from simcse_core.config import PROJECT_ROOT
-from simcse_core.results import output_directory, write_json
+from simcse_core.files import write_json
+from simcse_core.folders import output_directory
 from tools.benchmark.measure import LIBRARY, competitors
 from tools.benchmark.processes import BenchmarkError
 from tools.benchmark.report import fill_markdown, markdown, save_charts

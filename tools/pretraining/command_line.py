@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, BertForPreTraining, PreTrainedTokenizerBase
 
-from simcse_core.results import write_json
+from simcse_core.files import write_json
 from tools.files import whole_folder
 from tools.machine import describe_machine
 from tools.pretraining.corpus import Corpus, encode_corpus

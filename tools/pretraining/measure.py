@@ -26,8 +26,8 @@ from simcse_core import SentenceEncoder, evaluate_sts
 from simcse_core.config import PROJECT_ROOT, Pooling
 from simcse_core.data import StsPairs, StudyData, load_study_data
 from simcse_core.evaluation import Encode
+from simcse_core.files import write_text
 from simcse_core.report.tables import to_markdown
-from simcse_core.results import write_text
 from tools.pages import fill_part
 from tools.pretraining.card import Measured, make_card, side_by_side
 from tools.pretraining.command_line import LOG

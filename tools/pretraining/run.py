@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import BertForPreTraining
 
-from simcse_core.results import whole_file
+from simcse_core.files import whole_file
 from tools.pretraining.batches import make_batch, plan_batches
 from tools.pretraining.corpus import Corpus
 from tools.pretraining.recipe import MAY_CHANGE, Recipe, learning_rate

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from transformers.utils import logging as transformers_logging
 
+from simcse_core.files import write_text
 from simcse_core.ready_made import cache_folder
-from simcse_core.results import write_text
 from tools.files import whole_folder
 from tools.ready_made.agreement import (
     PACKAGE,

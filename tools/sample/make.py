@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from simcse_core.config import ASSETS, PROJECT_ROOT
-from simcse_core.results import write_bytes
+from simcse_core.files import write_bytes
 from tools.sample.grammar import SEPARATOR, expand, load_field, split_lines
 
 SAMPLE_DIR = ASSETS / "sample"

@@ -1,0 +1,20 @@
+"""What an error has in common that a user is to read."""
+
+from __future__ import annotations
+
+
+class PlainError(Exception):
+    """An error whose message says what is wrong, where, and what to do: one line is all of it.
+
+    A notebook shows that line, where it would show pages of calls for any other error.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of the calls."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+def one_line(error: BaseException, longest: int = 300) -> str:
+    """What an error says, without line breaks, cut to so many characters; its kind if nothing."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= longest else f"{said[:longest]}…"

@@ -1,0 +1,331 @@
+"""What a notebook works with: data, encoders, seeds, and a folder for cells, tables and charts.
+
+Every cell, a run or a fit, is kept in the folder and used again while nothing that decides it
+changed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+
+from simcse_core.checkpoint import Checkpoint
+from simcse_core.comparison import MEAN_OF_ENCODERS
+from simcse_core.config import HubData
+from simcse_core.data import StudyData, load_study_data
+from simcse_core.files import safe_name
+from simcse_core.fitted_cells import NO_ENCODER
+from simcse_core.folders import (
+    NOTEBOOKS_BESIDE,
+    claim,
+    only_run,
+    output_directory,
+    owner_of,
+    plan_of_run,
+)
+from simcse_core.parameters import checked
+from simcse_core.plans import Plan, distinct, make_plan
+from simcse_core.report.facts import facts
+from simcse_core.report.pages import told, write_chart
+from simcse_core.report.style import set_style
+from simcse_core.results import (
+    Stamp,
+    TableError,
+    differing,
+    names_here,
+    read_table,
+    stamp,
+    stored,
+    write_table,
+)
+from simcse_core.sources import DataError
+
+# Whose code decides the numbers of a table.
+_TABLE_MODULES = [
+    f"simcse_core.{name}" for name in ("trained_cells", "fitted_cells", "comparison", "claims")
+]
+# What the study is about; others stand beside it where they are asked for.
+STUDIED = ("unsup-simcse",)
+# What a notebook may set for all of its encoders, in the place of each one's own.
+SETTINGS = ("pooling", "training", "max_seq_length")
+# What stands in the encoder's place on results that are of none, or of all.
+RESERVED_LABELS = (NO_ENCODER, MEAN_OF_ENCODERS)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What every call of a notebook shares.
+
+    Attributes:
+        name: the notebook's.
+        data: what is trained and measured on.
+        plans: the encoders, with poolings and settings, each with a label of its own.
+        seeds: each draws its own sentences and dropout.
+        output_dir: where cells, tables and charts go.
+        parameters: what else decides the results, for the stamps of the tables.
+        language: of charts and prose.
+        settings: those of :data:`SETTINGS` that the notebook sets for all of its encoders.
+        origin: the ``source``, ``extra_sentences`` and ``hub`` that the data was read from.
+
+    Raises:
+        DataError: no seed, a negative one, or one twice.
+        EncoderNameError: one encoder twice.
+    """
+
+    name: str
+    data: StudyData
+    plans: Sequence[Plan]
+    seeds: Sequence[int]
+    output_dir: Path
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    language: str = "en"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    _read: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
+            raise DataError(f"seeds: distinct numbers from 0 up are needed, got {self.seeds}")
+        if len(self.plans) > 1:
+            object.__setattr__(self, "plans", distinct(self.plans, RESERVED_LABELS))
+
+    @classmethod
+    def open(
+        cls,
+        name: str,
+        *,
+        source: str,
+        extra_sentences: Sequence[str],
+        hub: Mapping[str, object],
+        encoders: Sequence[str],
+        seeds: Sequence[int],
+        output_dir: str,
+        language: str,
+        **parameters: Any,
+    ) -> Experiment:
+        """Reads the data, finds the encoders, and prints what is going to be run on what.
+
+        Args:
+            parameters: the notebook's settings of its encoders (see :data:`SETTINGS`), and what is
+                its own, such as its sizes.
+
+        Raises:
+            ParameterError: a parameter that cannot be used.
+            FolderError: ``output_dir`` cannot be written, holds what is not ours, or is in use.
+        """
+        origin = checked({"source": source, "extra_sentences": extra_sentences, "hub": hub})
+        own = checked({"encoders": encoders, "seeds": seeds, "language": language, **parameters})
+        owner = owner_of(origin["source"], origin["hub"])
+        folder = checked({"output_dir": output_dir})["output_dir"]
+        folder = output_directory(folder, owner.default_name())
+        own["language"] = set_style(own["language"])
+        run = cls.on(_load(**origin), name, output_dir=folder, origin=origin, **own)
+        if plan_of_run(folder) is None:  # a study has claimed its folder itself
+            claim(folder, owner, NOTEBOOKS_BESIDE)
+        with only_run(folder):  # refused now rather than after the first computation
+            print(run.describe())
+        return run
+
+    @classmethod
+    def on(
+        cls,
+        data: StudyData,
+        name: str,
+        *,
+        encoders: Sequence[str],
+        seeds: Sequence[int],
+        output_dir: Path,
+        language: str = "en",
+        origin: Mapping[str, Any] | None = None,
+        **parameters: Any,
+    ) -> Experiment:
+        """An experiment on data that was read; nothing is printed or written."""
+        settings = {key: parameters.pop(key) for key in SETTINGS if key in parameters}
+        plans = distinct([make_plan(encoder, **settings) for encoder in encoders], RESERVED_LABELS)
+        return cls(
+            name, data, plans, seeds, output_dir, parameters, language, settings, origin or {}
+        )
+
+    def describe(self) -> str:
+        """The data, the encoders with their settings, how much is cut, the seeds."""
+        own = [f"{key} {value}" for key, value in self.parameters.items()]
+        return "\n".join(
+            [
+                self.data.describe(),
+                *(plan.describe() for plan in self.plans),
+                *dict.fromkeys(plan.describe_cut(self.data.held_out()) for plan in self.plans),
+                " · ".join([f"seeds {list(self.seeds)}", *own]),
+            ]
+        )
+
+    def check_sizes(self, sizes: Sequence[int], parameter: str = "sizes") -> None:
+        """Raises a DataError that names the parameter unless every size can be drawn."""
+        n_pool = len(self.data.pool.sentences)
+        if (
+            not sizes
+            or len(set(sizes)) != len(sizes)
+            or not 2 <= min(sizes) <= max(sizes) <= n_pool
+        ):
+            raise DataError(
+                f"{parameter}: distinct numbers from 2 to the {n_pool:,} sentences of the pool are "
+                f"needed, got {list(sizes)}; name more files in extra_sentences for a larger pool"
+            )
+
+    # ---------------------------------------------------------------- cells
+
+    def kept(
+        self, name: str, compute: Callable[..., pd.DataFrame], *args: Any, **parts: object
+    ) -> pd.DataFrame:
+        """What ``compute(*args)`` gives, kept under ``name`` while ``parts`` and the data hold."""
+        made_by = self._stamp([compute.__module__], **parts)
+        frame = stored(self.output_dir, self._file_name(name), made_by, partial(compute, *args))
+        return frame.assign(experiment=self.name)
+
+    def kept_run(
+        self, name: str, compute: Callable[..., pd.DataFrame], *args: Any, **parts: object
+    ) -> pd.DataFrame:
+        """The same for a training run, which goes on where it was broken off."""
+        name, made_by = self._file_name(name), self._stamp([compute.__module__], **parts)
+        folder = self.output_dir / "cells" / f"{name}.unfinished"
+        frame = stored(
+            self.output_dir, name, made_by, lambda: compute(*args, Checkpoint(folder, made_by))
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        return frame.assign(experiment=self.name)
+
+    def _file_name(self, name: str) -> str:
+        return safe_name(f"{self.name}-{name}")
+
+    def _stamp(self, modules: Sequence[str], **parts: object) -> Stamp:
+        return stamp(
+            modules,
+            experiment=self.name,
+            dataset=self.data.name,
+            data=self.data.fingerprint,
+            threads=torch.get_num_threads(),
+            **parts,
+        )
+
+    # ---------------------------------------------------------------- tables
+
+    def table(self, name: str, frame: pd.DataFrame, made_from: Sequence[str] = ()) -> pd.DataFrame:
+        """Writes a table with its stamp, and gives it back.
+
+        Args:
+            made_from: the tables it was derived from, if it was; they are named with their hashes,
+                and so are those of other notebooks that were read before.
+        """
+        parts: dict[str, object] = {"encoders": self._encoders(), "seeds": list(self.seeds)}
+        if made_from:
+            parts["made_from"] = {table: self._hash(table) for table in made_from}
+        if self._read:
+            parts["read"] = dict(self._read)
+        if self.data.published:
+            parts["published"] = self.data.published
+        own = {"settings": dict(self.settings), "parameters": dict(self.parameters)}
+        if self.origin:
+            own["extra_sentences"] = self.origin["extra_sentences"]
+        made_by = self._stamp(_TABLE_MODULES, **parts, **own)
+        with only_run(self.output_dir):
+            write_table(self.output_dir, name, frame, made_by)
+        return frame
+
+    def _encoders(self, given: Collection[str] = SETTINGS) -> dict[str, dict[str, Any]]:
+        """What is stamped of each encoder, as with only the settings that are ``given``."""
+        plans, settings = self.plans, {k: v for k, v in self.settings.items() if k in given}
+        if settings != self.settings:
+            loaded = {plan: plan for plan in plans}
+            asked = [replace(make_plan(p.encoder, **settings), label=p.label) for p in plans]
+            plans = [loaded.get(plan, plan) for plan in asked]
+        return {
+            plan.stamp["encoder"]: {**plan.stamp, "train": asdict(plan.train)} for plan in plans
+        }
+
+    def _data_with(self, extra_sentences: Sequence[str] | None) -> str:
+        """The fingerprint of this run's data with a pool of other files beside the source's."""
+        if not self.origin or extra_sentences in (None, self.origin["extra_sentences"]):
+            return self.data.fingerprint
+        return _load(**{**self.origin, "extra_sentences": extra_sentences}).fingerprint
+
+    def _hash(self, table: str) -> str:
+        return self._read.get(table) or read_table(self.output_dir, table)[1]["sha256"]
+
+    def read(self, name: str, notebook: str) -> pd.DataFrame:
+        """A table that another notebook wrote into the same folder, measured as this run measures.
+
+        Encoders have the labels of this run in it, whatever the other notebook called them.
+
+        Raises:
+            TableError: it is not there, was changed, or was measured on other data, with another
+                encoder, other settings, seeds or code; the message names the notebook to run.
+        """
+        again = f"run notebooks/{notebook}.ipynb with the same output_dir and parameters first"
+        try:
+            frame, made_by = read_table(self.output_dir, name)
+        except FileNotFoundError as error:
+            raise TableError(
+                f"{error.filename} is not there; {again}, or the whole study with make study"
+            ) from error
+        except (ValueError, OSError) as error:
+            raise TableError(f"{error}; {again}") from error
+        # A notebook that sets no pooling measures all, and one without training trains nothing;
+        # but every notebook cuts sentences.
+        encoders = self._encoders([*made_by.get("settings", ()), "max_seq_length"])
+        data = self._data_with(made_by.get("extra_sentences"))
+        mine = self._stamp(_TABLE_MODULES) | {
+            "experiment": notebook,
+            "data": data,
+            "encoders": encoders,
+        }
+        planned = (plan_of_run(self.output_dir) or {}).get(notebook, {})
+        if said := differing(made_by, mine, self.seeds, planned):
+            raise TableError(f"{name}.csv was measured with {said}; {again}")
+        self._read[name] = made_by["sha256"]
+        here = names_here(made_by.get("encoders", {}), encoders)
+        if "encoder" in frame:
+            frame["encoder"] = [here.get(name, name) for name in frame["encoder"]]
+        return frame
+
+    # ---------------------------------------------------------------- what is shown
+
+    def chart(self, name: str) -> Figure:
+        """Draws a chart from its table as it was written, saves it beside it, and returns it.
+
+        Args:
+            name: a key of :data:`simcse_core.report.topics.CHARTS`.
+        """
+        return write_chart(self.output_dir, name)
+
+    def tell(self, part: str) -> Told:
+        """A table or prose of what was written, such as ``curve 02_small_sample n_train``.
+
+        Args:
+            part: a kind of :data:`simcse_core.report.markers.KINDS`, a table, further words.
+        """
+        return Told(told(self.output_dir, part, self.language))
+
+    def facts(self, results: pd.DataFrame) -> None:
+        """Prints what holds of these rows on every machine."""
+        print(self.data.describe())
+        print(*facts(results), sep="\n")
+
+
+def _load(source: str, extra_sentences: Sequence[str], hub: Mapping[str, object]) -> StudyData:
+    return load_study_data(source, extra_sentences, HubData.from_mapping(hub))
+
+
+class Told(str):
+    """Markdown that a notebook shows as such."""
+
+    __slots__ = ()
+
+    def _repr_markdown_(self) -> str:
+        return str(self)

@@ -1,0 +1,151 @@
+"""An encoder with all that it is studied with, and what it is called."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from simcse_core import SentenceEncoder, TrainConfig
+from simcse_core.config import Pooling
+from simcse_core.encoder_names import EncoderNameError
+from simcse_core.plans import Plan, distinct, make_plan
+
+
+def test_a_plan_is_the_encoders_own_settings() -> None:
+    plan = make_plan("hfl/chinese-bert-wwm-ext")
+    assert (plan.pooling, plan.train) == (Pooling.CLS, TrainConfig())
+
+
+def test_a_plan_takes_what_it_is_given_and_keeps_the_rest() -> None:
+    plan = make_plan("hfl/chinese-bert-wwm-ext", "mean", {"batch_size": 64})
+    assert plan.pooling is Pooling.MEAN
+    assert plan.train == replace(TrainConfig(), batch_size=64)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "training", "said"),
+    [
+        ("max", {}, "pooling: .*'max'"),
+        ("", {"batchsize": 4}, "'batchsize'.*batch_size"),
+        ("", {"batch_size": 0}, "batch_size: must be"),
+    ],
+)
+def test_a_bad_plan_is_refused(pooling: str, training: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        make_plan("mini-bert", pooling, training)
+
+
+@pytest.fixture(scope="module")
+def folders(bert_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """``x/bert`` and ``y/bert`` of other weights, a copy of the first, and one called none."""
+    root, found = tmp_path_factory.mktemp("encoders"), {}
+    for name, factor in {"x/bert": 1.0, "y/bert": 1.5, "copy/same": 1.0, "none": 2.0}.items():
+        found[name] = root / name
+        shutil.copytree(bert_dir, found[name])
+        encoder = SentenceEncoder.from_pretrained(bert_dir)
+        with torch.no_grad():
+            encoder.model.embeddings.word_embeddings.weight.mul_(factor)
+        encoder.model.save_pretrained(found[name])
+    return found
+
+
+def labels(plans: list[Plan], reserved: tuple[str, ...] = ()) -> list[str]:
+    found = distinct(plans, reserved)
+    assert [plan.load().name for plan in found] == [plan.stamp["encoder"] for plan in found]
+    return [plan.stamp["encoder"] for plan in found]
+
+
+def plans_of(folders: dict[str, Path], *names: str) -> list[Plan]:
+    return [make_plan(str(folders[name])) for name in names]
+
+
+def test_a_plan_is_told_in_one_line_without_a_path(folders: dict[str, Path]) -> None:
+    plan = make_plan(folders["x/bert"], "mean", {"batch_size": 4, "learning_rate": 1e-3})
+    assert plan.describe() == (
+        "bert: mean pooling, batch 4, learning rate 0.001, dropout 0.3, temperature 0.05"
+    )
+
+
+def test_a_plan_cuts_where_it_is_told_to(folders: dict[str, Path]) -> None:
+    for given, found in {None: 64, 0: 64, 12: 12}.items():
+        plan = make_plan(folders["x/bert"], max_seq_length=given)
+        assert (plan.load().max_seq_length, plan.stamp["max_seq_length"]) == (found, found)
+
+
+def test_encoders_with_one_name_are_told_apart_by_their_fingerprints(
+    folders: dict[str, Path],
+) -> None:
+    plans = plans_of(folders, "x/bert", "y/bert", "none")
+    fingerprints = [plan.stamp["fingerprint"][:7] for plan in plans]
+    assert labels(plans) == [f"bert#{fingerprints[0]}", f"bert#{fingerprints[1]}", "none"]
+    assert labels(plans_of(folders, "x/bert", "none")) == ["bert", "none"]
+
+
+def test_a_label_that_means_something_else_is_told_apart_too(folders: dict[str, Path]) -> None:
+    (only,) = labels(plans_of(folders, "none"), reserved=("none",))
+    assert only.startswith("none#")
+
+
+@pytest.mark.parametrize("names", [("x/bert", "x/bert"), ("x/bert", "y/bert", "copy/same")])
+def test_one_encoder_twice_is_refused(folders: dict[str, Path], names: tuple[str, ...]) -> None:
+    with pytest.raises(EncoderNameError, match=r"^encoders: .* are the same encoder; name it once"):
+        distinct(plans_of(folders, *names))
+
+
+def test_one_encoder_under_two_poolings_has_one_label(folders: dict[str, Path]) -> None:
+    plans = [make_plan(folders["x/bert"], pooling) for pooling in ("cls", "mean")]
+    assert labels(plans) == ["bert", "bert"]
+    both = labels([*plans, *plans_of(folders, "y/bert")])
+    assert both[0] == both[1] != both[2]
+
+
+def test_a_bundled_encoder_and_a_folder_of_its_name_are_two(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folders["x/bert"], tmp_path / "mini-bert")
+    monkeypatch.chdir(tmp_path)
+    for name in (
+        Path("mini-bert"),
+        Path("./mini-bert"),
+        "./mini-bert",
+        str(tmp_path / "mini-bert"),
+    ):
+        assert make_plan(name).load().hidden_size == 32, name  # the bundled one has 256
+    with pytest.raises(EncoderNameError, match=r"'mini-bert' is an encoder of this package and a"):
+        make_plan("mini-bert")
+    monkeypatch.chdir(tmp_path.parent)
+    assert make_plan("mini-bert").load().hidden_size == 256
+    assert len(set(labels([make_plan("mini-bert"), make_plan(tmp_path / "mini-bert")]))) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("a|b", "a-b"),
+        ("模" * 80, "模" * 47 + "…"),
+        ("$x^2$", "-x^2-"),
+        ("a\nb", "a-b"),
+        ("[1](x)", "-1-(x)"),
+    ],
+)
+def test_whatever_a_folder_is_called_its_label_can_stand_in_a_table(
+    folders: dict[str, Path], tmp_path: Path, name: str, label: str
+) -> None:
+    shutil.copytree(folders["x/bert"], tmp_path / name)
+    plan = make_plan(tmp_path / name)
+    assert plan.stamp["encoder"] == label
+    assert plan.describe().startswith(f"{label}: ")
+
+
+def test_a_loaded_plan_is_a_fresh_copy(
+    folders: dict[str, Path], load: Callable[..., SentenceEncoder]
+) -> None:
+    plan = replace(make_plan(folders["x/bert"]), label="mine")
+    assert plan.load() is not plan.load()
+    assert plan.load().name == "mine"
+    assert load().name == "tiny-bert"
