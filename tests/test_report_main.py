@@ -15,7 +15,15 @@ from simcse_core.report.__main__ import main
 from simcse_core.report.topics import CHARTS
 
 REPORT = Path(simcse_core.report.__file__).parent
-ALLOWED = {"simcse_core.config", "simcse_core.results", "simcse_core.report"}
+# Of the package: settings, the results, and the files that are written whole; nothing that computes.
+ALLOWED = {
+    "simcse_core.config",
+    "simcse_core.results",
+    "simcse_core.report",
+    "simcse_core.files",
+    "simcse_core.folders",
+    "simcse_core.errors",
+}
 
 # Runs the command where whatever computes cannot be imported.
 WITHOUT_TORCH = """
