@@ -15,7 +15,7 @@ from simcse_core.report.__main__ import main
 from simcse_core.report.topics import CHARTS
 
 REPORT = Path(simcse_core.report.__file__).parent
-# Of the package: settings, the results, and the files that are written whole; nothing that computes.
+# Of the package: settings, results, and files written whole; nothing that computes a number.
 ALLOWED = {
     "simcse_core.config",
     "simcse_core.results",
