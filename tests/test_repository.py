@@ -1,4 +1,4 @@
-"""What stands around the code: read by services that cannot be asked here, so held to their schemas."""
+"""What stands around the code is read by services that cannot be asked: held to their schemas."""
 
 import json
 import re
