@@ -29,6 +29,7 @@ COLUMNS = {
     ),
     "sample": "n_sentences method kind split mean min max n_seeds pair_low pair_high",
     "shared": "encoder pooling method kind split all kept pairs kept_pairs",
+    "grid": "protocol encoder pooling n_train learning_rate batch_size dropout temperature seed spearman",
     "claims": " ".join(["claim criterion", *JUDGED, *(f"second_{key}" for key in JUDGED)]),
 }
 # These are shown as they were written: +0.10 is no number to be rounded again.
