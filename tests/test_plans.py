@@ -120,7 +120,10 @@ def test_a_bundled_encoder_and_a_folder_of_its_name_are_two(
         make_plan("mini-bert", "cls")
     monkeypatch.chdir(tmp_path.parent)
     assert make_plan("mini-bert", "cls").load().hidden_size == 256
-    assert len(set(labels([make_plan("mini-bert", "cls"), make_plan(tmp_path / "mini-bert", "cls")]))) == 2
+    assert (
+        len(set(labels([make_plan("mini-bert", "cls"), make_plan(tmp_path / "mini-bert", "cls")])))
+        == 2
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from simcse_core import SentenceEncoder, TrainConfig, sample_sentences, train_simcse
-from simcse_core import trained_cells
+from simcse_core import SentenceEncoder, TrainConfig, sample_sentences, train_simcse, trained_cells
 from simcse_core.data import load_study_data
 from simcse_core.evaluation import evaluate_sts
 from simcse_core.report.tables import settings_table

@@ -2,10 +2,10 @@
 
     python -m tools.settings_grid --source CNSD --out docs
 
-Every setting of the grid is trained for one epoch on ``--sentences`` unlabelled sentences, for each
-encoder, pooling and seed; the ``--few`` that are best under a protocol in the mean over encoders and
-seeds, on ``--more`` too. Test is not read. What is finished is kept in ``--work``: the same command
-goes on where it stopped.
+Every setting of the grid is trained for one epoch on ``--sentences`` unlabelled sentences, for
+each encoder, pooling and seed; the ``--few`` that are best under a protocol in the mean over
+encoders and seeds, on ``--more`` too. Test is not read. What is finished is kept in ``--work``: the
+same command goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def measure(run: Experiment, settings: Sequence[Setting], n: int) -> pd.DataFram
     """Spearman on dev after one epoch on ``n`` sentences, and before it, for every setting.
 
     Returns:
-        Columns :data:`COLUMNS`, a row for each protocol, encoder, setting and seed; ``n_train`` is 0
-        for the untrained encoder, which has no settings.
+        Columns :data:`COLUMNS`, a row for each protocol, encoder, setting and seed; ``n_train`` is
+        0 for the untrained encoder, which has no settings.
     """
     run.check_sizes([n], "sentences")
     cells, of_cell = [], []
@@ -98,9 +98,7 @@ def measure(run: Experiment, settings: Sequence[Setting], n: int) -> pd.DataFram
         for cell in trajectory_cells(run, plans, n, [0, n], STUDIED):
             cells.append(replace(cell, name=f"{cell.name}-{n}-{told}"))
             of_cell.append(own)
-    frames = [
-        frame.assign(**own) for frame, own in zip(run.compute(cells), of_cell, strict=True)
-    ]
+    frames = [frame.assign(**own) for frame, own in zip(run.compute(cells), of_cell, strict=True)]
     rows = pd.concat(frames, ignore_index=True)
     rows = rows[(rows["metric"] == "spearman") & (rows["split"] == "dev")]
     rows[SETTINGS] = rows[SETTINGS].where(rows["n_train"] > 0)  # nothing was set yet

@@ -117,7 +117,9 @@ def plot_baselines(
     names = list(dict.fromkeys(rows["line"]))
     theirs = {
         line: found
-        for line, encoder in rows[cls][["line", "encoder"]].drop_duplicates().to_numpy()
+        for line, encoder in rows[rows["pooling"] == Pooling.CLS][["line", "encoder"]]
+        .drop_duplicates()
+        .to_numpy()
         if (found := report_encoder(encoder))
     }
     figure, panels = _panels({Facet("", ""): rows}, width=6, lines=[names])
@@ -242,7 +244,10 @@ def plot_before_after(
     theirs = list(dict.fromkeys(name for split in (published or {}).values() for name in split))
     ours = [list(dict.fromkeys(part["encoder"])) for part in parts.values()]
     # Where each encoder has a best pooling of its own, its line says which.
-    named = [[_of_protocol(protocol, e) for e in names] for protocol, names in zip(found, ours, strict=True)]
+    named = [
+        [_of_protocol(protocol, e) for e in names]
+        for protocol, names in zip(found, ours, strict=True)
+    ]
     lines = [names + theirs * (i == 0) for i, names in enumerate(named)]
     figure, panels = _panels(parts, width=5.8, lines=lines)
     for i, (ax, here) in enumerate(panels):

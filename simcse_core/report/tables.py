@@ -207,7 +207,9 @@ def claims_table(claims: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
             told = say(key.replace("_", " "), language)
             cells = claims[f"{second}{key}"]
             if key == "effect" and len(distinct) > 1:
-                cells = [_beside(cell, p, language) for cell, p in zip(cells, poolings, strict=True)]
+                cells = [
+                    _beside(cell, p, language) for cell, p in zip(cells, poolings, strict=True)
+                ]
             columns[COLON[language].join(filter(None, (head, told)))] = cells
     table = pd.DataFrame(columns).map(lambda cell: say(str(cell), language))
     table.columns = pd.Index([say(column, language) for column in table.columns])
@@ -277,7 +279,7 @@ def settings_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
 
 
 def settings_means(rows: pd.DataFrame) -> pd.DataFrame:
-    """The mean of each setting under each protocol, best first; NaN where one of its runs failed."""
+    """The mean of each setting under each protocol, best first; NaN where a run of it failed."""
     groups = rows.groupby(["protocol", *SETTINGS], sort=False)["spearman"]
     means = groups.agg(lambda values: values.mean(skipna=False)).reset_index()
     return means.sort_values("spearman", ascending=False, kind="stable", na_position="last")
@@ -293,8 +295,10 @@ def verdicts_table(claims: pd.DataFrame, *, language: str = "en") -> pd.DataFram
         [pooling_name(pooling, language) for pooling in dict.fromkeys(filter(None, column))]
         for column in (claims["pooling"], claims["second_pooling"])
     ]
-    columns = {say(key, language): [say(cell, language) for cell in claims[key]]
-               for key in ("claim", "encoder")}
+    columns = {
+        say(key, language): [say(cell, language) for cell in claims[key]]
+        for key in ("claim", "encoder")
+    }
     columns[listed(poolings[0], language)] = [say(cell, language) for cell in claims["verdict"]]
     if poolings[1]:
         second = [say(cell, language) for cell in claims["second_verdict"]]
