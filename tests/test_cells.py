@@ -67,8 +67,8 @@ def test_a_cell_is_computed_afresh_when_what_decides_it_changed(
 def test_the_cells_of_an_experiment_can_go_to_a_process_of_their_own(
     study_data: StudyData, bert_dir: Path, tmp_path: Path
 ) -> None:
-    plans = [Plan(str(bert_dir), pooling, TrainConfig(batch_size=4)) for pooling in ("cls", "mean")]
-    plans = [Plan(p.encoder, Pooling(p.pooling), p.train) for p in plans]
+    train = TrainConfig(batch_size=4)
+    plans = [Plan(str(bert_dir), pooling, train) for pooling in (Pooling.CLS, Pooling.MEAN)]
     run = Experiment("02", study_data, plans, [0], tmp_path)
     cells = trajectory_cells(run, run.plans, 4, [0, 4], ["unsup-simcse"])
     cells += fitted_curve_cells(run, run.encoder_plans(), [4])
@@ -76,6 +76,8 @@ def test_the_cells_of_an_experiment_can_go_to_a_process_of_their_own(
     for cell in cells:
         again = pickle.loads(pickle.dumps(cell))
         assert (again.name, again.parts, again.compute) == (cell.name, cell.parts, cell.compute)
+        for part in again.args:
+            assert not isinstance(part, Plan) or "untrained" not in vars(part)  # it loads its own
     there, here = (
         run.compute([pickle.loads(pickle.dumps(cells[0]))])[0],
         run.compute(cells[:1])[0],
