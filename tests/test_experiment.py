@@ -23,7 +23,7 @@ from simcse_core.experiment import Experiment
 from simcse_core.experiments import train_sizes
 from simcse_core.folders import FolderError, only_run
 from simcse_core.parameters import ParameterError
-from simcse_core.plans import Plan
+from simcse_core.plans import Plan, best_pooling
 from simcse_core.results import TableError, read_table
 
 Open = Callable[..., Experiment]
@@ -76,6 +76,33 @@ def test_what_is_opened_is_told(open_run: Open, capsys: pytest.CaptureFixture[st
     assert "cut at 12 tokens" in said
     assert said.endswith("seeds [0, 1] · sizes [2, 4]\n")
     assert (run.parameters, run.settings["max_seq_length"]) == ({"sizes": [2, 4]}, 12)
+
+
+def test_without_a_pooling_an_encoder_has_the_reports_and_its_best(
+    open_run: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = open_run()
+    best = best_pooling(run.plans[0], run.data)
+    assert run.protocols() == list(dict.fromkeys([("tiny-bert", "cls"), ("tiny-bert", best.value)]))
+    assert f"tiny-bert: {best} is the best pooling untrained, on dev\n" in capsys.readouterr().out
+
+
+def test_one_protocol_is_told_where_the_best_pooling_is_named_too(
+    open_run: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best = best_pooling(open_run().plans[0], open_run().data).value
+    run = open_run(pooling=[best, "best"])
+    assert run.protocols() == [("tiny-bert", best)]
+    said = capsys.readouterr().out
+    assert f"{best} is the best pooling untrained, on dev; it is named too, so it stands" in said
+
+
+def test_what_is_asked_for_and_what_was_found_are_stamped(open_run: Open, tmp_path: Path) -> None:
+    run = open_run(pooling=["cls", "best"])
+    run.table("02_small", FRAME)
+    stamp = read_table(tmp_path / "out", "02_small")[1]
+    assert stamp["settings"]["pooling"] == ["cls", "best"]
+    assert [(p["encoder"], p["pooling"]) for p in stamp["plans"]] == run.protocols()
 
 
 @pytest.mark.parametrize(
@@ -164,8 +191,10 @@ def test_a_table_is_stamped_with_what_decides_it(
     assert (stamp["data"], stamp["dataset"]) == (study_data.fingerprint, "tiny data")
     assert (stamp["seeds"], stamp["parameters"]) == ([0, 1], {"n_train": 5})
     assert {"threads", "versions", "code"} <= set(stamp)
-    assert stamp["encoders"]["tiny-bert"]["fingerprint"] == plan.load().fingerprint
-    assert stamp["encoders"]["tiny-bert"]["train"]["learning_rate"] == 1e-3
+    (stamped,) = stamp["plans"]
+    assert (stamped["encoder"], stamped["pooling"]) == ("tiny-bert", "mean")
+    assert stamped["fingerprint"] == plan.load().fingerprint
+    assert stamped["train"]["learning_rate"] == 1e-3
     assert "published" not in stamp  # nobody published anything on these pairs
 
 
@@ -226,7 +255,8 @@ def test_a_table_of_another_notebook_of_the_same_run_is_read(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"pooling": "cls"}, "tiny-bert of fingerprint"),
+        ({"pooling": "cls"}, "tiny-bert of pooling 'mean' instead of cls"),
+        ({"pooling": ["cls", "pooler"]}, "tiny-bert of pooling 'mean' instead of cls, pooler"),
         ({"training": {"batch_size": 8}}, "tiny-bert of train"),
         ({"training": {"batch_size": 4, "learning_rate": 0.1}}, "tiny-bert of train"),
         ({"max_seq_length": 12}, "tiny-bert of fingerprint"),
@@ -265,15 +295,19 @@ def test_a_table_says_of_encoders_what_this_run_calls_them(
     assert run.plans[1].label.startswith("tiny-bert#")
 
 
-def test_a_notebook_without_pooling_and_training_is_read_whatever_they_are_here(
-    open_run: Open,
-) -> None:
-    open_run("01_base").table("01_base", FRAME)
-    run = open_run("05_summary", pooling="cls", training={"batch_size": 8})
+def test_a_notebook_that_trains_nothing_is_read_whatever_is_trained_here(open_run: Open) -> None:
+    open_run("01_base", pooling=["cls", "mean"]).table("01_base", FRAME)
+    both = {"pooling": ["cls", "mean"]}
+    run = open_run("05_summary", **both, training={"batch_size": 8})
     assert len(run.read("01_base", "01_base")) == 2
-    cut = open_run("05_summary", max_seq_length=12)
+    cut = open_run("05_summary", **both, max_seq_length=12)
     with pytest.raises(TableError, match="of fingerprint"):  # sentences of 64 tokens there
         cut.read("01_base", "01_base")
+
+
+def test_a_table_of_one_of_two_poolings_is_read(open_run: Open, written: Experiment) -> None:
+    run = open_run("05_summary", pooling=["cls", "mean"], training={"batch_size": 4})
+    assert len(run.read("02_small", "02_small")) == 2
 
 
 def test_a_table_of_other_data_is_refused(
@@ -347,7 +381,7 @@ def test_within_a_study_seeds_and_grids_are_those_of_its_plan(
     run = open_run("05_summary", **SAME)
     with only_run(out, {"02_small": {"seeds": [0, 1], "sizes": [2, 4]}}):
         assert len(run.read("02_small", "02_small")) == 2
-    for changed in ({"seeds": [0]}, {"sizes": [2, 8]}, {"pooling": ""}):
+    for changed in ({"seeds": [0]}, {"sizes": [2, 8]}, {"pooling": ["cls"]}):
         name = next(iter(changed))
         planned = {"02_small": {"seeds": [0, 1], **changed}}
         with only_run(out, planned), pytest.raises(TableError, match=name):

@@ -7,17 +7,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from simcse_core import SentenceEncoder, TrainConfig
-from simcse_core.config import Pooling
+from simcse_core.config import Pooling, encoder_settings
+from simcse_core.data import StudyData
 from simcse_core.encoder_names import EncoderNameError
-from simcse_core.plans import Plan, distinct, make_plan
+from simcse_core.plans import Plan, best_pooling, distinct, make_plan, make_plans
 
 
 def test_a_plan_is_the_encoders_own_settings() -> None:
-    plan = make_plan("hfl/chinese-bert-wwm-ext")
+    plan = make_plan("hfl/chinese-bert-wwm-ext", "cls")
     assert (plan.pooling, plan.train) == (Pooling.CLS, TrainConfig())
 
 
@@ -31,13 +34,97 @@ def test_a_plan_takes_what_it_is_given_and_keeps_the_rest() -> None:
     ("pooling", "training", "said"),
     [
         ("max", {}, "pooling: .*'max'"),
-        ("", {"batchsize": 4}, "'batchsize'.*batch_size"),
-        ("", {"batch_size": 0}, "batch_size: must be"),
+        ("cls", {"batchsize": 4}, "'batchsize'.*batch_size"),
+        ("cls", {"batch_size": 0}, "batch_size: must be"),
     ],
 )
 def test_a_bad_plan_is_refused(pooling: str, training: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make_plan("mini-bert", pooling, training)
+
+
+# --- the best pooling ------------------------------------------------------------------------
+
+
+def dev_scores(folder: Path, data: StudyData) -> dict[str, float]:
+    """Spearman of each pooling on dev, by scipy."""
+    found = {}
+    for pooling in Pooling:
+        encoder = SentenceEncoder.from_pretrained(folder, pooling)
+        first, second = (
+            encoder.encode(side).astype(np.float64) for side in (data.dev.first, data.dev.second)
+        )
+        lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+        cosines = np.round(np.sum(first * second, axis=1) / lengths, 6)
+        found[pooling.value] = float(spearmanr(cosines, data.dev.scores).statistic)
+    return found
+
+
+def test_the_best_pooling_is_that_of_dev_whatever_test_says(
+    bert_dir: Path, study_data: StudyData
+) -> None:
+    scores = dev_scores(bert_dir, study_data)
+    best = max(scores, key=scores.__getitem__)
+    assert len(set(scores.values())) == 4  # or this would prove nothing
+    found = make_plans(str(bert_dir), study_data, ["best"])
+    assert [plan.pooling.value for plan in found] == [best]
+    turned = replace(
+        study_data,
+        test=replace(study_data.test, scores=-study_data.test.scores),
+        fingerprint="turned",
+    )
+    assert make_plans(str(bert_dir), turned, ["best"]) == found
+
+
+def test_another_dev_may_have_another_best_pooling(bert_dir: Path, study_data: StudyData) -> None:
+    scores = dev_scores(bert_dir, study_data)
+    worst = min(scores, key=scores.__getitem__)
+    turned = replace(
+        study_data,
+        dev=replace(study_data.dev, scores=-study_data.dev.scores),
+        fingerprint="turned dev",
+    )
+    assert best_pooling(make_plan(str(bert_dir), "cls"), turned).value == worst
+
+
+def test_a_best_pooling_that_is_named_too_stands_there_once(
+    bert_dir: Path, study_data: StudyData
+) -> None:
+    scores = dev_scores(bert_dir, study_data)
+    best = max(scores, key=scores.__getitem__)
+    (plan,) = make_plans(str(bert_dir), study_data, [best, "best"])
+    assert plan.pooling.value == best
+    other = "pooler" if best != "pooler" else "mean"
+    found = make_plans(str(bert_dir), study_data, [other, "best"])
+    assert [plan.pooling.value for plan in found] == [other, best]
+
+
+def test_an_encoder_without_a_pooler_has_a_best_pooling_of_the_others(
+    encoder_dir: Callable[[str], Path], study_data: StudyData
+) -> None:
+    (plan,) = make_plans(str(encoder_dir("electra")), study_data, ["best"])
+    assert plan.pooling is not Pooling.POOLER
+
+
+def test_where_no_pooling_has_a_score_the_best_cannot_be_told(
+    bert_dir: Path, study_data: StudyData
+) -> None:
+    flat = replace(
+        study_data,
+        dev=replace(study_data.dev, scores=study_data.dev.scores * 0),
+        fingerprint="flat",
+    )
+    with pytest.raises(ValueError, match=r"^pooling: best cannot be told, .* name one of cls, "):
+        make_plans(str(bert_dir), flat, ["cls", "best"])
+
+
+def test_the_settings_of_a_plan_are_those_of_its_pooling(study_data: StudyData) -> None:
+    for pooling in Pooling:
+        plan = make_plan("mini-bert", pooling)
+        assert plan.train == encoder_settings("mini-bert", pooling).train
+
+
+# --- labels ----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +148,7 @@ def labels(plans: list[Plan], reserved: tuple[str, ...] = ()) -> list[str]:
 
 
 def plans_of(folders: dict[str, Path], *names: str) -> list[Plan]:
-    return [make_plan(str(folders[name])) for name in names]
+    return [make_plan(str(folders[name]), "cls") for name in names]
 
 
 def test_a_plan_is_told_in_one_line_without_a_path(folders: dict[str, Path]) -> None:
@@ -73,7 +160,7 @@ def test_a_plan_is_told_in_one_line_without_a_path(folders: dict[str, Path]) -> 
 
 def test_a_plan_cuts_where_it_is_told_to(folders: dict[str, Path]) -> None:
     for given, found in {None: 64, 0: 64, 12: 12}.items():
-        plan = make_plan(folders["x/bert"], max_seq_length=given)
+        plan = make_plan(folders["x/bert"], "cls", max_seq_length=given)
         assert (plan.load().max_seq_length, plan.stamp["max_seq_length"]) == (found, found)
 
 
@@ -115,12 +202,15 @@ def test_a_bundled_encoder_and_a_folder_of_its_name_are_two(
         "./mini-bert",
         str(tmp_path / "mini-bert"),
     ):
-        assert make_plan(name).load().hidden_size == 32, name  # the bundled one has 256
+        assert make_plan(name, "cls").load().hidden_size == 32, name  # the bundled one has 256
     with pytest.raises(EncoderNameError, match=r"'mini-bert' is an encoder of this package and a"):
-        make_plan("mini-bert")
+        make_plan("mini-bert", "cls")
     monkeypatch.chdir(tmp_path.parent)
-    assert make_plan("mini-bert").load().hidden_size == 256
-    assert len(set(labels([make_plan("mini-bert"), make_plan(tmp_path / "mini-bert")]))) == 2
+    assert make_plan("mini-bert", "cls").load().hidden_size == 256
+    assert (
+        len(set(labels([make_plan("mini-bert", "cls"), make_plan(tmp_path / "mini-bert", "cls")])))
+        == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,7 +227,7 @@ def test_whatever_a_folder_is_called_its_label_can_stand_in_a_table(
     folders: dict[str, Path], tmp_path: Path, name: str, label: str
 ) -> None:
     shutil.copytree(folders["x/bert"], tmp_path / name)
-    plan = make_plan(tmp_path / name)
+    plan = make_plan(tmp_path / name, "cls")
     assert plan.stamp["encoder"] == label
     assert plan.describe().startswith(f"{label}: ")
 
@@ -145,7 +235,7 @@ def test_whatever_a_folder_is_called_its_label_can_stand_in_a_table(
 def test_a_loaded_plan_is_a_fresh_copy(
     folders: dict[str, Path], load: Callable[..., SentenceEncoder]
 ) -> None:
-    plan = replace(make_plan(folders["x/bert"]), label="mine")
+    plan = replace(make_plan(folders["x/bert"], "cls"), label="mine")
     assert plan.load() is not plan.load()
     assert plan.load().name == "mine"
     assert load().name == "tiny-bert"
