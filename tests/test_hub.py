@@ -102,11 +102,14 @@ class LoopbackHub:
                 or "recursive=true" in query
                 or Path(path).parent == Path(file)
             ]
-            folders = {str(Path(path).parent) for path in below} - {".", file}
+            folders = {str(folder) for path in below for folder in Path(path).parents}
+            folders = {folder for folder in folders - {".", file} if folder.startswith(file)}
+            if "recursive=true" not in query:
+                folders = {folder for folder in folders if Path(folder).parent == Path(file)}
             listed += [{"type": "directory", "path": path, "oid": path} for path in folders]
             return (
                 (200 if below else 404),
-                json.dumps(listed).encode(),
+                json.dumps(listed if below else {"error": "no such folder"}).encode(),
                 "",
                 "" if below else "EntryNotFound",
             )
