@@ -84,7 +84,7 @@ def test_without_a_pooling_an_encoder_has_the_reports_and_its_best(
     run = open_run()
     best = best_pooling(run.plans[0], run.data)
     assert run.protocols() == list(dict.fromkeys([("tiny-bert", "cls"), ("tiny-bert", best.value)]))
-    assert f"tiny-bert: {best} is the best pooling untrained, on dev\n" in capsys.readouterr().out
+    assert f"tiny-bert: {best} is the best pooling untrained, on dev" in capsys.readouterr().out
 
 
 def test_one_protocol_is_told_where_the_best_pooling_is_named_too(
