@@ -94,7 +94,7 @@ def test_one_protocol_is_told_where_the_best_pooling_is_named_too(
     run = open_run(pooling=[best, "best"])
     assert run.protocols() == [("tiny-bert", best)]
     said = capsys.readouterr().out
-    assert f"{best} is the best pooling untrained, on dev; it is named too, so it stands" in said
+    assert f"{best} is the best pooling untrained, on dev, and named too: one protocol\n" in said
 
 
 def test_what_is_asked_for_and_what_was_found_are_stamped(open_run: Open, tmp_path: Path) -> None:
