@@ -105,16 +105,16 @@ def _views(trial: Trial) -> str:
     trial.model.eval()
     calm, together = trial.views(), trial.forward(trial.rows)
     trial.model.train()
-    with with_dropout(trial.model, 0.0):
-        if _differ(trial.views(), calm):
-            return "in training two views of a sentence differ without any dropout"
     with with_dropout(trial.model, DROPOUT), _DropoutSeen() as seen:
         first, second = trial.views()
     if fixed := sorted({p for p in seen.probabilities if p != DROPOUT}):
         return (
-            f"dropout of {fixed[0]:g} in its layers is none that can be set, so that training "
+            f"a dropout of {fixed[0]:g} in its layers is none that can be set, so that training "
             "would have another than it is given"
         )
+    with with_dropout(trial.model, 0.0):
+        if _differ(trial.views(), calm):
+            return "in training its vectors are not those of measuring, without any dropout"
     # An encoder that gives the same for all is a bad one, but has its dropout.
     constant = not _differ(together[:, :1], together[:, 1:])
     if not constant and not _differ(first, second):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simcse_core.config import ASSETS, REPORT_UNTRAINED, HubData
+from simcse_core.errors import PlainError
 from simcse_core.hub import load_hub_rows, load_hub_sentences
 
 SEPARATOR = "||"
@@ -18,7 +19,7 @@ SPLITS = ("train", "dev", "test")
 SAMPLE_DIRECTORY = ASSETS / "sample"
 
 
-class DataError(ValueError):
+class DataError(PlainError, ValueError):
     """Data that cannot be used; the message names the file, the line and what to do."""
 
 
@@ -206,6 +207,6 @@ def _hub_texts(row: tuple[object, ...], where: str, n_texts: int) -> tuple[Any, 
 
 
 def _score_in_range(score: object, where: str) -> float:
-    if not isinstance(score, int | float) or not 0 <= score <= 5:
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 5:
         raise DataError(f"{where}: score must be a number from 0 to 5, got {score!r}")
     return float(score)
