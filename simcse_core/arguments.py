@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,10 +37,13 @@ def as_sentences(value: Any, parameter: str) -> list[str]:
             f"{parameter}: a list of texts is needed, got a {_kind(value)}; give one column of it, "
             f"{first}"
         )
-    if isinstance(value, Set) or not isinstance(value, Iterable):
+    if isinstance(value, set | frozenset):
+        raise ParameterError(
+            f"{parameter}: a list of texts is needed, and a set has no order; sort it first"
+        )
+    if not isinstance(value, Iterable):
         raise ParameterError(
             f"{parameter}: a list of texts is needed, got {_shown(value)} of type {_kind(value)}"
-            + ("; a set has no order, so sort it first" if isinstance(value, Set) else "")
         )
     try:
         items = list(value)
