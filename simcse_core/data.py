@@ -237,9 +237,7 @@ def load_pool(
     """
     read = list(_pool_sentences(open_source(source, hub), extra))
     unique = _unique(read)
-    held_out = {
-        s for split in ("dev", "test") for s in load_sts(source, split, hub).sentences()
-    }
+    held_out = {s for split in ("dev", "test") for s in load_sts(source, split, hub).sentences()}
     forms, held_forms = [written_form(sentence) for sentence in unique], _forms(held_out)
     kept = [s for s, form in zip(unique, forms, strict=True) if form not in held_forms]
     there = held_forms.intersection(forms)

@@ -222,7 +222,9 @@ def test_a_sentence_that_only_looks_alike_stays(cnsd_dir: Path) -> None:
 
 
 def test_pairs_that_stand_there_twice_are_told_with_their_scores(cnsd_dir: Path) -> None:
-    rewrite(cnsd_dir, "cnsd-sts-dev.txt", "1||甲||乙||1\n2||乙||甲||1\n3||丙||丁||2\n4||丙||丁||3\n")
+    rewrite(
+        cnsd_dir, "cnsd-sts-dev.txt", "1||甲||乙||1\n2||乙||甲||1\n3||丙||丁||2\n4||丙||丁||3\n"
+    )
     told = load_study_data(cnsd_dir).describe().splitlines()[3:]
     assert told == ["2 pairs of dev stand there more than once, 1 of them with two scores"]
 
@@ -440,7 +442,7 @@ def _storable(text: str) -> bool:
 # What the format can hold: no NUL, no line end of any kind, no separator, no space at an end.
 _CHARACTERS = st.characters(
     exclude_categories=["Cs"],
-    exclude_characters="\0\n\r\x0b\x0c\x85\u2028\u2029\ufeff\t{[<,\"",
+    exclude_characters='\0\n\r\x0b\x0c\x85\u2028\u2029\ufeff\t{[<,"',
 )
 _SENTENCE = st.text(_CHARACTERS, min_size=1, max_size=30).map(str.strip).filter(_storable)
 _BYTES = st.one_of(

@@ -185,11 +185,11 @@ def test_zero_vectors_have_neither_alignment_nor_uniformity() -> None:
 
 
 def test_no_pairs_are_refused() -> None:
-    with pytest.raises(ParameterError, match="^pairs: there is none"):
+    with pytest.raises(ParameterError, match=r"^pairs: there is none"):
         evaluate_sts(table_encode(VECTORS), StsPairs([], [], []))
 
 
 @pytest.mark.parametrize("n", [0, 2.5, None, "10"])
 def test_a_number_of_resamples_that_is_none_is_refused(n: object) -> None:
-    with pytest.raises(ParameterError, match="^n_resamples: a whole number from 1 up"):
+    with pytest.raises(ParameterError, match=r"^n_resamples: a whole number from 1 up"):
         evaluate_sts(table_encode(VECTORS), PAIRS, n)

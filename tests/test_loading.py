@@ -131,7 +131,7 @@ def test_a_bundled_encoder_without_its_vocabulary_is_not_loaded(tmp_path: Path) 
     mine = shutil.copytree(
         ASSETS / "mini-bert", tmp_path / "mine", ignore=shutil.ignore_patterns("tokenizer.json")
     )
-    with pytest.raises(EncoderError, match="mine .*knows no words"):
+    with pytest.raises(EncoderError, match=r"mine .*knows no words"):
         SentenceEncoder.from_pretrained(mine)
 
 
@@ -159,7 +159,7 @@ def test_a_vocabulary_that_the_tokenizer_does_not_read_is_told_with_the_class_to
 ) -> None:
     WITHOUT_WORDPIECE[family].save_pretrained(tmp_path)
     (tmp_path / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
-    with pytest.raises(EncoderError, match='vocab.txt .*set "tokenizer_class": "BertTokenizer"'):
+    with pytest.raises(EncoderError, match=r'vocab.txt .*set "tokenizer_class": "BertTokenizer"'):
         load(tmp_path)
     settings = json.dumps({"tokenizer_class": "BertTokenizer"})
     (tmp_path / "tokenizer_config.json").write_text(settings)

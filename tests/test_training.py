@@ -460,7 +460,7 @@ def test_a_loss_that_is_not_a_number_stops_with_what_to_change(
 
 @pytest.mark.parametrize("points", ["50", 4, [0.5], [4, "6"], [True], {4: 1}, None])
 def test_points_that_are_no_whole_numbers_are_refused(load: Load, points: Any) -> None:
-    with pytest.raises(ValueError, match="^measure_at"):
+    with pytest.raises(ValueError, match=r"^measure_at"):
         train_simcse(load(), TEXTS, CONFIG, points)
 
 
@@ -472,7 +472,7 @@ def test_points_may_be_whole_numbers_of_any_library(load: Load) -> None:
 
 @pytest.mark.parametrize("settings", [{"batch_size": 4}, None, 4])
 def test_settings_that_are_no_train_config_are_refused(load: Load, settings: Any) -> None:
-    with pytest.raises(ValueError, match="^config: a TrainConfig is needed, got"):
+    with pytest.raises(ValueError, match=r"^config: a TrainConfig is needed, got"):
         train_simcse(load(), TEXTS, settings)
 
 
@@ -516,7 +516,8 @@ def test_texts_that_become_the_same_tokens_are_no_negatives_of_each_other(load: 
     plain = [TEXTS[0], TEXTS[0], TEXTS[1], TEXTS[1]]
     spaced = [TEXTS[0], f"{TEXTS[0][:2]} {TEXTS[0][2:]}", TEXTS[1], f" {TEXTS[1]}"]
     expected, found = (
-        train_simcse(load(), texts, config(dropout=0.0), [4])["loss"][0] for texts in (plain, spaced)
+        train_simcse(load(), texts, config(dropout=0.0), [4])["loss"][0]
+        for texts in (plain, spaced)
     )
     assert found == expected
 
