@@ -260,9 +260,19 @@ def load_sentences(
 def load_study_data(
     source: str | Path, extra: Sequence[str] = (), hub: HubData = HubData()
 ) -> StudyData:
-    """Reads dev, test and the unlabelled pool of a source, with a fingerprint of their content."""
+    """Reads dev, test and the unlabelled pool of a source, with a fingerprint of their content.
+
+    Raises:
+        DataError: a file is missing or malformed, or all labels of dev or of test are the same.
+    """
     opened = open_source(source, hub)
     dev, test = load_sts(source, "dev", hub), load_sts(source, "test", hub)
+    for split, pairs in {"dev": dev, "test": test}.items():
+        if (pairs.scores == pairs.scores[0]).all():
+            raise DataError(
+                f"source {opened.name}: all pairs of {split} have the label {pairs.scores[0]:g}, so "
+                "that no method can be told from another; give pairs of different labels"
+            )
     pool = load_pool(source, extra, hub)
     triplets = load_triplets(source, hub) if "nli" in opened.parts else None
     pairs = {"dev": _columns(dev), "test": _columns(test)}

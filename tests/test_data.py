@@ -222,11 +222,17 @@ def test_a_sentence_that_only_looks_alike_stays(cnsd_dir: Path) -> None:
 
 
 def test_pairs_that_stand_there_twice_are_told_with_their_scores(cnsd_dir: Path) -> None:
-    rewrite(
-        cnsd_dir, "cnsd-sts-dev.txt", "1||甲||乙||1\n2||乙||甲||1\n3||丙||丁||2\n4||丙||丁||3\n"
-    )
+    lines = ["1||甲||乙||1", "2||乙||甲||1", "3||丙||丁||2", "4||丙||丁||3"]
+    rewrite(cnsd_dir, "cnsd-sts-dev.txt", "\n".join(lines))
     told = load_study_data(cnsd_dir).describe().splitlines()[3:]
     assert told == ["2 pairs of dev stand there more than once, 1 of them with two scores"]
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_labels_that_are_all_the_same_are_refused(cnsd_dir: Path, split: str) -> None:
+    rewrite(cnsd_dir, f"cnsd-sts-{split}.txt", "1||甲||乙||3\n2||丙||丁||3\n")
+    with pytest.raises(DataError, match=f"all pairs of {split} have the label 3, so that"):
+        load_study_data(cnsd_dir)
 
 
 @pytest.mark.parametrize(

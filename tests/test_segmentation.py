@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import jieba
@@ -81,11 +82,9 @@ def test_another_dictionary_is_another_stamp(
     (tmp_path / "jieba").mkdir()
     (tmp_path / "jieba" / "dict.txt").write_text("北京 5 ns\n", encoding="utf-8")
 
-    class Elsewhere:
-        def locate_file(self, name: str) -> Path:
-            return tmp_path / name
-
-    monkeypatch.setattr(results.importlib.metadata, "distribution", lambda _: Elsewhere())
+    there = PathDistribution(tmp_path / "jieba-0.42.1.dist-info")
+    monkeypatch.setattr(results.importlib.metadata, "distribution", lambda _: there)
+    monkeypatch.setattr(results.importlib.metadata, "version", lambda _: "1.0")
     results._dictionary_hash.cache_clear()
     try:
         assert library_versions()["jieba dictionary"] not in (here, "")

@@ -1,4 +1,4 @@
-"""Families of encoders, tiny and random: what each may do, and what is refused by name and reason."""
+"""Families of encoders, tiny and random: what is let in, and what is refused for what reason."""
 
 from __future__ import annotations
 
