@@ -267,10 +267,10 @@ def load_study_data(
     """
     opened = open_source(source, hub)
     dev, test = load_sts(source, "dev", hub), load_sts(source, "test", hub)
-    for split, pairs in {"dev": dev, "test": test}.items():
-        if (pairs.scores == pairs.scores[0]).all():
+    for split, part in {"dev": dev, "test": test}.items():
+        if (part.scores == part.scores[0]).all():
             raise DataError(
-                f"source {opened.name}: all pairs of {split} have the label {pairs.scores[0]:g}, so "
+                f"source {opened.name}: all pairs of {split} have the label {part.scores[0]:g}, so "
                 "that no method can be told from another; give pairs of different labels"
             )
     pool = load_pool(source, extra, hub)
