@@ -20,6 +20,8 @@ WORDS = {
     "sample": "05_sample",
     "shared": "05_shared",
     "claims": "05_claims",
+    "verdicts": "05_claims",
+    "settings": "settings_grid",
     "published": "01_baselines",
     "baselines": "01_baselines",
     "curve": "04_epochs epoch",
@@ -75,11 +77,11 @@ def test_markers_that_do_not_fit_are_named_with_their_line(text: str, what: str)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_kind_tells_something_of_its_table(kind: str, language: str, tmp_path: Path) -> None:
     write_all(tmp_path)
-    write(tmp_path, "01_baselines", TABLES["01_baselines"], published={"dev": {"BERT": 0.42}})
+    write(tmp_path, "01_baselines", TABLES["01_baselines"], published={"dev": {"BERT-BASE": 0.42}})
     filled = fill(part(kind, WORDS[kind]), result_kinds(tmp_path, language))
     assert "stale" not in filled
     assert len(filled.splitlines()) > 2
-    assert re.search(r"\d\.\d{3}", filled) or kind == "claims"
+    assert re.search(r"\d\.\d{3}", filled) or kind in ("claims", "verdicts")
 
 
 def test_every_kind_is_explained() -> None:
@@ -87,9 +89,10 @@ def test_every_kind_is_explained() -> None:
     assert set(explained) - {"kind"} == set(KINDS)
 
 
-def test_nothing_published_is_nothing_to_tell(tmp_path: Path) -> None:
+def test_where_the_report_measured_other_pairs_that_is_told(tmp_path: Path) -> None:
     write_all(tmp_path)
-    assert tell("published", read_records(tmp_path, "01_baselines"), []) == ""
+    said = tell("published", read_records(tmp_path, "01_baselines"), [])
+    assert said.startswith("The report measured other pairs than these")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +158,15 @@ def test_a_files_name_says_its_language(tmp_path: Path) -> None:
     assert "| 论断 |" in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+@pytest.mark.parametrize(("kind", "table"), [("verdicts", "05_claims"), ("settings", "x_grid")])
+def test_what_may_come_later_says_so_until_it_is_there(
+    kind: str, table: str, tmp_path: Path
+) -> None:
+    filled = fill(part(kind, table), result_kinds(tmp_path))
+    assert f"Not measured yet: there is no {table}.csv." in filled
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/protocol.md"])
 def test_generated_parts_of_a_readme_are_what_the_results_say(name: str) -> None:
     assert not fill_file(PROJECT_ROOT / name, check=True), "run make figures"
 

@@ -18,7 +18,9 @@ differences    [dev|test]                   a table of differences with both int
 sample                                      a table of every method at the same sizes
 shared                                      a table with and without pairs that share a sentence
 claims                                      a table of claims and verdicts
-published                                   a table of the report's own numbers; nothing without
+verdicts                                    a table of what the protocol changes in each verdict
+settings                                    a table of training settings, best on dev first
+published                                   a table of the report's own numbers beside ours
 baselines                                   prose on what needs no training
 curve          n_train|epoch                prose on a curve
 comparison                                  prose on before and after
@@ -66,6 +68,12 @@ KINDS: dict[str, Tell] = {
     "sample": lambda r, *, language: to_markdown(tables.sample_table(r.frame, language=language)),
     "shared": lambda r, *, language: to_markdown(tables.shared_table(r.frame, language=language)),
     "claims": lambda r, *, language: to_markdown(tables.claims_table(r.frame, language=language)),
+    "verdicts": lambda r, *, language: to_markdown(
+        tables.verdicts_table(r.frame, language=language)
+    ),
+    "settings": lambda r, *, language: to_markdown(
+        tables.settings_table(r.frame, language=language)
+    ),
     "published": lambda r, *, language: _published(r, language),
     "baselines": lambda r, *, language: prose.tell_baselines(r.frame, language=language),
     "curve": lambda r, x, *, language: prose.tell_curve(r.frame, x, language=language),
@@ -76,11 +84,21 @@ KINDS: dict[str, Tell] = {
 
 def _published(records: Records, language: str) -> str:
     numbers = records.stamp.get("published")
-    return to_markdown(tables.published_table(numbers, language=language)) if numbers else ""
+    if not numbers:
+        return _NOT_PUBLISHED[language]
+    return to_markdown(tables.published_table(numbers, records.frame, language=language))
 
 
 # Tables below which the highest Spearman that is possible is told, where labels bound it.
 _OF_SPEARMAN = ("spearman", "last", "points", "chosen", "sample", "shared")
+_NOT_PUBLISHED = {
+    "en": "The report measured other pairs than these, so none of its numbers belongs here.",
+    "zh": "原报告所测的不是这些句对，故此处没有可以并列的数字。",
+}
+# Pages that are written before these tables are measured say so.
+OPTIONAL = ("verdicts", "settings")
+_NOT_YET = {"en": "Not measured yet: there is no {}.", "zh": "尚未测量：没有 {}。"}
+
 _COMMENT = re.compile(r"<!-- ([\w-]+)((?: \S+)*) -->")
 _CLOSING = "<!-- end -->"
 
@@ -159,6 +177,8 @@ def _from_table(kind: str, folder: Path, language: str, words: Sequence[str]) ->
     if not words or not words[0].endswith(".csv"):
         raise ValueError(f"{kind}: a table (.csv) must come first")
     table = folder / words[0]
+    if kind in OPTIONAL and not table.is_file():
+        return _NOT_YET[language].format(table.name)
     return tell(kind, read_records(table.parent, table.stem), words[1:], language)
 
 
