@@ -235,6 +235,8 @@ def load_pool(
     Raises:
         DataError: a file is missing or malformed.
     """
+    if isinstance(extra, str | Path):
+        raise DataError(f"extra_sentences: a list of files is needed, got {str(extra)!r} alone")
     read = list(_pool_sentences(open_source(source, hub), extra))
     unique = _unique(read)
     held_out = {s for split in ("dev", "test") for s in load_sts(source, split, hub).sentences()}
