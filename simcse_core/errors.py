@@ -14,6 +14,14 @@ class PlainError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
+class ParameterError(PlainError, ValueError):
+    """A parameter that cannot be used; the message names it and what it has to be."""
+
+
+class EncoderError(PlainError, ValueError):
+    """An encoder that cannot be loaded or used; the message says why and what to do."""
+
+
 def one_line(error: BaseException, longest: int = 300) -> str:
     """What an error says, without line breaks, cut to so many characters; its kind if nothing."""
     said = " ".join(str(error).split()) or type(error).__name__

@@ -148,6 +148,8 @@ class Experiment:
         asked = {("poolings" if key == "pooling" else key): v for key, v in settings.items()}
         found = [plan for encoder in encoders for plan in make_plans(encoder, data, **asked)]
         plans = distinct(found, RESERVED_LABELS)
+        for plan in plans:
+            plan.check_known(data.held_out())
         return cls(
             name, data, plans, seeds, output_dir, parameters, language, settings, origin or {}
         )
@@ -242,6 +244,8 @@ class Experiment:
             parts["read"] = dict(self._read)
         if self.data.published:
             parts["published"] = self.data.published
+        if ceilings := self.data.ceilings():
+            parts["ceilings"] = ceilings
         own = {"settings": dict(self.settings), "parameters": dict(self.parameters)}
         if self.origin:
             own["extra_sentences"] = self.origin["extra_sentences"]

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from simcse_core.config import ASSETS, REPORT_UNTRAINED, HubData
+from simcse_core.errors import PlainError
 from simcse_core.hub import hub_columns, load_hub_rows, load_hub_sentences
 from simcse_core.nli import PAIR_COLUMNS, TRIPLET_COLUMNS, triplets_by_premise
+from simcse_core.plain_text import all_look_like, looks_like, odd_character
 
 SEPARATOR = "||"
 SPLITS = ("train", "dev", "test")
 SAMPLE_DIRECTORY = ASSETS / "sample"
 
 
-class DataError(ValueError):
+class DataError(PlainError, ValueError):
     """Data that cannot be used; the message names the file, the line and what to do."""
 
 
@@ -152,13 +154,24 @@ def open_source(source: str | Path, hub: HubData = HubData()) -> Source:
 
 
 def sentence_lines(path: Path) -> Iterator[tuple[int, str]]:
-    for line, text in _lines(path):
-        if SEPARATOR in text:
+    """The number and text of each line of a file of sentences.
+
+    Raises:
+        DataError: a line, or all of them together, that look like something else.
+    """
+    lines = list(_lines(path))
+    for line, text in lines:
+        if kind := looks_like(text):
             raise DataError(
-                f"{path}, line {line}: one sentence a line expected, but it holds "
-                f"'{SEPARATOR}'; is this a file of pairs or triplets?"
+                f"{path}, line {line}: one sentence a line expected, but it looks like {kind}; "
+                "write the sentences alone to a file"
             )
-        yield line, text
+    if kind := all_look_like([text for _, text in lines]):
+        raise DataError(
+            f"{path}, line 1: one sentence a line expected, but the file looks like {kind}; write "
+            "the sentences alone to a file"
+        )
+    return iter(lines)
 
 
 def _records(path: Path, form: Form) -> Iterator[Record]:
@@ -176,6 +189,11 @@ def _records(path: Path, form: Form) -> Iterator[Record]:
             raise DataError(
                 f"{path}, line {line}: field {record.index('') + 1} of {form.fields} is empty; "
                 "mend or remove the line"
+            )
+        if torn := [i for i, part in enumerate(record, 1) if part[0] == "|" or part[-1] == "|"]:
+            raise DataError(
+                f"{path}, line {line}: field {torn[0]} of {form.fields} begins or ends with '|', "
+                f"so that it is not clear where '{SEPARATOR}' stands; mend the line"
             )
         yield f"{path}, line {line}", tuple(record)
 
@@ -207,6 +225,11 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     for line, row in enumerate(rows, start=1):
         if not row:
             raise DataError(f"{path}, line {line}: is empty; remove it")
+        if odd := odd_character(row):
+            raise DataError(
+                f"{path}, line {line}: holds {odd}; remove it, or convert the file so that a line "
+                "feed ends each line"
+            )
         yield line, row
 
 
@@ -224,6 +247,6 @@ def _hub_texts(row: tuple[object, ...], where: str, n_texts: int) -> tuple[Any, 
 
 
 def _score_in_range(score: object, where: str) -> float:
-    if not isinstance(score, int | float) or not 0 <= score <= 5:
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 5:
         raise DataError(f"{where}: score must be a number from 0 to 5, got {score!r}")
     return float(score)

@@ -13,6 +13,7 @@ from simcse_core.statistics import (
     percentiles,
     resampled_spearman,
     spearman,
+    spearman_ceiling,
     unpack_cosines,
 )
 
@@ -157,3 +158,25 @@ def test_kept_cosines_give_the_very_same_spearman() -> None:
     again = unpack_cosines(pack_cosines(cosines))
     assert again.tolist() == cosines.tolist()
     assert spearman(again, labels) == spearman(cosines, labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([0, 1] * 500, math.sqrt(0.75)),  # 0.866, but for 1 in a million
+        ([0, 0, 1, 1], math.sqrt(0.8)),
+        ([1, 2, 3, 4], 1.0),
+        ([0, 0, 1], math.sqrt(0.75)),
+    ],
+)
+def test_the_highest_spearman_of_tied_labels(labels: list[int], expected: float) -> None:
+    array = np.array(labels, dtype=np.float64)
+    ceiling = spearman_ceiling(array)
+    assert ceiling == pytest.approx(expected, abs=1e-5)
+    # Values without ties in the order of the labels reach it.
+    best = np.argsort(np.argsort(array, kind="stable"), kind="stable").astype(float)
+    assert ceiling == pytest.approx(spearmanr(best, array).statistic)
+
+
+def test_labels_that_are_all_equal_have_no_spearman_at_all() -> None:
+    assert math.isnan(spearman_ceiling(np.ones(4)))
