@@ -14,6 +14,10 @@ class PlainError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
+class DataError(ValueError):
+    """Data that cannot be used; the message names the file, the line and what to do."""
+
+
 def one_line(error: BaseException, longest: int = 300) -> str:
     """What an error says, without line breaks, cut to so many characters; its kind if nothing."""
     said = " ".join(str(error).split()) or type(error).__name__

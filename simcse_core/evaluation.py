@@ -13,6 +13,7 @@ from simcse_core.statistics import (
     N_RESAMPLES,
     bootstrap_interval,
     pack_cosines,
+    roc_auc,
     spearman,
 )
 
@@ -21,27 +22,37 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 # Why a metric has no value.
 WHY_MISSING = {
     "spearman": "the cosines are constant or not finite, so they have no ranks",
-    "alignment": "no pair is labelled above 4, or the vectors are not finite",
+    "alignment": "all pairs have one label, or the vectors are not finite",
     "uniformity": "fewer than two sentences, or the vectors are not finite",
+    "roc_auc": "the cosines are not finite",
 }
+# Where on the range of the labels a pair counts as one of the same meaning: above 4 of 0 to 5, as
+# Gao et al. (2021, section 6) have it, and 1 of 0 and 1.
+POSITIVE_FROM = 0.8
+
+
+def metrics(pairs: StsPairs) -> list[str]:
+    """What is measured on some pairs: the area under the curve where there are two labels alone."""
+    return [name for name in WHY_MISSING if name != "roc_auc" or pairs.two_valued]
 
 
 def evaluate_sts(
     encode: Encode, pairs: StsPairs, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> dict[str, float]:
-    """Scores an encoder on graded pairs.
+    """Scores an encoder on labelled pairs.
 
     Args:
         encode: maps a list of sentences to an array of shape (n, hidden); called once.
-        pairs: sentence pairs with labels 0 to 5.
+        pairs: sentence pairs with labels on any scale.
         n_resamples: bootstrap resamples of the pairs for the interval.
         seed: of the bootstrap, so that two evaluations share their resamples.
 
     Returns:
         ``spearman`` of cosine and label in [-1, 1] with ``ci_low`` and ``ci_high`` (95 %,
-        percentile bootstrap over pairs), ``alignment`` and ``uniformity``. All are NaN where the
-        cosines are constant or not finite: a rank correlation does not exist there. Cosines are
-        ranked by :data:`COSINE_DECIMALS` decimals.
+        percentile bootstrap over pairs), ``alignment`` and ``uniformity``; and ``roc_auc`` in
+        [0, 1] where there are two labels, since Spearman then has ties and cannot reach 1. What
+        does not exist is NaN, as a rank correlation of constant cosines. Cosines are ranked by
+        :data:`COSINE_DECIMALS` decimals.
     """
     return _evaluate(encode, pairs, n_resamples, seed)[0]
 
@@ -65,6 +76,8 @@ def _evaluate(
         "alignment": alignment(first, second, pairs.scores),
         "uniformity": uniformity(vectors),
     }
+    if pairs.two_valued:
+        scores["roc_auc"] = roc_auc(cosines, pairs.scores == pairs.scores.max())
     return scores, cosines
 
 
@@ -93,11 +106,13 @@ def normalize(vectors: np.ndarray) -> np.ndarray:
 
 
 def alignment(first: np.ndarray, second: np.ndarray, scores: np.ndarray) -> float:
-    """Mean squared distance of unit vectors of pairs scored above 4 (Wang and Isola, 2020).
+    """Mean squared distance of unit vectors of pairs of the same meaning (Wang and Isola, 2020).
 
-    The threshold is that of Gao et al. (2021, section 6). Lower is better; NaN without such pairs.
+    They are those whose label is above :data:`POSITIVE_FROM` of the range of the labels. Lower is
+    better; NaN if all labels are one.
     """
-    positive = scores > 4
+    lowest, highest = scores.min(initial=math.inf), scores.max(initial=-math.inf)
+    positive = scores > lowest + POSITIVE_FROM * (highest - lowest)
     if not positive.any():
         return math.nan
     return float(np.mean(np.sum((first[positive] - second[positive]) ** 2, axis=1)))

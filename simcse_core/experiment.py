@@ -21,6 +21,7 @@ from simcse_core.checkpoint import Checkpoint
 from simcse_core.comparison import MEAN_OF_ENCODERS
 from simcse_core.config import HubData
 from simcse_core.data import StudyData, load_study_data
+from simcse_core.errors import DataError
 from simcse_core.files import safe_name
 from simcse_core.fitted_cells import NO_ENCODER
 from simcse_core.folders import (
@@ -46,7 +47,6 @@ from simcse_core.results import (
     stored,
     write_table,
 )
-from simcse_core.sources import DataError
 
 # Whose code decides the numbers of a table.
 _TABLE_MODULES = [
@@ -168,6 +168,7 @@ class Experiment:
 
     def check_sizes(self, sizes: Sequence[int], parameter: str = "sizes") -> None:
         """Raises a DataError that names the parameter unless every size can be drawn."""
+        self.data.require_pairs()
         n_pool = len(self.data.pool.sentences)
         if (
             not sizes
