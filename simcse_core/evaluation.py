@@ -111,10 +111,9 @@ def alignment(first: np.ndarray, second: np.ndarray, scores: np.ndarray) -> floa
     They are those whose label is above :data:`POSITIVE_FROM` of the range of the labels. Lower is
     better; NaN if all labels are one.
     """
-    lowest, highest = scores.min(initial=math.inf), scores.max(initial=-math.inf)
-    positive = scores > lowest + POSITIVE_FROM * (highest - lowest)
-    if not positive.any():
+    if not len(scores) or scores.min() == scores.max():
         return math.nan
+    positive = scores > scores.min() + POSITIVE_FROM * np.ptp(scores)
     return float(np.mean(np.sum((first[positive] - second[positive]) ** 2, axis=1)))
 
 

@@ -168,8 +168,7 @@ def open_source(
     path = Path(source).expanduser()
     if not path.exists():
         raise DataError(
-            f"source: {str(path)!r} is neither {', nor '.join(map(repr, SOURCES))}, nor a file or "
-            "a directory"
+            f"source: {str(path)!r} is neither {', '.join(map(repr, SOURCES))} nor a file or a folder"
         )
     if any((path / file).is_file() for file in _CNSD_FILES.values()):
         return _in_folder(path, _CNSD_FILES)

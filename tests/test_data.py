@@ -149,7 +149,7 @@ def test_only_what_is_asked_for_is_needed(cnsd_dir: Path) -> None:
 
 @pytest.mark.parametrize("name", ["sampl", "no/such/folder"])
 def test_a_source_that_is_not_there_names_what_it_could_be(name: str) -> None:
-    with pytest.raises(DataError, match=rf"'{name}' is neither 'sample', nor .*'hub', nor a file"):
+    with pytest.raises(DataError, match=rf"'{name}' is neither 'sample', .*'hub' nor a file"):
         load_sts(name, "dev")
 
 

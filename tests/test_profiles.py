@@ -389,7 +389,10 @@ def test_a_summary_that_names_the_encoder_in_another_way_is_let_through(
         ({"seeds": []}, "seeds"),
         ({"seeds": [-1]}, "seeds"),
         ({"seeds": [0, 0]}, "seeds"),
-        ({"source": "no/such/folder"}, "'no/such/folder' is neither 'sample', nor 'hub', nor a"),
+        (
+            {"source": "no/such/folder"},
+            "'no/such/folder' is neither 'sample', 'sample-text', 'hub' nor a",
+        ),
         ({"extra_sentences": ["more.txt"]}, r"more\.txt"),
         ({"pooling": "max"}, "pooling: .*'max'; use one of: cls, pooler, mean, first-last-mean"),
         ({"training": {"batchsize": 4}}, "training: unknown key 'batchsize'; known: batch_size"),

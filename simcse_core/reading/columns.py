@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simcse_core.errors import DataError
-from simcse_core.reading.tables import Table, with_header, is_number
+from simcse_core.reading.tables import Table, is_number, with_header
 
 
 @dataclass(frozen=True)

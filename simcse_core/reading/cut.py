@@ -42,9 +42,9 @@ def cut(pairs: Sequence[Pair], parts: Sequence[str]) -> dict[str, list[Pair]]:
 def _groups(pairs: Sequence[Pair]) -> np.ndarray:
     """For each pair, the number of the connected component that its sentences are in; (n,)."""
     number: dict[str, int] = {}
-    for _, (first, second, _) in pairs:
-        number.setdefault(first, len(number))
-        number.setdefault(second, len(number))
+    for _, pair in pairs:
+        for sentence in pair[:2]:
+            number.setdefault(sentence, len(number))
     first = np.array([number[pair[0]] for _, pair in pairs])
     second = np.array([number[pair[1]] for _, pair in pairs])
     graph = coo_array((np.ones(len(pairs)), (first, second)), shape=(len(number), len(number)))
