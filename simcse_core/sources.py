@@ -168,7 +168,8 @@ def open_source(
     path = Path(source).expanduser()
     if not path.exists():
         raise DataError(
-            f"source: {str(path)!r} is neither {', '.join(map(repr, SOURCES))} nor a file or a folder"
+            f"source: {str(path)!r} is neither {', '.join(map(repr, SOURCES))} nor a file or a "
+            "folder"
         )
     if any((path / file).is_file() for file in _CNSD_FILES.values()):
         return _in_folder(path, _CNSD_FILES)
