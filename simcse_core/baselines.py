@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-import jieba
 import numpy as np
 from sklearn.covariance import ledoit_wolf
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from simcse_core.arguments import as_sentences
 from simcse_core.config import Kind
 from simcse_core.evaluation import Encode, normalize
-
-jieba.setLogLevel(logging.WARNING)  # its dictionary messages would land in every notebook
+from simcse_core.segmentation import cut_words
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def _character_bigrams(sentence: str) -> list[str]:
 
 
 def _words(sentence: str) -> list[str]:
-    return [word for word in jieba.lcut(sentence) if not word.isspace()]
+    return [word for word in cut_words(sentence) if not word.isspace()]
 
 
 def fit_tfidf(
@@ -181,8 +179,12 @@ def fit_on_text(method: str, sentences: Sequence[str]) -> Encode:
     """What needs no encoder, fitted on unlabelled sentences.
 
     Raises:
-        ValueError: there is no such method, or it reads what an encoder makes of the sentences.
+        ValueError: there is no such method, it reads what an encoder makes of the sentences, or
+            they are none.
     """
+    sentences = as_sentences(sentences, "sentences")
+    if not sentences:
+        raise ValueError("sentences: there is none; give at least one")
     known = [name for name, row in BASELINES.items() if row.reads is Reads.TEXT]
     if method not in known:
         raise ValueError(f"method: {method!r} needs an encoder; without one: {', '.join(known)}")

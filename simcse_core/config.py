@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).parent
 ASSETS = PACKAGE / "assets"
@@ -67,9 +69,20 @@ class Kind(StrEnum):
 
 
 def _check(name: str, value: object, accepts: Callable[[float], bool], wanted: str) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, Real) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or not accepts(value):  # type: ignore[arg-type]
         raise ValueError(f"{name}: must be {wanted}, got {value!r}")
+
+
+def _integer(name: str, value: Any, at_least: int) -> int:
+    """A whole number of any library as Python's own."""
+    _check(
+        name,
+        value,
+        lambda v: isinstance(v, Integral) and v >= at_least,
+        f"an integer >= {at_least}",
+    )
+    return int(value)
 
 
 @dataclass(frozen=True)
@@ -99,18 +112,16 @@ class TrainConfig:
     precision: str = Precision.FLOAT32.value
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "num_epochs"):
-            _check(
-                name,
-                getattr(self, name),
-                lambda v: isinstance(v, int) and v >= 1,
-                "an integer >= 1",
-            )
-        _check("seed", self.seed, lambda v: isinstance(v, int) and v >= 0, "an integer >= 0")
+        for name, least in {"batch_size": 1, "num_epochs": 1, "seed": 0}.items():
+            object.__setattr__(self, name, _integer(name, getattr(self, name), least))
         _check("learning_rate", self.learning_rate, lambda v: v > 0, "> 0")
         _check("temperature", self.temperature, lambda v: v > 0, "> 0")
         _check("dropout", self.dropout, lambda v: 0 <= v < 1, "in [0, 1)")
         _check("weight_decay", self.weight_decay, lambda v: v >= 0, ">= 0")
+        for name in ("learning_rate", "temperature", "dropout", "weight_decay"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float):  # a number of another library
+                object.__setattr__(self, name, float(value))
         if self.schedule not in ("constant", "linear"):
             raise ValueError(f"schedule: must be 'constant' or 'linear', got {self.schedule!r}")
         Precision(self.precision)

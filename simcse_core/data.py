@@ -14,11 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from simcse_core.arguments import as_integer, as_numbers, as_sentences, check_lengths
 from simcse_core.config import REPORT_UNTRAINED, HubData
+from simcse_core.duplicates import count_repeated, written_form
 from simcse_core.errors import DataError
 from simcse_core.reading.columns import Columns
 from simcse_core.reading.found import Found, describe
 from simcse_core.sources import FORMS, PAIR, SPLITS, Source, open_source, sentence_lines
+from simcse_core.statistics import spearman_ceiling
 
 # Pairs that are known by their content, wherever they lie: name, and numbers published on them.
 RECOGNISED = {"61fa5d42939b": ("CNSD STS-B", REPORT_UNTRAINED)}
@@ -26,11 +29,22 @@ RECOGNISED = {"61fa5d42939b": ("CNSD STS-B", REPORT_UNTRAINED)}
 
 @dataclass(frozen=True)
 class StsPairs:
-    """Sentence pairs with a similarity: ``scores`` is float64 of shape (n,), on any one scale."""
+    """Sentence pairs with a similarity: ``scores`` is float64 of shape (n,), on any one scale.
+
+    Raises:
+        ParameterError: a column of another length, a sentence that is no text, a score that is no
+            finite number; the message names column and item.
+    """
 
     first: list[str]
     second: list[str]
     scores: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "first", as_sentences(self.first, "first"))
+        object.__setattr__(self, "second", as_sentences(self.second, "second"))
+        object.__setattr__(self, "scores", as_numbers(self.scores, "scores"))
+        check_lengths({"first": self.first, "second": self.second, "scores": self.scores})
 
     def __len__(self) -> int:
         return len(self.first)
@@ -51,11 +65,24 @@ class StsPairs:
 
 @dataclass(frozen=True)
 class NliTriplets:
-    """Premises (anchor), sentences they entail (positive), sentences they contradict (negative)."""
+    """Premises (anchor), sentences they entail (positive), sentences they contradict (negative).
+
+    Raises:
+        ParameterError: a column of another length, or a sentence that is no text.
+    """
 
     anchor: list[str]
     positive: list[str]
     hard_negative: list[str]
+
+    def __post_init__(self) -> None:
+        columns = {
+            name: as_sentences(getattr(self, name), name)
+            for name in ("anchor", "positive", "hard_negative")
+        }
+        check_lengths(columns)
+        for name, column in columns.items():
+            object.__setattr__(self, name, column)
 
     def __len__(self) -> int:
         return len(self.anchor)
@@ -77,7 +104,8 @@ class SentencePool:
     n_read: int
     n_duplicates: int
     n_in_dev_or_test: int
-    left_out: frozenset[str] = frozenset()  # the sentences of dev or test that the text held
+    # The sentences of dev or test that the text held, up to width, case, punctuation and spaces.
+    left_out: frozenset[str] = frozenset()
 
     def describe(self) -> str:
         """One line for people: how many sentences there are and how many were left out."""
@@ -123,24 +151,55 @@ class StudyData:
         return _unique([*self.dev.sentences(), *self.test.sentences()])
 
     def describe(self) -> str:
-        """For people: what each file gave, how much there is, what parts share."""
-        found = f"{describe(self.found)}\n" if self.found else ""
+        """Lines for people: where the data is from, how much there is, what parts share.
+
+        What each file gave, pairs that stand in a part more than once, and labels that bound
+        Spearman, have lines of their own where there are any.
+        """
+        found = [describe(self.found)] if self.found else []
         if not self.splits():
-            return f"{found}{self.name}: text without labels\n{self.pool.describe()}"
+            return "\n".join([*found, f"{self.name}: text without labels", self.pool.describe()])
         shared = self.shared()
-        both = set(self.dev.sentences()) & set(self.test.sentences())
-        return (
-            f"{found}{self.name}: {len(self.dev):,} dev pairs, {len(self.test):,} test pairs\n"
-            f"{self.pool.describe()}\n"
+        both = _forms(self.dev.sentences()) & _forms(self.test.sentences())
+        lines = [
+            *found,
+            f"{self.name}: {len(self.dev):,} dev pairs, {len(self.test):,} test pairs",
+            self.pool.describe(),
             f"{len(both):,} sentences stand in both dev and test; {shared['dev'].sum():,} dev and "
-            f"{shared['test'].sum():,} test pairs hold a sentence that stands in another part too"
-        )
+            f"{shared['test'].sum():,} test pairs hold a sentence that stands in another part too",
+        ]
+        return "\n".join([*lines, *self._repeated(), *self._bounds()])
+
+    def _repeated(self) -> Iterator[str]:
+        for split, pairs in self.splits().items():
+            rows = zip(pairs.first, pairs.second, pairs.scores.tolist(), strict=True)
+            repeated, contradicting = count_repeated(rows)
+            if repeated:
+                yield (
+                    f"{repeated:,} pairs of {split} stand there more than once, "
+                    f"{contradicting:,} of them with two scores"
+                )
+
+    def _bounds(self) -> Iterator[str]:
+        for split, ceiling in self.ceilings().items():
+            yield (
+                f"labels of {split} take two values: Spearman is at most {ceiling:.3f} there, and "
+                "the area under the ROC curve is told beside it"
+            )
+
+    def ceilings(self) -> dict[str, float]:
+        """The highest Spearman of splits whose labels take two values (see spearman_ceiling)."""
+        return {
+            split: spearman_ceiling(pairs.scores)
+            for split, pairs in self.splits().items()
+            if pairs.two_valued
+        }
 
     def shared(self) -> dict[str, np.ndarray]:
         """Which pairs of dev and of test have a sentence that also stands in another part.
 
         Other parts are the text of the pool, from which such sentences are left out, and the other
-        one of dev and test.
+        one of dev and test. Sentences are compared up to width, case, punctuation and spaces.
 
         Returns:
             ``dev`` and ``test`` to bool arrays of shape (n,).
@@ -148,9 +207,11 @@ class StudyData:
         parts = {"dev": (self.dev, self.test), "test": (self.test, self.dev)}
         found = {}
         for split, (pairs, other) in parts.items():
-            seen = self.pool.left_out | set(other.sentences())
+            seen = _forms(self.pool.left_out) | _forms(other.sentences())
             both = zip(pairs.first, pairs.second, strict=True)
-            found[split] = np.array([a in seen or b in seen for a, b in both])
+            found[split] = np.array(
+                [written_form(a) in seen or written_form(b) in seen for a, b in both], dtype=bool
+            )
         return found
 
 
@@ -212,6 +273,8 @@ def load_pool(
 ) -> SentencePool:
     """Gathers the unlabelled sentences of a source, unique and without those of dev and test.
 
+    Those of dev and test are left out up to width, case, punctuation and spaces.
+
     They are the sentences of STS-train, of the NLI triplets and of files without labels, and those
     of every file named in ``extra`` (one sentence a line, relative to the source directory). The
     order is that of reading.
@@ -226,14 +289,16 @@ def load_pool(
 def _pool(opened: Source, extra: Sequence[str], measured_on: Sequence[StsPairs]) -> SentencePool:
     read = list(_pool_sentences(opened, extra))
     unique = _unique(read)
-    held_out = frozenset(s for pairs in measured_on for s in pairs.sentences())
-    kept = [sentence for sentence in unique if sentence not in held_out]
+    held_out = {s for pairs in measured_on for s in pairs.sentences()}
+    forms, held_forms = [written_form(sentence) for sentence in unique], _forms(held_out)
+    kept = [s for s, form in zip(unique, forms, strict=True) if form not in held_forms]
+    there = held_forms.intersection(forms)
     return SentencePool(
         kept,
         len(read),
         len(read) - len(unique),
         len(unique) - len(kept),
-        held_out & set(unique),
+        frozenset(sentence for sentence in held_out if written_form(sentence) in there),
     )
 
 
@@ -256,10 +321,16 @@ def load_study_data(
     """Reads what a source has of dev, test, text and triplets, with a fingerprint of the content.
 
     Raises:
-        DataError: a file is malformed, or there is neither text nor a labelled pair.
+        DataError: a file is malformed, or all labels of dev or of test are the same.
     """
     opened = open_source(source, hub, columns)
     dev, test = _pairs(opened, "dev"), _pairs(opened, "test")
+    for split, found in {"dev": dev, "test": test}.items():
+        if len(found) and (found.scores == found.scores[0]).all():
+            raise DataError(
+                f"source {opened.name}: all pairs of {split} have the label {found.scores[0]:g}, "
+                "so that no method can be told from another; give pairs of different labels"
+            )
     pool = _pool(opened, extra, [dev, test])
     triplets = _triplets(opened) if "nli" in opened.parts else None
     pairs = {"dev": _columns(dev), "test": _columns(test)}
@@ -267,8 +338,8 @@ def load_study_data(
     parts: dict[str, Sequence[Sequence[str]]] = {**pairs, "pool": [pool.sentences]}
     if triplets is not None:
         parts["nli"] = [triplets.anchor, triplets.positive, triplets.hard_negative]
-    found = opened.found()
-    return StudyData(name, dev, test, pool, triplets, fingerprint(parts), published, found)
+    told = opened.found()
+    return StudyData(name, dev, test, pool, triplets, fingerprint(parts), published, told)
 
 
 def _columns(pairs: StsPairs) -> list[Sequence[str]]:
@@ -280,7 +351,10 @@ def sample_sentences(pool: Sequence[str], n: int, seed: int) -> list[str]:
 
     Raises:
         DataError: ``n`` is below 1 or larger than the pool.
+        ParameterError: ``pool`` is no list of texts, ``n`` or ``seed`` no whole number.
     """
+    pool = as_sentences(pool, "pool")
+    n, seed = as_integer(n, "n"), as_integer(seed, "seed", at_least=0)
     if not 1 <= n <= len(pool):
         raise DataError(
             f"n_train: must be between 1 and the {len(pool):,} sentences of the pool, "
@@ -295,7 +369,9 @@ def sample_triplets(triplets: NliTriplets | None, n: int, seed: int) -> NliTripl
 
     Raises:
         DataError: there are no triplets, or fewer than ``n``.
+        ParameterError: ``n`` or ``seed`` is no whole number.
     """
+    n, seed = as_integer(n, "n"), as_integer(seed, "seed", at_least=0)
     if triplets is None or not 1 <= n <= len(triplets):
         have = 0 if triplets is None else len(triplets)
         raise DataError(f"n_train: {n:,} NLI triplets wanted, the source has {have:,}")
@@ -333,6 +409,10 @@ def _pool_sentences(source: Source, extra: Sequence[str]) -> Iterator[str]:
             yield from (text for column in columns for text in column)
     for name in extra:
         yield from (text for _, text in sentence_lines(source.folder / name))
+
+
+def _forms(sentences: Iterable[str]) -> set[str]:
+    return {written_form(sentence) for sentence in sentences}
 
 
 def _unique(sentences: Iterable[str]) -> list[str]:

@@ -6,6 +6,10 @@ before it. Here one draw of 64 bits decides on four elements.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -55,3 +59,36 @@ def replace_dropout(model: nn.Module) -> None:
         for name, child in parent.named_children():
             if type(child) is nn.Dropout:
                 setattr(parent, name, Dropout(child.p).train(child.training))
+
+
+# The two dropouts of BERT's configuration: of hidden states, of attention weights.
+CONFIG_KEYS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+
+
+def set_dropout(model: Any, probability: float) -> None:
+    """Sets the dropout of every layer of a transformers model, and in its configuration."""
+    for place, name in _places(model):
+        setattr(place, name, probability)
+
+
+@contextmanager
+def with_dropout(model: Any, probability: float) -> Iterator[None]:
+    """:func:`set_dropout` for a while; every probability is what it was afterwards."""
+    before = [(place, name, getattr(place, name)) for place, name in _places(model)]
+    set_dropout(model, probability)
+    try:
+        yield
+    finally:
+        for place, name, value in before:
+            setattr(place, name, value)
+
+
+def _places(model: Any) -> list[tuple[Any, str]]:
+    """Where a model holds its dropout probabilities: objects, and the names they have there."""
+    places = [(model.config, key) for key in CONFIG_KEYS if hasattr(model.config, key)]
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            places.append((module, "p"))
+        elif hasattr(module, "dropout_prob"):
+            places.append((module, "dropout_prob"))
+    return places

@@ -3,44 +3,37 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from torch import Tensor
 from tqdm.auto import tqdm
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from simcse_core.config import (
-    ASSETS,
-    BUNDLED_ENCODERS,
-    Pooling,
-    Precision,
-    encoder_settings,
-)
-from simcse_core.dropout import replace_dropout
-from simcse_core.hub import fetch_encoder
+from simcse_core.arguments import as_integer, as_sentences
+from simcse_core.config import Pooling, Precision, encoder_settings
+from simcse_core.dropout import replace_dropout, set_dropout
+from simcse_core.errors import EncoderError
+from simcse_core.fingerprint import fingerprint
+from simcse_core.loading import known_words, load_folder, locate_encoder, vocabulary_rows
 from simcse_core.packing import Group, can_pack, max_tokens, packed_forward, padded_forward
 from simcse_core.persistence import SavedSettings, read_settings, write_settings
-from simcse_core.ready_made import READY_MADE, ready_made_folder
+from simcse_core.self_check import Trial, find_fault
+
+__all__ = ["EncoderError", "SentenceEncoder", "has_bf16", "locate_encoder", "pool"]
 
 # Real tokens in one forward of encode(): large enough to fill the matrix units, small enough to
 # stay in cache on a laptop.
 TOKENS_PER_FORWARD = 2048
 DEFAULT_MAX_SEQ_LENGTH = 64  # what the Chinese SimCSE scripts use
-TOKENIZER_FILES = ("tokenizer.json", "vocab*", "*.model", "tokenizer_config.json")
+SHORTEST_SEQUENCE = 3  # [CLS], a token, [SEP]
 
-
-class EncoderError(ValueError):
-    """An encoder that cannot be loaded or used; the message says why and what to do."""
+# Encoders that have passed their trial in this process, by fingerprint and device.
+_passed: set[tuple[str, str]] = set()
 
 
 class SentenceEncoder:
@@ -48,8 +41,6 @@ class SentenceEncoder:
 
     Attributes:
         name: what it is called on results: a bundled name, a hub id, or a folder's name.
-        prefix: stands before each sentence, as in "query: " of E5 (Wang et al., 2024).
-        normalize: whether vectors are brought to length 1.
     """
 
     def __init__(
@@ -62,29 +53,86 @@ class SentenceEncoder:
         prefix: str = "",
         normalize: bool = False,
     ) -> None:
-        self.model = model.eval()
-        self.tokenizer = tokenizer
-        self.pooling = Pooling(pooling)
-        self.name = name
-        limit = max_tokens(model)
-        if not 3 <= max_seq_length <= limit:
-            raise EncoderError(
-                f"max_seq_length: must be between 3 and the {limit} positions of "
-                f"{name}, got {max_seq_length}"
-            )
-        self.max_seq_length = max_seq_length
-        if self.pooling not in self.poolings():
-            raise EncoderError(
-                f"pooling: {name} has no pooler layer; use cls, mean or first-last-mean"
-            )
-        self.prefix = prefix
-        self.normalize = normalize
         replace_dropout(model)
+        self.model = model.eval()
+        self.name = name
         # Off, every batch is padded to its longest row; for models that packing does not know, too.
         self.packing = can_pack(model)
-        # Of the forward in training; encode() is always float32. See has_bf16 for "auto".
+        self.tokenizer = tokenizer
+        self.pooling = Pooling(pooling)
+        self.max_seq_length = max_seq_length
+        self.prefix = prefix
+        self.normalize = normalize
         self.precision = Precision.FLOAT32
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Text to token ids. After another is set, sentences are tokenized anew."""
+        return self._tokenizer
+
+    @tokenizer.setter
+    def tokenizer(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        if not callable(tokenizer):
+            raise EncoderError(f"tokenizer: a tokenizer is needed, got {tokenizer!r}")
+        self._tokenizer = tokenizer
         self._token_cache: dict[str, list[int]] = {}
+
+    @property
+    def pooling(self) -> Pooling:
+        """How token vectors become one; text is taken for the :class:`Pooling` it names."""
+        return self._pooling
+
+    @pooling.setter
+    def pooling(self, pooling: Pooling | str) -> None:
+        self._pooling = self._own_pooling(pooling)
+
+    @property
+    def max_seq_length(self) -> int:
+        """Tokens, special ones included, after which a sentence is cut."""
+        return self._max_seq_length
+
+    @max_seq_length.setter
+    def max_seq_length(self, length: int) -> None:
+        number, limit = as_integer(length, "max_seq_length"), max_tokens(self.model)
+        if not SHORTEST_SEQUENCE <= number <= limit:
+            raise EncoderError(
+                f"max_seq_length: must be between {SHORTEST_SEQUENCE} and the {limit} positions of "
+                f"{self.name}, got {number}"
+            )
+        self._max_seq_length = number
+        self._token_cache = {}
+
+    @property
+    def prefix(self) -> str:
+        """Stands before each sentence, as in "query: " of E5 (Wang et al., 2024)."""
+        return self._prefix
+
+    @prefix.setter
+    def prefix(self, prefix: str) -> None:
+        if not isinstance(prefix, str):
+            raise EncoderError(f"prefix: a text is needed, got {prefix!r}")
+        self._prefix = prefix
+        self._token_cache = {}
+
+    @property
+    def normalize(self) -> bool:
+        """Whether vectors are brought to length 1."""
+        return self._normalize
+
+    @normalize.setter
+    def normalize(self, normalize: bool) -> None:
+        if not isinstance(normalize, bool | np.bool_):
+            raise EncoderError(f"normalize: True or False is needed, got {normalize!r}")
+        self._normalize = bool(normalize)
+
+    @property
+    def precision(self) -> Precision:
+        """Of the forward in training; encode() is always float32. See has_bf16 for "auto"."""
+        return self._precision
+
+    @precision.setter
+    def precision(self, precision: Precision | str) -> None:
+        self._precision = Precision(precision)
 
     @classmethod
     def from_pretrained(
@@ -109,7 +157,8 @@ class SentenceEncoder:
             prefix: stands before each sentence; else the folder's setting, else nothing.
 
         Raises:
-            EncoderError: the folder lacks files or holds something else, or lacks the pooling.
+            EncoderError: the folder lacks files or holds something else, or lacks the pooling; or
+                the encoder fails its trial (see :mod:`simcse_core.self_check`).
             SettingsError: the folder's settings cannot be read or followed.
             ReadyMadeError: a ready-made encoder that was not made yet, or can only encode.
             HubError: the hub does not have it or cannot be reached.
@@ -120,20 +169,12 @@ class SentenceEncoder:
         if max_seq_length is None:
             max_seq_length = saved.max_seq_length or DEFAULT_MAX_SEQ_LENGTH
         prefix = saved.prefix if prefix is None else prefix
-        transformers_logging.disable_progress_bar()  # loading takes less than drawing its bar
-        try:
-            model = _load_weights(folder)
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise EncoderError(
-                f"encoder: {name} cannot be loaded ({error}); a folder holds "
-                "config.json, model.safetensors and the tokenizer"
-            ) from error
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        pooling = asked or saved.pooling
-        return cls(
-            model.to(device), tokenizer, pooling, max_seq_length, label, prefix, saved.normalize
+        model, tokenizer = load_folder(folder, str(name), _device(device))
+        encoder = cls(
+            model, tokenizer, asked or saved.pooling, max_seq_length, label, prefix, saved.normalize
         )
+        encoder._check_itself()
+        return encoder
 
     @property
     def fingerprint(self) -> str:
@@ -142,9 +183,8 @@ class SentenceEncoder:
         That is the weights, the configuration, the tokenizer, the pooling, the length at which
         sentences are cut, the prefix, and whether vectors are normalised.
         """
-        content = _content(self.model, self.tokenizer)
-        settings = (content, self.pooling, self.max_seq_length, self.prefix, self.normalize)
-        return hashlib.sha256(repr(settings).encode()).hexdigest()[:12]
+        settings = (self.pooling, self.max_seq_length, self.prefix, self.normalize)
+        return fingerprint(self.model, self.tokenizer, *settings)
 
     @property
     def hidden_size(self) -> int:
@@ -164,23 +204,45 @@ class SentenceEncoder:
 
     def set_dropout(self, probability: float) -> None:
         """Sets ``hidden_dropout_prob`` and ``attention_probs_dropout_prob`` of every layer."""
-        for key in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-            if hasattr(self.model.config, key):
-                setattr(self.model.config, key, probability)
-        for module in self.model.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = probability
-            elif hasattr(module, "dropout_prob"):
-                module.dropout_prob = probability
+        set_dropout(self.model, probability)
 
     def tokenize(self, sentences: Sequence[str]) -> list[list[int]]:
-        """Token ids of each sentence, special tokens included; each sentence is tokenized once."""
+        """Token ids of each sentence, special tokens included; each sentence is tokenized once.
+
+        Raises:
+            ParameterError: ``sentences`` is no list of texts.
+            EncoderError: a sentence without any token, or with one that the model has no vector of.
+        """
+        sentences = as_sentences(sentences, "sentences")
         if new := [s for s in dict.fromkeys(sentences) if s not in self._token_cache]:
-            ids = self.tokenizer(
-                self._prefixed(new), truncation=True, max_length=self.max_seq_length
-            )["input_ids"]
-            self._token_cache.update(zip(new, ids, strict=True))
-        return [self._token_cache[sentence] for sentence in sentences]
+            self._token_cache.update(zip(new, self._token_ids(new), strict=True))
+        return [list(self._token_cache[sentence]) for sentence in sentences]
+
+    def _token_ids(self, sentences: Sequence[str]) -> list[list[int]]:
+        rows = self.tokenizer(
+            [self.prefix + sentence for sentence in sentences],
+            truncation=True,
+            max_length=self.max_seq_length,
+        )["input_ids"]
+        known = vocabulary_rows(self.model)
+        for sentence, row in zip(sentences, rows, strict=True):
+            if not row:
+                raise EncoderError(
+                    f"sentences: {self.name} has no token for {sentence[:40]!r}; leave it out"
+                )
+            if known is not None and max(row) >= known:
+                raise EncoderError(
+                    f"tokenizer: it gives token {max(row)} and {self.name} has vectors for "
+                    f"{known:,} tokens; give the tokenizer that belongs to the weights"
+                )
+        return rows
+
+    def unknown_share(self, sentences: Sequence[str]) -> float:
+        """The share of unknown tokens among those of the sentences, special ones left out."""
+        tokenizer = self.tokenizer
+        special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+        tokens = [t for row in self.tokenize(sentences) for t in row if t not in special]
+        return tokens.count(tokenizer.unk_token_id) / len(tokens) if tokens else 0.0
 
     def embed(self, token_ids: Sequence[list[int]]) -> Tensor:
         """One forward over rows of token ids, without padding where the model allows it.
@@ -191,25 +253,40 @@ class SentenceEncoder:
         Returns:
             float32 embeddings of shape (rows, hidden).
         """
-        in_bf16 = self.precision is Precision.BFLOAT16 or (
-            self.precision is Precision.AUTO and has_bf16(self.device)
-        )
+        in_bf16 = _in_bf16(self.precision, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bf16):
             return self._forward(token_ids, [self.pooling])[0].float()
 
-    def encode(self, sentences: Sequence[str], progress: bool = False) -> np.ndarray:
+    def encode(self, sentences: str | Sequence[str], progress: bool = False) -> np.ndarray:
         """Embeds sentences without dropout, in length order, each unique sentence once.
 
+        Args:
+            sentences: any iterable of texts, or one text, as in sentence-transformers.
+
         Returns:
-            float32 array of shape (n, hidden), in the order given; (0, hidden) for no sentences.
+            float32 array of shape (n, hidden), in the order given; (0, hidden) for no sentences,
+            (hidden,) for one text that is not in a list.
+
+        Raises:
+            ParameterError: no texts, such as bytes, a whole table, or an item that is none.
         """
-        return self.encode_poolings(sentences, [self.pooling], progress)[self.pooling]
+        single = isinstance(sentences, str)
+        texts = [sentences] if single else sentences
+        vectors = self.encode_poolings(texts, [self.pooling], progress)[self.pooling]
+        return vectors[0] if single else vectors
 
     @torch.no_grad()
     def encode_poolings(
-        self, sentences: Sequence[str], poolings: Sequence[Pooling], progress: bool = False
+        self, sentences: Sequence[str], poolings: Sequence[Pooling | str], progress: bool = False
     ) -> dict[Pooling, np.ndarray]:
-        """What :meth:`encode` gives under each of several poolings, from one forward for all."""
+        """What :meth:`encode` gives under each of several poolings, from one forward for all.
+
+        Raises:
+            ParameterError: ``sentences`` or ``poolings`` is no list of texts.
+            EncoderError: a pooling that the encoder lacks.
+        """
+        sentences = as_sentences(sentences, "sentences")
+        poolings = [self._own_pooling(pooling) for pooling in as_sentences(poolings, "poolings")]
         unique = list(dict.fromkeys(sentences))
         rows = self.tokenize(unique)
         order = sorted(range(len(unique)), key=lambda i: len(rows[i]))
@@ -244,13 +321,12 @@ class SentenceEncoder:
         """
         rows = self.tokenize(sentences)
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-        forward = packed_forward if self.packing else padded_forward
         vectors: list[np.ndarray] = [np.empty(0)] * len(rows)
         training = self.model.training
         self.model.eval()
         try:
             for batch in _token_batches(order, rows):
-                for group in forward(self.model, [rows[i] for i in batch]):
+                for group in self._groups([rows[i] for i in batch]):
                     states = group.last_hidden_state.float().cpu().numpy()
                     for i, state in zip([batch[row] for row in group.rows], states, strict=True):
                         vectors[i] = state[: len(rows[i])]
@@ -263,26 +339,57 @@ class SentenceEncoder:
         has_pooler = getattr(self.model, "pooler", None) is not None
         return [p for p in Pooling if has_pooler or p is not Pooling.POOLER]
 
+    def _own_pooling(self, pooling: Pooling | str) -> Pooling:
+        found = Pooling(pooling)
+        if found not in self.poolings():
+            raise EncoderError(
+                f"pooling: {self.name} has no pooler layer; use cls, mean or first-last-mean"
+            )
+        return found
+
+    def _groups(self, token_ids: Sequence[list[int]]) -> Iterator[Group]:
+        packs = self.packing and can_pack(self.model)
+        return (packed_forward if packs else padded_forward)(self.model, token_ids)
+
     def _forward(self, token_ids: Sequence[list[int]], poolings: Sequence[Pooling]) -> list[Tensor]:
-        forward = packed_forward if self.packing else padded_forward
         rows: list[int] = []
         pooled: list[list[Tensor]] = []
-        for group in forward(self.model, token_ids):
+        for group in self._groups(token_ids):
             rows += group.rows
             pooled.append([pool(group, pooling) for pooling in poolings])
         back = torch.argsort(torch.tensor(rows, device=self.device))
         vectors = [torch.cat(parts)[back] for parts in zip(*pooled, strict=True)]
         return [F.normalize(v, dim=-1) for v in vectors] if self.normalize else vectors
 
-    def _prefixed(self, sentences: Sequence[str]) -> list[str]:
-        return [self.prefix + sentence for sentence in sentences]
+    def _check_itself(self) -> None:
+        """Raises an EncoderError that says why, if the encoder fails its trial; tried once."""
+        key = (self.fingerprint, str(self.device))
+        if key in _passed:
+            return
+        words, poolings = known_words(self.tokenizer), self.poolings()
+        last = words[1:3] if len(words) > 2 else words[:1] * 2
+        texts = [words[0] + " " + word for word in last]
+        texts += [" ".join(words[:n]) for n in (1, 5, 8, 12)]
+        many = (words * self.max_seq_length)[: self.max_seq_length]
+        (longest,) = self._token_ids([" ".join(many)])
+        trial = Trial(
+            self.model,
+            lambda rows: torch.stack(self._forward(rows, poolings)),
+            poolings.index(self.pooling),
+            self._token_ids(texts),
+            longest,
+        )
+        if said := find_fault(trial):
+            raise EncoderError(f"encoder: {self.name} cannot be used: {said}")
+        _passed.add(key)
 
     def n_truncated(self, sentences: Sequence[str]) -> int:
         """How many of the sentences are cut at ``max_seq_length``."""
-        if not sentences:
+        texts = [self.prefix + sentence for sentence in as_sentences(sentences, "sentences")]
+        if not texts:
             return 0
-        rows = self.tokenizer(self._prefixed(sentences), truncation=False, verbose=False)
-        return sum(len(row) > self.max_seq_length for row in rows["input_ids"])
+        rows = self.tokenizer(texts, truncation=False, verbose=False)["input_ids"]
+        return sum(len(row) > self.max_seq_length for row in rows)
 
     def save(self, directory: str | Path) -> None:
         """Writes config, safetensors weights, tokenizer and settings.
@@ -290,12 +397,18 @@ class SentenceEncoder:
         transformers and sentence-transformers alone load them back.
 
         Raises:
-            EncoderError: ``directory`` is a file, or a link to one or to nothing.
+            EncoderError: ``directory`` is a file, a link to one or to nothing, or cannot be made.
         """
         folder = Path(directory)
         # transformers itself only logs this, and returns as if it had written.
         if os.path.lexists(folder) and not folder.is_dir():
             raise EncoderError(f"save: {folder} is not a folder; give the name of a folder")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EncoderError(
+                f"save: {folder} cannot be made ({error.strerror}); name another folder"
+            ) from error
         self.model.save_pretrained(folder, safe_serialization=True)
         self.tokenizer.save_pretrained(folder)
         write_settings(
@@ -312,6 +425,26 @@ def has_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
+def _in_bf16(precision: Precision, device: torch.device) -> bool:
+    match precision:
+        case Precision.FLOAT32:
+            return False
+        case Precision.BFLOAT16:
+            return True
+        case Precision.AUTO:
+            return has_bf16(device)
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    """Where to run; CUDA if nothing is said and there is a GPU, else the CPU."""
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise EncoderError(f"device: 'cpu' or 'cuda' is needed, got {device!r}") from error
+
+
 def pool(group: Group, pooling: Pooling) -> Tensor:
     """Sentence vectors from the outputs of a group; averages leave padding out.
 
@@ -319,67 +452,24 @@ def pool(group: Group, pooling: Pooling) -> Tensor:
         (rows, hidden).
     """
     last = group.last_hidden_state  # (rows, length, hidden)
-    if pooling is Pooling.CLS:
-        return last[:, 0]
-    if pooling is Pooling.POOLER:
-        assert group.pooler_output is not None
-        return group.pooler_output
-    if pooling is Pooling.FIRST_LAST_MEAN:
-        last = (group.hidden_states[1] + last) / 2
-    if group.attention_mask is None:
-        return last.mean(dim=1)
-    weights = group.attention_mask.unsqueeze(-1).to(last.dtype)  # (rows, length, 1)
-    return (last * weights).sum(dim=1) / weights.sum(dim=1)
+    match pooling:
+        case Pooling.CLS:
+            return last[:, 0]
+        case Pooling.POOLER:
+            assert group.pooler_output is not None
+            return group.pooler_output
+        case Pooling.MEAN:
+            return _masked_mean(last, group.attention_mask)
+        case Pooling.FIRST_LAST_MEAN:
+            return _masked_mean((group.hidden_states[1] + last) / 2, group.attention_mask)
 
 
-def locate_encoder(name: str) -> tuple[Path, str]:
-    """The folder of a bundled encoder, a directory or a hub id, and what it is called on results.
-
-    Raises:
-        EncoderError: a directory without config or safetensors weights.
-        ReadyMadeError: a ready-made encoder that was not made yet, or can only encode.
-        HubError: neither bundled nor a directory, and the hub does not have it or is away.
-    """
-    if name in BUNDLED_ENCODERS:
-        return ASSETS / name, name
-    if name in READY_MADE:
-        return ready_made_folder(name), name
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        path, commit = fetch_encoder(name)
-        return path, f"{name.partition('@')[0]}@{commit[:7]}"
-    if not (folder / "config.json").is_file():
-        raise EncoderError(
-            f"encoder: {folder} has no config.json; give a folder written by save_pretrained"
-        )
-    if not any(list(folder.glob(pattern)) for pattern in TOKENIZER_FILES):
-        raise EncoderError(
-            f"encoder: {folder} has no tokenizer; copy tokenizer.json or the vocabulary there"
-        )
-    if not list(folder.glob("*.safetensors")):
-        raise EncoderError(
-            f"encoder: {folder} has no safetensors weights, and pickled weights are "
-            "not loaded because they can run code; convert them once with "
-            "tools/convert_to_safetensors.py"
-        )
-    return folder, folder.resolve().name
-
-
-def _load_weights(folder: Path) -> Any:
-    model, info = AutoModel.from_pretrained(
-        folder,
-        dtype=torch.float32,
-        use_safetensors=True,
-        trust_remote_code=False,
-        output_loading_info=True,
-    )
-    missing = sorted(info["missing_keys"])
-    if missing and all(name.startswith("pooler.") for name in missing):
-        # Pretraining heads leave no pooler behind; transformers would make one up at random.
-        model.pooler = None
-    elif missing:
-        raise ValueError(f"its weights lack {missing[0]} and {len(missing) - 1} more")
-    return model
+def _masked_mean(states: Tensor, mask: Tensor | None) -> Tensor:
+    """Over the real tokens of (rows, length, hidden)."""
+    if mask is None:
+        return states.mean(dim=1)
+    weights = mask.unsqueeze(-1).to(states.dtype)  # (rows, length, 1)
+    return (states * weights).sum(dim=1) / weights.sum(dim=1)
 
 
 def _token_batches(order: Sequence[int], rows: Sequence[list[int]]) -> Iterator[list[int]]:
@@ -392,34 +482,3 @@ def _token_batches(order: Sequence[int], rows: Sequence[list[int]]) -> Iterator[
         batch.append(i)
     if batch:
         yield batch
-
-
-# What a configuration says of where it lies and what wrote it.
-_NOT_CONTENT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
-
-
-def _content(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
-    """SHA-256 over weights, configuration and tokenizer, in hex."""
-    digest = hashlib.sha256()
-    for name, weight in sorted(model.state_dict().items()):
-        flat = weight.detach().cpu().contiguous().reshape(-1)
-        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype} ".encode())
-        digest.update(flat.view(torch.uint8).numpy().tobytes())
-    config = {k: v for k, v in model.config.to_dict().items() if k not in _NOT_CONTENT}
-    for part in (config, _tokenizer_content(tokenizer)):
-        digest.update(json.dumps(part, sort_keys=True, default=str).encode())
-    return digest.hexdigest()
-
-
-def _tokenizer_content(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-    special = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
-    if not tokenizer.is_fast:
-        return {
-            "class": type(tokenizer).__name__,
-            "vocabulary": tokenizer.get_vocab(),
-            "special": special,
-            "settings": tokenizer.init_kwargs,
-        }
-    pipeline = json.loads(tokenizer.backend_tokenizer.to_str())
-    # Set anew by every call, so they say nothing of the tokenizer.
-    return {"pipeline": pipeline | {"truncation": None, "padding": None}, "special": special}

@@ -14,8 +14,16 @@ class PlainError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
-class DataError(ValueError):
+class DataError(PlainError, ValueError):
     """Data that cannot be used; the message names the file, the line and what to do."""
+
+
+class ParameterError(PlainError, ValueError):
+    """A parameter that cannot be used; the message names it and what it has to be."""
+
+
+class EncoderError(PlainError, ValueError):
+    """An encoder that cannot be loaded or used; the message says why and what to do."""
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from simcse_core.arguments import as_integer
 from simcse_core.data import StsPairs
+from simcse_core.errors import ParameterError
 from simcse_core.statistics import (
     COSINE_DECIMALS,
     N_RESAMPLES,
@@ -22,8 +24,8 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 # Why a metric has no value.
 WHY_MISSING = {
     "spearman": "the cosines are constant or not finite, so they have no ranks",
-    "alignment": "all pairs have one label, or the vectors are not finite",
-    "uniformity": "fewer than two sentences, or the vectors are not finite",
+    "alignment": "all pairs have one label, or the vectors are zero or not finite",
+    "uniformity": "fewer than two sentences, or the vectors are zero or not finite",
     "roc_auc": "the cosines are not finite",
 }
 # Where on the range of the labels a pair counts as one of the same meaning: above 4 of 0 to 5, as
@@ -51,9 +53,15 @@ def evaluate_sts(
         ``spearman`` of cosine and label in [-1, 1] with ``ci_low`` and ``ci_high`` (95 %,
         percentile bootstrap over pairs), ``alignment`` and ``uniformity``; and ``roc_auc`` in
         [0, 1] where there are two labels, since Spearman then has ties and cannot reach 1. What
-        does not exist is NaN, as a rank correlation of constant cosines. Cosines are ranked by
-        :data:`COSINE_DECIMALS` decimals.
+        does not exist is NaN, as a rank correlation of constant cosines, or anything where every
+        vector is zero. Cosines are ranked by :data:`COSINE_DECIMALS` decimals.
+
+    Raises:
+        ParameterError: no pairs, an array of another shape from ``encode``, or numbers of resamples
+            or a seed that are none.
     """
+    n_resamples = as_integer(n_resamples, "n_resamples", at_least=1)
+    seed = as_integer(seed, "seed", at_least=0)
     return _evaluate(encode, pairs, n_resamples, seed)[0]
 
 
@@ -84,13 +92,32 @@ def _evaluate(
 def _unit_vectors(encode: Encode, pairs: StsPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of every unique sentence, and of the first and the second sentence of each pair."""
     sentences = pairs.sentences()
-    vectors = normalize(encode(sentences))
+    if not sentences:
+        raise ParameterError("pairs: there is none; give at least two")
+    vectors = normalize(_encoded(encode, sentences))
     row = {sentence: i for i, sentence in enumerate(sentences)}
     return (
         vectors,
         vectors[[row[s] for s in pairs.first]],  # (n, hidden)
         vectors[[row[s] for s in pairs.second]],
     )
+
+
+def _encoded(encode: Encode, sentences: Sequence[str]) -> np.ndarray:
+    """What ``encode`` gives; a ParameterError unless it is a row of numbers for each sentence."""
+    try:
+        vectors = np.asarray(encode(sentences))
+    except RuntimeError as error:  # a tensor that needs gradients, or is on a GPU
+        raise ParameterError(f"encode: an array is needed ({error})") from error
+    shape = vectors.shape
+    if len(shape) != 2 or shape[0] != len(sentences) or not shape[1]:
+        raise ParameterError(
+            f"encode: an array of shape ({len(sentences)}, hidden) is needed for "
+            f"{len(sentences)} sentences, got {shape}"
+        )
+    if vectors.dtype.kind not in "fiu":
+        raise ParameterError(f"encode: an array of real numbers is needed, got {vectors.dtype}")
+    return vectors
 
 
 def _cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -109,11 +136,14 @@ def alignment(first: np.ndarray, second: np.ndarray, scores: np.ndarray) -> floa
     """Mean squared distance of unit vectors of pairs of the same meaning (Wang and Isola, 2020).
 
     They are those whose label is above :data:`POSITIVE_FROM` of the range of the labels. Lower is
-    better; NaN if all labels are one.
+    better; NaN if all labels are one, and where all their vectors are zero, which have no
+    direction.
     """
     if not len(scores) or scores.min() == scores.max():
         return math.nan
     positive = scores > scores.min() + POSITIVE_FROM * np.ptp(scores)
+    if not (first[positive].any() or second[positive].any()):
+        return math.nan
     return float(np.mean(np.sum((first[positive] - second[positive]) ** 2, axis=1)))
 
 
@@ -121,10 +151,11 @@ def uniformity(vectors: np.ndarray) -> float:
     """Log of the mean Gaussian potential exp(-2 d^2) over distinct rows (Wang and Isola, 2020).
 
     Args:
-        vectors: unit vectors of shape (n, hidden). Lower is better, at least -8 on the sphere.
+        vectors: unit vectors of shape (n, hidden). Lower is better, at least -8 on the sphere; NaN
+            for fewer than two, and where all are zero.
     """
     n = len(vectors)
-    if n < 2 or not np.isfinite(vectors).all():
+    if n < 2 or not np.isfinite(vectors).all() or not vectors.any():
         return math.nan
     # In place and in float32, since n squared is large: its rounding is a millionth of a sum.
     vectors = vectors.astype(np.float32)

@@ -150,6 +150,8 @@ class Experiment:
         """An experiment on data that was read; nothing is printed or written."""
         settings = {key: parameters.pop(key) for key in SETTINGS if key in parameters}
         plans = distinct([make_plan(encoder, **settings) for encoder in encoders], RESERVED_LABELS)
+        for plan in plans:
+            plan.check_known(data.held_out())
         return cls(
             name, data, plans, seeds, output_dir, parameters, language, settings, origin or {}
         )
@@ -231,6 +233,8 @@ class Experiment:
             parts["read"] = dict(self._read)
         if self.data.published:
             parts["published"] = self.data.published
+        if ceilings := self.data.ceilings():
+            parts["ceilings"] = ceilings
         own = {"settings": dict(self.settings), "parameters": dict(self.parameters)}
         if self.origin:
             own["extra_sentences"] = self.origin["extra_sentences"]

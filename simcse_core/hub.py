@@ -18,6 +18,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from simcse_core.errors import PlainError
+
 # The hub's own retries can take minutes; one short question tells whether it is there at all.
 PROBE_SECONDS = 10
 _ENCODER_FILES = (
@@ -36,7 +38,7 @@ CONVERSION_BOT = "SFconvertbot"
 _HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
 
-class HubError(RuntimeError):
+class HubError(PlainError, RuntimeError):
     """The hub cannot give what was asked for; the message says why and how to go on."""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Sequence
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
@@ -34,15 +36,23 @@ def unsup_simcse_loss(
         A scalar, the mean over rows. It is exactly 0 for a batch of one, which has no negatives.
 
     Raises:
-        ValueError: the number of rows is odd or zero, or the temperature is not positive.
+        ValueError: the number of rows is odd or zero, the temperature is not positive, or a mask or
+            the queue has another shape.
     """
-    rows = embeddings.shape[0]
+    rows = embeddings.shape[0] if embeddings.ndim else 0
     if embeddings.ndim != 2 or rows == 0 or rows % 2:
         raise ValueError(
             "embeddings: expected shape (2 * batch, hidden) with two views of each "
             f"sentence, got {tuple(embeddings.shape)}"
         )
+    _check_floats("embeddings", embeddings)
     _check_temperature(temperature)
+    _check_mask("same", same, (rows, rows))
+    if queue is not None and (queue.ndim != 2 or queue.shape[1] != embeddings.shape[1]):
+        raise ValueError(
+            f"queue: expected shape (queued, {embeddings.shape[1]}), got {tuple(queue.shape)}"
+        )
+    _check_mask("same_as_queued", same_as_queued, (rows, 0 if queue is None else len(queue)))
     unit = F.normalize(embeddings, dim=-1)  # (2N, hidden)
     logits = unit @ unit.T / temperature  # (2N, 2N)
     itself = torch.eye(rows, dtype=torch.bool, device=logits.device)
@@ -78,16 +88,22 @@ def sup_simcse_loss(
         A scalar, the mean over anchors.
 
     Raises:
-        ValueError: shapes differ, or the temperature is not positive.
+        ValueError: no rows, shapes that differ, or a temperature that is not positive.
     """
     _check_temperature(temperature)
+    if anchor.ndim != 2 or not len(anchor):
+        raise ValueError(
+            f"anchor: expected shape (batch, hidden) with a row at least, got {tuple(anchor.shape)}"
+        )
+    _check_floats("anchor", anchor)
     others = [positive] if hard_negative is None else [positive, hard_negative]
     for name, rows in zip(("positive", "hard_negative"), others, strict=False):
-        if rows.shape != anchor.shape or anchor.ndim != 2:
+        if rows.shape != anchor.shape:
             raise ValueError(
                 f"{name}: expected the anchor's shape (batch, hidden) = "
                 f"{tuple(anchor.shape)}, got {tuple(rows.shape)}"
             )
+    _check_mask("same", same, (len(anchor), len(anchor) * len(others)))
     candidates = F.normalize(torch.cat(others), dim=-1)  # (N or 2N, hidden)
     logits = F.normalize(anchor, dim=-1) @ candidates.T / temperature  # (N, N or 2N)
     if same is not None:
@@ -95,11 +111,14 @@ def sup_simcse_loss(
     return F.cross_entropy(logits, torch.arange(anchor.shape[0], device=anchor.device))
 
 
-def same_sentence(sentences: Sequence[str], others: Sequence[str] | None = None) -> Tensor | None:
+def same_sentence(
+    sentences: Sequence[Hashable], others: Sequence[Hashable] | None = None
+) -> Tensor | None:
     """Which candidates of a batch of two views each are of the row's own sentence: false negatives.
 
     Args:
-        sentences: of the batch, (batch,).
+        sentences: of the batch, (batch,); as tokens, since what differs in nothing that the encoder
+            sees is one sentence.
         others: of candidates from elsewhere, such as a queue; the batch itself if not given.
 
     Returns:
@@ -115,9 +134,12 @@ def same_sentence(sentences: Sequence[str], others: Sequence[str] | None = None)
 
 
 def same_triplet(
-    anchor: Sequence[str], positive: Sequence[str], hard_negative: Sequence[str]
+    anchor: Sequence[Hashable], positive: Sequence[Hashable], hard_negative: Sequence[Hashable]
 ) -> Tensor | None:
     """Which candidates of a batch of triplets are an anchor itself or a positive of it.
+
+    Args:
+        anchor, positive, hard_negative: sentences, as tokens, (batch,) each.
 
     Returns:
         bool, (batch, 2 * batch), False for an anchor's own positive; None where there is none.
@@ -129,12 +151,27 @@ def same_triplet(
     return same if same.any() else None
 
 
-def _equal(rows: Sequence[str], columns: Sequence[str]) -> Tensor:
+def _equal(rows: Sequence[Hashable], columns: Sequence[Hashable]) -> Tensor:
     number = {sentence: i for i, sentence in enumerate(dict.fromkeys([*rows, *columns]))}
     ids = [torch.tensor([number[sentence] for sentence in part]) for part in (rows, columns)]
     return ids[0][:, None] == ids[1][None, :]
 
 
 def _check_temperature(temperature: float) -> None:
-    if not temperature > 0:
+    number = isinstance(temperature, Real) and not isinstance(temperature, bool)
+    if not number or not 0 < float(temperature) < math.inf:
         raise ValueError(f"temperature: must be > 0, got {temperature!r}")
+
+
+def _check_floats(name: str, rows: Tensor) -> None:
+    if not rows.is_floating_point():
+        raise ValueError(f"{name}: floating-point numbers are needed, got {rows.dtype}")
+
+
+def _check_mask(name: str, mask: Tensor | None, shape: tuple[int, int]) -> None:
+    """A mask of another shape would be spread over rows that it does not mean."""
+    if mask is not None and (mask.dtype != torch.bool or tuple(mask.shape) != shape):
+        raise ValueError(
+            f"{name}: a bool mask of shape {shape} is needed, got {mask.dtype} of shape "
+            f"{tuple(mask.shape)}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,13 @@ class BatchLoss:
         It may draw from torch's global generator alone, which is seeded for each step.
         """
         raise NotImplementedError
+
+    def chance(self, n: int) -> float:
+        """The loss of guessing in a batch of ``n`` examples: the log of the number of candidates.
+
+        0 where it is not known.
+        """
+        return 0.0
 
     def parameters(self) -> list[Tensor]:
         """Weights of its own that are trained along with the encoder's."""
@@ -86,19 +94,22 @@ class UnsupSimcse(BatchLoss):
     """Two dropout views of each sentence, the other sentences' views as negatives.
 
     Source: Gao et al. (2021), section 3. A sentence that stands twice in a batch is no negative of
-    itself.
+    itself; that is told by tokens, so that two texts cut to the same ones are one sentence.
     """
 
     def __init__(
         self, encoder: SentenceEncoder, sentences: Sequence[str], config: TrainConfig
     ) -> None:
-        self.encoder, self.sentences, self.config = encoder, sentences, config
+        self.encoder, self.config = encoder, config
         self.token_ids = encoder.tokenize(sentences)
 
     def __call__(self, rows: Sequence[int]) -> Tensor:
         views = [self.token_ids[i] for i in rows] * 2  # rows i and i + batch are two views
-        same = same_sentence([self.sentences[i] for i in rows])
+        same = same_sentence([tuple(self.token_ids[i]) for i in rows])
         return unsup_simcse_loss(self.encoder.embed(views), self.config.temperature, same)
+
+    def chance(self, n: int) -> float:
+        return math.log(2 * n - 1)
 
 
 class SupSimcse(BatchLoss):
@@ -112,14 +123,17 @@ class SupSimcse(BatchLoss):
         self, encoder: SentenceEncoder, triplets: NliTriplets, config: TrainConfig
     ) -> None:
         self.encoder, self.config = encoder, config
-        self.columns = (triplets.anchor, triplets.positive, triplets.hard_negative)
-        self.token_ids = [encoder.tokenize(column) for column in self.columns]
+        columns = (triplets.anchor, triplets.positive, triplets.hard_negative)
+        self.token_ids = [encoder.tokenize(column) for column in columns]
 
     def __call__(self, rows: Sequence[int]) -> Tensor:
         views = [column[i] for column in self.token_ids for i in rows]
         anchor, positive, hard_negative = self.encoder.embed(views).chunk(3)
-        same = same_triplet(*([column[i] for i in rows] for column in self.columns))
+        same = same_triplet(*([tuple(column[i]) for i in rows] for column in self.token_ids))
         return sup_simcse_loss(anchor, positive, hard_negative, self.config.temperature, same)
+
+    def chance(self, n: int) -> float:
+        return math.log(2 * n)
 
 
 class Esimcse(BatchLoss):
@@ -133,7 +147,7 @@ class Esimcse(BatchLoss):
     def __init__(
         self, encoder: SentenceEncoder, sentences: Sequence[str], config: TrainConfig
     ) -> None:
-        self.encoder, self.sentences, self.config = encoder, sentences, config
+        self.encoder, self.config = encoder, config
         self.token_ids = encoder.tokenize(sentences)
         self.follower = encoder.copy_for_inference()
         self.longest = int(QUEUE_BATCHES * config.batch_size)
@@ -143,16 +157,19 @@ class Esimcse(BatchLoss):
     def __call__(self, rows: Sequence[int]) -> Tensor:
         first = [self.token_ids[i] for i in rows]
         second = [repeat_tokens(ids, self.encoder.max_seq_length) for ids in first]
-        batch = [self.sentences[i] for i in rows]
+        batch = [tuple(ids) for ids in first]
         loss = unsup_simcse_loss(
             self.encoder.embed(first + second),
             self.config.temperature,
             same_sentence(batch),
             self.queue,
-            same_sentence(batch, [self.sentences[i] for i in self.queued]),
+            same_sentence(batch, [tuple(self.token_ids[i]) for i in self.queued]),
         )
         self._enqueue(rows, first)
         return loss
+
+    def chance(self, n: int) -> float:
+        return math.log(2 * n - 1 + self.longest)
 
     @torch.no_grad()
     def _enqueue(self, rows: Sequence[int], token_ids: Sequence[list[int]]) -> None:

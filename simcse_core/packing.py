@@ -14,15 +14,20 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-from transformers import PreTrainedModel
+from torch import Tensor, nn
+from transformers import BertModel, ElectraModel, PreTrainedModel, RobertaModel, XLMRobertaModel
 
-from simcse_core.dropout import dropout
+from simcse_core.dropout import Dropout, dropout
 
 # Groups by length of a padded batch: most of the padding goes with four, little more with eight.
 PADDED_GROUPS = 4
-# Families that share BERT's layers; in RoBERTa's line positions are counted from the padding id on.
-_POSITION_OFFSET = {"bert": False, "electra": False, "roberta": True, "xlm-roberta": True}
+LONGEST_WITHOUT_POSITIONS = 1 << 20  # tokens, for models that count no positions
+# Families that share BERT's layers, by the first word of the names of their classes.
+_FAMILIES = {BertModel: "Bert", ElectraModel: "Electra", RobertaModel: "Roberta"}
+_FAMILIES[XLMRobertaModel] = "XLMRoberta"
+# What may stand inside them; whatever else was put there may compute something else.
+_PARTS = (nn.Linear, nn.LayerNorm, nn.Embedding, nn.ModuleList, nn.Dropout, Dropout)
+_ACTIVATIONS = ("transformers.activations", "torch.nn.modules.activation")
 
 
 @dataclass(frozen=True)
@@ -48,24 +53,67 @@ class Group:
 
 
 def can_pack(model: PreTrainedModel) -> bool:
-    """Whether the model has the layers that :func:`packed_forward` knows."""
-    config = model.config
+    """Whether the model is exactly what :func:`packed_forward` computes, as it is now.
+
+    Layers may be replaced after loading, as adapters do; so this is asked before each forward.
+    """
+    family, config, home = _FAMILIES.get(type(model)), model.config, type(model).__module__
     return (
-        config.model_type in _POSITION_OFFSET
-        and getattr(config, "position_embedding_type", "absolute") in ("absolute", None)
+        family is not None
+        and getattr(config, "position_embedding_type", None) in ("absolute", None)
         and not getattr(config, "is_decoder", False)
         and not getattr(config, "add_cross_attention", False)
+        and not any(_is_foreign(module, home) for module in model.modules())
+        and _is_plain(model, f"{family}Model")
+        and _is_plain(model.encoder, f"{family}Encoder")
+        and all(_is_known_layer(layer, family) for layer in model.encoder.layer)
     )
+
+
+def _is_foreign(module: nn.Module, home: str) -> bool:
+    """Whether a module is neither of the family nor a part that it is made of."""
+    kind = type(module)
+    return kind.__module__ not in (home, *_ACTIVATIONS) and kind not in _PARTS
+
+
+def _is_known_layer(layer: Any, family: str) -> bool:
+    """Whether a layer is computed by :func:`_layer`, its attention by :func:`_attend`."""
+    attention = getattr(layer, "attention", None)
+    own = getattr(attention, "self", None)
+    return (
+        _is_plain(layer, f"{family}Layer")
+        and _is_plain(attention, f"{family}Attention")
+        and _is_plain(own, f"{family}SelfAttention")
+        and not own.is_causal
+        and own.scaling == own.attention_head_size**-0.5
+        and all(_is_projection(part) for part in (own.query, own.key, own.value))
+        and _is_plain(own.dropout, "Dropout")
+    )
+
+
+def _is_projection(module: Any) -> bool:
+    return _is_plain(module, "Linear") and module.bias is not None
+
+
+def _is_plain(module: Any, name: str) -> bool:
+    """Whether a module is of that class and calling it runs that class's forward alone."""
+    hooks = module is not None and (module._forward_hooks or module._forward_pre_hooks)
+    return type(module).__name__ == name and not hooks and "forward" not in vars(module)
 
 
 def max_tokens(model: Any) -> int:
     """The longest row the model has positions for, special tokens included."""
-    config = model.config
-    return int(config.max_position_embeddings) - _first_position(config)
+    positions = getattr(model.config, "max_position_embeddings", None) or 0
+    if positions <= 0:
+        return LONGEST_WITHOUT_POSITIONS
+    return int(positions) - _first_position(model)
 
 
-def _first_position(config: Any) -> int:
-    return config.pad_token_id + 1 if _POSITION_OFFSET.get(config.model_type, False) else 0
+def _first_position(model: Any) -> int:
+    """0, or in RoBERTa's line, which counts from its padding token on, the place after that."""
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return 0 if padding is None else padding + 1
 
 
 def packed_forward(model: Any, token_ids: Sequence[list[int]]) -> Iterator[Group]:
@@ -105,12 +153,14 @@ def padded_forward(model: PreTrainedModel, token_ids: Sequence[list[int]]) -> It
             input_ids=ids, attention_mask=mask, output_hidden_states=True, return_dict=True
         )
         pooled = getattr(output, "pooler_output", None)
-        yield Group(rows, output.hidden_states, pooled, mask)
+        # Where a last normalisation follows the layers, only this one has it.
+        states = [*output.hidden_states[:-1], output.last_hidden_state]
+        yield Group(rows, states, pooled, mask)
 
 
 def _embed(model: Any, rows: Sequence[list[int]]) -> Tensor:
     """Embedding layer's output for all tokens in one row, (tokens, hidden)."""
-    offset = _first_position(model.config)
+    offset = _first_position(model)
     ids = torch.tensor([[token for row in rows for token in row]], device=model.device)
     positions = torch.tensor([[offset + i for row in rows for i in range(len(row))]])
     embedded = model.embeddings(

@@ -15,7 +15,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from simcse_core.config import LANGUAGES, Pooling, TrainConfig
-from simcse_core.errors import PlainError
+from simcse_core.errors import ParameterError
 from simcse_core.objectives import OBJECTIVES
 
 # A parameter's name and the value it was given, to the value as it is used.
@@ -26,10 +26,6 @@ MOST_EPOCHS = 10_000
 LONGEST_SHOWN = 80  # characters of a value in a message
 INJECTED = "# Parameters\n"  # how papermill begins the cell of what it was given
 SHORTEST_SEQUENCE = 3  # [CLS], a token, [SEP]
-
-
-class ParameterError(PlainError, ValueError):
-    """A parameter that cannot be used; the message names it and what it has to be."""
 
 
 def refuse(name: str, wanted: str, value: object) -> ParameterError:

@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from simcse_core.config import Pooling
+from simcse_core.errors import PlainError
 from simcse_core.files import write_bytes, write_json
 
 MODULES = "modules.json"
@@ -51,7 +52,7 @@ _MODES = {"cls": Pooling.CLS, "mean": Pooling.MEAN}
 _OLD_MODES = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 
 
-class SettingsError(ValueError):
+class SettingsError(PlainError, ValueError):
     """A folder's settings that cannot be read or followed; the message names the file."""
 
 

@@ -11,6 +11,9 @@ from typing import Any
 from simcse_core.config import Pooling, TrainConfig, encoder_settings
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.encoder_names import encoder_name, label, unique_labels
+from simcse_core.errors import ParameterError
+
+MOST_UNKNOWN = 0.5  # share of tokens
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,18 @@ class Plan:
     def describe_cut(self, sentences: Sequence[str]) -> str:
         """One line for people: how many of the sentences of dev and test are cut."""
         n, longest = self.untrained.n_truncated(sentences), self.untrained.max_seq_length
-        return f"cut at {longest} tokens: {n:,} of the {len(sentences):,} sentences of dev and test"
+        cut = f"cut at {longest} tokens: {n:,} of the {len(sentences):,} sentences of dev and test"
+        unknown = self.untrained.unknown_share(sentences)
+        return f"{cut}; {unknown:.2%} of their tokens are unknown" if unknown else cut
+
+    def check_known(self, sentences: Sequence[str]) -> None:
+        """Raises a ParameterError where the encoder knows less than half of what it is to read."""
+        if (unknown := self.untrained.unknown_share(sentences)) > MOST_UNKNOWN:
+            raise ParameterError(
+                f"encoder: {unknown:.0%} of the tokens of dev and test are unknown to "
+                f"{self.untrained.name}, so that it takes most sentences for one another; name an "
+                "encoder whose vocabulary has these characters"
+            )
 
 
 def make_plan(

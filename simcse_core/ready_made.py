@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from simcse_core.errors import PlainError
+
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 
-class ReadyMadeError(ValueError):
+class ReadyMadeError(PlainError, ValueError):
     """A ready-made encoder that is not there or not made for this; the message says what to do."""
 
 

@@ -76,8 +76,16 @@ def stamp(modules: Sequence[str], **parts: object) -> Stamp:
 
 
 def library_versions() -> dict[str, str]:
-    """The versions of the libraries that compute numbers, by name."""
-    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    """The versions of the libraries that compute numbers, by name, and of jieba's dictionary."""
+    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    return {**versions, "jieba dictionary": _dictionary_hash()}
+
+
+@cache
+def _dictionary_hash() -> str:
+    """First 12 hex digits of SHA-256 over the dictionary that words are cut by."""
+    path = importlib.metadata.distribution("jieba").locate_file("jieba/dict.txt")
+    return hashlib.sha256(Path(str(path)).read_bytes()).hexdigest()[:12]
 
 
 @cache

@@ -14,10 +14,10 @@ from typing import Any
 from simcse_core.config import ASSETS, REPORT_UNTRAINED, HubData
 from simcse_core.errors import DataError
 from simcse_core.hub import load_hub_rows, load_hub_sentences
+from simcse_core.plain_text import all_look_like, looks_like, odd_character
 from simcse_core.reading.columns import Columns
 from simcse_core.reading.found import Found
 from simcse_core.reading.parts import TEXT, TextFiles
-from simcse_core.reading.tables import refuse_odd_bars
 from simcse_core.reading.text import read_text
 
 SEPARATOR = "||"
@@ -177,13 +177,24 @@ def open_source(
 
 
 def sentence_lines(path: Path) -> Iterator[tuple[int, str]]:
-    for line, text in _lines(path):
-        if SEPARATOR in text:
+    """The number and text of each line of a file of sentences.
+
+    Raises:
+        DataError: a line, or all of them together, that look like something else.
+    """
+    lines = list(_lines(path))
+    for line, text in lines:
+        if kind := looks_like(text):
             raise DataError(
-                f"{path}, line {line}: one sentence a line expected, but it holds "
-                f"'{SEPARATOR}'; is this a file of pairs or triplets?"
+                f"{path}, line {line}: one sentence a line expected, but it looks like {kind}; "
+                "write the sentences alone to a file"
             )
-        yield line, text
+    if kind := all_look_like([text for _, text in lines]):
+        raise DataError(
+            f"{path}, line 1: one sentence a line expected, but the file looks like {kind}; write "
+            "the sentences alone to a file"
+        )
+    return iter(lines)
 
 
 def _records(path: Path, form: Form) -> Iterator[Record]:
@@ -191,7 +202,6 @@ def _records(path: Path, form: Form) -> Iterator[Record]:
         yield from ((f"{path}, line {line}", (text,)) for line, text in sentence_lines(path))
         return
     for line, text in _lines(path):
-        refuse_odd_bars(text, f"{path}, line {line}")
         record = [part.strip() for part in text.split(SEPARATOR)]
         if len(record) != form.n_fields:
             raise DataError(
@@ -203,6 +213,11 @@ def _records(path: Path, form: Form) -> Iterator[Record]:
                 f"{path}, line {line}: field {record.index('') + 1} of {form.fields} is empty; "
                 "mend or remove the line"
             )
+        if torn := [i for i, part in enumerate(record, 1) if part[0] == "|" or part[-1] == "|"]:
+            raise DataError(
+                f"{path}, line {line}: field {torn[0]} of {form.fields} begins or ends with '|', "
+                f"so that it is not clear where '{SEPARATOR}' stands; mend the line"
+            )
         yield f"{path}, line {line}", tuple(record)
 
 
@@ -211,6 +226,11 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     for line, row in enumerate(rows, start=1):
         if not row:
             raise DataError(f"{path}, line {line}: is empty; remove it")
+        if odd := odd_character(row):
+            raise DataError(
+                f"{path}, line {line}: holds {odd}; remove it, or convert the file so that a line "
+                "feed ends each line"
+            )
         yield line, row
 
 
@@ -228,6 +248,6 @@ def _hub_texts(row: tuple[object, ...], where: str, n_texts: int) -> tuple[Any, 
 
 
 def _score_in_range(score: object, where: str) -> float:
-    if not isinstance(score, int | float) or not 0 <= score <= 5:
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 5:
         raise DataError(f"{where}: score must be a number from 0 to 5, got {score!r}")
     return float(score)

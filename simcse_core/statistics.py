@@ -39,6 +39,20 @@ def roc_auc(similarities: np.ndarray, same: np.ndarray) -> float:
     return float((below + up_to).sum() / 2 / (n_same * n_other))
 
 
+def spearman_ceiling(labels: np.ndarray) -> float:
+    """The highest Spearman of these n labels with values that have no ties.
+
+    That is sqrt(1 - sum(t^3 - t) / (n^3 - n)) over groups of t equal labels (Kendall, 1948, Rank
+    Correlation Methods, ch. 3): 0.866 for as many zeros as ones. NaN where all labels are equal.
+    """
+    n = len(labels)
+    _, ties = np.unique(labels, return_counts=True)
+    if len(ties) < 2:
+        return math.nan
+    tied = np.sum(ties.astype(np.float64) ** 3 - ties)
+    return math.sqrt(1 - tied / (float(n) ** 3 - n))
+
+
 def bootstrap_interval(
     similarities: np.ndarray, labels: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,18 +16,24 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
+from simcse_core.arguments import as_integers, as_sentences
 from simcse_core.checkpoint import Checkpoint
 from simcse_core.config import Precision, TrainConfig
 from simcse_core.encoder import SentenceEncoder
+from simcse_core.errors import ParameterError, PlainError
 from simcse_core.objectives import OBJECTIVES, BatchLoss, Objective
 
 logger = logging.getLogger(__name__)
 
+# A loss that close to that of guessing, as a share of it, in each of so many last steps, is one of
+# guessing; a trained encoder is far below it, and a collapsed one exactly there.
+AT_CHANCE = 0.01
+STEPS_AT_CHANCE = 10
 # Receives the encoder in evaluation mode; returns one row or several.
 Measure = Callable[[SentenceEncoder], "dict[str, Any] | list[dict[str, Any]]"]
 
 
-class TrainingError(RuntimeError):
+class TrainingError(PlainError, RuntimeError):
     """Training cannot go on; the message says why and what to change.
 
     Attributes:
@@ -62,10 +70,11 @@ def train_simcse(
         last step, in order of ``measure_at``.
 
     Raises:
-        ValueError: fewer than two sentences or in a batch, or a point beyond the run.
+        ValueError: no list of texts, fewer than two of them or in a batch, a point beyond the run.
         TrainingError: the loss is not finite.
     """
     objective = OBJECTIVES["unsup-simcse"]
+    sentences = as_sentences(sentences, "sentences")
     return train(encoder, objective, sentences, config, measure_at, measure, progress, checkpoint)
 
 
@@ -106,16 +115,39 @@ def train(
         and the training ``loss`` of the last step, in order of ``measure_at``.
 
     Raises:
-        ValueError: fewer examples than the objective needs, at all or in a batch, or a point beyond
-            the run.
+        ValueError: fewer examples than the objective needs, at all or in a batch, a point beyond
+            the run, settings that are no :class:`TrainConfig`, or frozen weights.
         TrainingError: the loss is not finite.
     """
+    if not isinstance(config, TrainConfig):
+        raise ParameterError(
+            f"config: a TrainConfig is needed, got {type(config).__name__}; write "
+            "TrainConfig(batch_size=..., learning_rate=...)"
+        )
+    _check_trainable(encoder)
     objective.check(examples, config)
+    measure_at = as_integers(measure_at, "measure_at")
     loss = objective.prepare(encoder, examples, config)
     run = _Trajectory(
         encoder, len(examples), objective.smallest, loss, config, measure, progress, checkpoint
     )
-    return _run(run, measure_at)
+    # A caller may have switched gradients off for what is around.
+    with torch.inference_mode(False), torch.enable_grad():
+        return _run(run, measure_at)
+
+
+def _check_trainable(encoder: SentenceEncoder) -> None:
+    weights = list(encoder.model.parameters())
+    if not any(weight.requires_grad for weight in weights):
+        raise ParameterError(
+            f"encoder: all weights of {encoder.name} are frozen; call "
+            "encoder.model.requires_grad_(True) first"
+        )
+    if any(weight.is_inference() for weight in weights):
+        raise ParameterError(
+            f"encoder: {encoder.name} was loaded in torch's inference mode, in which nothing can "
+            "be trained; load it outside"
+        )
 
 
 def _run(run: _Trajectory, measure_at: Sequence[int]) -> pd.DataFrame:
@@ -144,6 +176,7 @@ def _run(run: _Trajectory, measure_at: Sequence[int]) -> pd.DataFrame:
             error.measured = run.rows()
             raise
     run.encoder.model.eval()
+    run.tell_chance()
     return pd.DataFrame(run.rows())
 
 
@@ -171,6 +204,8 @@ class _Trajectory:
             fused=True,
         )
         self.loss = float("nan")
+        # Of the last steps, how far the loss was from that of guessing, as a share of it.
+        self.from_chance: deque[float] = deque(maxlen=STEPS_AT_CHANCE)
         self.measured: dict[int, list[dict[str, Any]]] = {}
 
     def rows(self) -> list[dict[str, Any]]:
@@ -264,6 +299,22 @@ class _Trajectory:
         loss.backward()
         self.optimizer.step()
         self.loss = loss.item()
+        chance = self.batch_loss.chance(len(batch.rows))
+        self.from_chance.append(abs(self.loss - chance) / chance if chance else math.inf)
+
+    def tell_chance(self) -> None:
+        """Says so, if the loss of the last steps was that of guessing."""
+        if self.from_chance and max(self.from_chance) < AT_CHANCE:
+            chance = self.batch_loss.chance(min(self.config.batch_size, self.n))
+            logger.warning(
+                "the loss of %s stays at chance (%.3f, guessing gives %.3f): it tells no sentence "
+                "from another, so nothing was learnt; raise learning_rate (now %g), or try another "
+                "encoder or pooling",
+                self.encoder.name,
+                self.loss,
+                chance,
+                self.config.learning_rate,
+            )
 
     def _measure_on_branch(
         self, step: int, batch: _Batch, start: int, point: int, total: int

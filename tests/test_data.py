@@ -21,6 +21,7 @@ from simcse_core.data import (
     sample_sentences,
     sample_triplets,
 )
+from simcse_core.duplicates import written_form
 from simcse_core.errors import DataError
 from simcse_core.sources import open_source
 
@@ -155,7 +156,7 @@ def test_a_source_that_is_not_there_names_what_it_could_be(name: str) -> None:
 
 def test_fields_that_cannot_be_told_apart_are_refused(cnsd_dir: Path) -> None:
     path = rewrite(cnsd_dir, "cnsd-sts-dev.txt", GOOD + "2||天气好|||今天好||3\n")
-    with pytest.raises(DataError, match="3 bars in a row") as caught:
+    with pytest.raises(DataError, match=r"field 3 of .* begins or ends with") as caught:
         load_sts(cnsd_dir, "dev")
     assert f"{path}, line 2: " in str(caught.value)
 
@@ -202,6 +203,55 @@ def test_a_sentence_of_test_is_held_out_too(cnsd_dir: Path) -> None:
     assert "今天好" not in pool.sentences
     assert pool.sentences[-1] == "新句子"
     assert (pool.n_read, pool.n_in_dev_or_test) == (12, 2)
+
+
+@pytest.mark.parametrize(
+    "written", ["今天 好", "今天好。", "“今天好”", "今天好\u3000", "今天好\u200b"]
+)
+def test_a_sentence_of_test_is_held_out_however_it_is_written(cnsd_dir: Path, written: str) -> None:
+    rewrite(cnsd_dir, "more.txt", f"{written}\n新句子\n")
+    pool = load_pool(cnsd_dir, extra=["more.txt"])
+    assert pool.sentences[-2:] == ["天气预报", "新句子"]
+    assert pool.n_in_dev_or_test == 2
+    assert "今天好" in pool.left_out
+
+
+def test_a_sentence_that_only_looks_alike_stays(cnsd_dir: Path) -> None:
+    rewrite(cnsd_dir, "more.txt", "今天好吗\n今天，好人\n")
+    assert load_pool(cnsd_dir, ["more.txt"]).sentences[-2:] == ["今天好吗", "今天，好人"]
+
+
+def test_pairs_that_stand_there_twice_are_told_with_their_scores(cnsd_dir: Path) -> None:
+    lines = ["1||甲||乙||1", "2||乙||甲||1", "3||丙||丁||2", "4||丙||丁||3"]
+    rewrite(cnsd_dir, "cnsd-sts-dev.txt", "\n".join(lines))
+    told = load_study_data(cnsd_dir).describe().splitlines()[3:]
+    assert told == ["2 pairs of dev stand there more than once, 1 of them with two scores"]
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_labels_that_are_all_the_same_are_refused(cnsd_dir: Path, split: str) -> None:
+    rewrite(cnsd_dir, f"cnsd-sts-{split}.txt", "1||甲||乙||3\n2||丙||丁||3\n")
+    with pytest.raises(DataError, match=f"all pairs of {split} have the label 3, so that"):
+        load_study_data(cnsd_dir)
+
+
+@pytest.mark.parametrize(
+    ("labels", "ceiling"),
+    [
+        ("0055", "0.894"),  # sqrt(1 - 2 (8 - 2) / (64 - 4)) = sqrt(0.8)
+        ("1222", "0.775"),  # sqrt(1 - (27 - 3) / 60) = sqrt(0.6)
+    ],
+)
+def test_labels_of_two_values_are_told_with_the_highest_spearman(
+    cnsd_dir: Path, labels: str, ceiling: str
+) -> None:
+    lines = [f"{i}||第{i}句||别的{i}||{label}\n" for i, label in enumerate(labels)]
+    rewrite(cnsd_dir, "cnsd-sts-test.txt", "".join(lines))
+    data = load_study_data(cnsd_dir)
+    said = f"labels of test take two values: Spearman is at most {ceiling} there, and "
+    said += "the area under the ROC curve is told beside it"
+    assert data.describe().splitlines()[3:] == [said]
+    assert {split: f"{value:.3f}" for split, value in data.ceilings().items()} == {"test": ceiling}
 
 
 def test_a_duplicate_within_one_file_is_counted_as_left_out(cnsd_dir: Path) -> None:
@@ -344,6 +394,16 @@ def test_cnsd_is_known_by_its_content_wherever_it_lies(tmp_path: Path) -> None:
     assert (changed.name, dict(changed.published)) == (tmp_path.name, {})
 
 
+@pytest.mark.skipif(not REAL.is_dir(), reason="CNSD is not there; it may not be passed on")
+def test_cnsd_holds_so_many_repeated_pairs_and_so_large_a_pool() -> None:
+    data = load_study_data(REAL)
+    assert len(data.pool.sentences) == 24_303
+    assert data.describe().splitlines()[3:] == [
+        "5 pairs of dev stand there more than once, 2 of them with two scores",
+        "10 pairs of test stand there more than once, 4 of them with two scores",
+    ]
+
+
 # --- sampling --------------------------------------------------------------------------------
 
 POOL = [f"句子{i}" for i in range(200)]
@@ -388,12 +448,15 @@ def test_too_few_triplets_name_n_train(triplets: NliTriplets | None) -> None:
 
 
 def _storable(text: str) -> bool:
-    bar, mark = text.startswith("|") or text.endswith("|"), text.startswith("\ufeff")
-    return bool(text) and "||" not in text and not bar and not mark
+    bar = text.startswith("|") or text.endswith("|")
+    return bool(text) and "||" not in text and not bar
 
 
-# What the format can hold: no NUL, no line end, no separator, no space at an end.
-_CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0\n\r")
+# What the format can hold: no NUL, no line end of any kind, no separator, no space at an end.
+_CHARACTERS = st.characters(
+    exclude_categories=["Cs"],
+    exclude_characters='\0\n\r\x0b\x0c\x85\u2028\u2029\ufeff\t{[<,"',
+)
 _SENTENCE = st.text(_CHARACTERS, min_size=1, max_size=30).map(str.strip).filter(_storable)
 _BYTES = st.one_of(
     st.binary(max_size=60),
@@ -439,12 +502,12 @@ def test_triplets_that_were_written_are_read_back(triplets: list[tuple[str, str,
 
 @given(st.lists(_SENTENCE, min_size=1, max_size=8, unique=True))
 def test_sentences_that_were_written_are_read_back(sentences: list[str]) -> None:
-    taken = {"发展", "测试", "甲", "乙", "丙"}
+    taken, held = {"发展", "测试", "甲", "乙", "丙"}, {"发展", "测试"}
 
     def check(folder: Path) -> None:
         rewrite(folder, "more.txt", "\n".join(sentences))
         read = load_sentences(folder, ["more.txt"])
-        assert read[3:] == [sentence for sentence in sentences if sentence not in taken]
+        assert read[3:] == [s for s in sentences if s not in taken and written_form(s) not in held]
 
     in_directory(check)
 

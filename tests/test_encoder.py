@@ -19,7 +19,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM
 import simcse_core.encoder
 import simcse_core.packing
 from simcse_core import SentenceEncoder
-from simcse_core.config import Precision
+from simcse_core.config import Pooling, Precision
 from simcse_core.encoder import EncoderError, has_bf16, locate_encoder
 
 Load = Callable[..., SentenceEncoder]
@@ -604,3 +604,136 @@ def test_vectors_are_measured_in_float32_whatever_training_takes(load: Load) -> 
     expected = encoder.encode(SENTENCES[:5])
     encoder.precision = Precision.BFLOAT16
     assert np.array_equal(encoder.encode(SENTENCES[:5]), expected)
+
+
+# --- attributes that are set afterwards ------------------------------------------------------
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_pooling_that_is_set_as_text_is_the_one_it_names(load: Load, pooling: str) -> None:
+    encoder = load("mean" if pooling != "mean" else "cls")
+    encoder.pooling = pooling
+    expected = load(pooling)
+    assert np.array_equal(encoder.encode(SENTENCES[:4]), expected.encode(SENTENCES[:4]))
+    assert encoder.fingerprint == expected.fingerprint
+    together = load().encode_poolings(SENTENCES[:4], [pooling])
+    assert np.array_equal(together[pooling], expected.encode(SENTENCES[:4]))
+
+
+def test_a_pooling_that_is_none_is_refused_wherever_it_is_named(
+    load: Load, encoder_dir: Dirs
+) -> None:
+    encoder, electra = load(), SentenceEncoder.from_pretrained(encoder_dir("electra"), "mean", 32)
+    with pytest.raises(ValueError, match=r"pooling: unknown value 'max'"):
+        encoder.pooling = "max"
+    with pytest.raises(ValueError, match=r"pooling: unknown value 'max'"):
+        encoder.encode_poolings(SENTENCES[:2], ["mean", "max"])
+    with pytest.raises(ValueError, match=r"poolings: a list of texts is needed, got one str"):
+        encoder.encode_poolings(SENTENCES[:2], "cls")
+    for name in ("pooler", Pooling.POOLER):
+        with pytest.raises(EncoderError, match="no pooler layer"):
+            electra.pooling = name
+        with pytest.raises(EncoderError, match="no pooler layer"):
+            electra.encode_poolings(SENTENCES[:2], [name])
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "auto", "float32"])
+def test_a_precision_that_is_set_as_text_is_the_one_it_names(
+    load: Load, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simcse_core.encoder, "has_bf16", lambda device: True)
+    expected = embedded_in(load, Precision(precision))[0]
+    assert torch.equal(embedded_in(load, precision)[0], expected)
+    assert torch.equal(expected, embedded_in(load, Precision.FLOAT32)[0]) is (
+        precision == "float32"
+    )
+    with pytest.raises(ValueError, match="precision: unknown value 'half'"):
+        load().precision = "half"
+
+
+def _reversed_vocabulary(encoder: SentenceEncoder) -> Any:
+    vocabulary = _turned(encoder.tokenizer.get_vocab())
+    return type(encoder.tokenizer)(vocab=vocabulary)
+
+
+CHANGES: dict[str, Callable[[SentenceEncoder], object]] = {
+    "max_seq_length": lambda e: setattr(e, "max_seq_length", 6),
+    "prefix": lambda e: setattr(e, "prefix", "喝茶"),
+    "tokenizer": lambda e: setattr(e, "tokenizer", _reversed_vocabulary(e)),
+    "normalize": lambda e: setattr(e, "normalize", True),
+}
+
+
+@pytest.mark.parametrize("attribute", CHANGES)
+def test_what_is_changed_afterwards_is_as_if_it_had_been_so_from_the_start(
+    load: Load, attribute: str
+) -> None:
+    encoder, fresh = load(), load()
+    before, fingerprint = encoder.encode(SENTENCES), encoder.fingerprint
+    CHANGES[attribute](encoder)
+    CHANGES[attribute](fresh)
+    after = encoder.encode(SENTENCES)
+    assert not np.allclose(after, before)
+    assert np.array_equal(after, fresh.encode(SENTENCES))
+    assert encoder.fingerprint == fresh.fingerprint != fingerprint
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("max_seq_length", 6.5),
+        ("max_seq_length", "64"),
+        ("max_seq_length", POSITIONS + 1),
+        ("max_seq_length", True),
+        ("prefix", None),
+        ("normalize", "no"),
+        ("tokenizer", "bert"),
+    ],
+)
+def test_an_attribute_that_cannot_be_is_refused_and_stays(
+    load: Load, attribute: str, value: object
+) -> None:
+    encoder = load()
+    before = getattr(encoder, attribute)
+    with pytest.raises(ValueError, match=f"^{attribute}: "):
+        setattr(encoder, attribute, value)
+    assert getattr(encoder, attribute) is before
+
+
+def test_a_length_may_be_a_whole_number_of_any_library(load: Load) -> None:
+    encoder = load()
+    encoder.max_seq_length = np.int64(6)
+    assert (encoder.max_seq_length, type(encoder.max_seq_length)) == (6, int)
+
+
+def test_rows_of_tokens_are_the_callers_own(load: Load) -> None:
+    encoder = load()
+    expected = encoder.encode(["我喝茶"])
+    encoder.tokenize(["我喝茶"])[0].append(7)
+    assert np.array_equal(encoder.encode(["我喝茶"]), expected)
+
+
+def test_a_copy_that_is_cut_elsewhere_leaves_the_original_as_it_was(load: Load) -> None:
+    encoder = load()
+    expected = encoder.encode(SENTENCES[:6])
+    twin = encoder.copy_for_inference()
+    twin.max_seq_length = 4
+    twin.encode(SENTENCES[:6])
+    assert np.array_equal(encoder.encode(SENTENCES[:6]), expected)
+
+
+# --- saved over something --------------------------------------------------------------------
+
+
+def test_saving_onto_what_is_no_folder_is_refused_and_writes_nothing(
+    load: Load, tmp_path: Path
+) -> None:
+    file, link, nowhere = tmp_path / "file", tmp_path / "link", tmp_path / "nowhere"
+    file.write_text("mine")
+    link.symlink_to(file)
+    nowhere.symlink_to(tmp_path / "gone")
+    for target in (file, link, nowhere, file / "below"):
+        with pytest.raises(EncoderError, match=f"save: {target} "):
+            load().save(target)
+    assert file.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "nowhere"]

@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import spearmanr
 
 from simcse_core import StsPairs, evaluate_sts
+from simcse_core.errors import ParameterError
 from simcse_core.evaluation import (
     alignment,
     measure_spearman,
@@ -178,3 +180,50 @@ def test_what_cannot_be_written_as_cosines_is_left_out() -> None:
     rows = measure_spearman({"dev": PAIRS}, n_resamples=20)(table_encode(broken))
     assert rows[0]["cosines"] == ""
     assert all(row["missing"] for row in rows)
+
+
+# --- what encode must give -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("vectors", "said"),
+    [
+        (np.ones((3, 2)), r"shape \(4, hidden\) is needed for 4 sentences, got \(3, 2\)"),
+        (np.ones(4), r"got \(4,\)"),
+        (np.ones((4, 1, 2)), r"got \(4, 1, 2\)"),
+        (np.ones((4, 0)), r"got \(4, 0\)"),
+        (np.full((4, 2), "1"), "real numbers is needed"),
+        (np.ones((4, 2), dtype=complex), "real numbers is needed"),
+        (np.array([[None, 1]] * 4), "real numbers is needed"),
+        (torch.ones((4, 2), requires_grad=True), "an array is needed"),
+    ],
+)
+def test_vectors_of_another_shape_or_type_are_refused(vectors: object, said: str) -> None:
+    with pytest.raises(ParameterError, match=f"^encode: .*{said}"):
+        evaluate_sts(lambda sentences: vectors, PAIRS)
+
+
+@pytest.mark.parametrize("kind", [list, np.float16, torch.tensor])
+def test_vectors_may_come_in_whatever_holds_numbers(kind: object) -> None:
+    plain = evaluate_sts(table_encode(VECTORS), PAIRS, 20)
+    convert = (lambda v: v.astype(kind)) if isinstance(kind, type) and kind is not list else kind
+    found = evaluate_sts(lambda s: convert(table_encode(VECTORS)(s)), PAIRS, 20)
+    assert found == pytest.approx(plain)
+
+
+def test_zero_vectors_have_neither_alignment_nor_uniformity() -> None:
+    scores = evaluate_sts(table_encode(dict.fromkeys(VECTORS, (0.0, 0.0))), PAIRS, 20)
+    assert np.isnan(list(scores.values())).all()
+    assert math.isnan(alignment(np.zeros((2, 3)), np.zeros((2, 3)), np.array([5.0, 5.0])))
+    assert math.isnan(uniformity(np.zeros((3, 2))))
+
+
+def test_no_pairs_are_refused() -> None:
+    with pytest.raises(ParameterError, match=r"^pairs: there is none"):
+        evaluate_sts(table_encode(VECTORS), StsPairs([], [], []))
+
+
+@pytest.mark.parametrize("n", [0, 2.5, None, "10"])
+def test_a_number_of_resamples_that_is_none_is_refused(n: object) -> None:
+    with pytest.raises(ParameterError, match=r"^n_resamples: a whole number from 1 up"):
+        evaluate_sts(table_encode(VECTORS), PAIRS, n)

@@ -283,3 +283,65 @@ def test_a_masked_candidate_leaves_the_supervised_loss() -> None:
     own = torch.diagonal(logits)
     left = torch.stack([own, logits[:, 2], logits[:, 3]])  # its positive, the hard negatives
     assert loss.item() == pytest.approx((left.logsumexp(0) - own).mean().item(), abs=1e-12)
+
+
+# --- shapes that would be spread over what they do not mean ----------------------------------
+
+ROWS = torch.eye(4)[:4]
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        torch.zeros(4, dtype=torch.bool),
+        torch.zeros(4, 1, dtype=torch.bool),
+        torch.zeros(3, 4, dtype=torch.bool),
+        torch.zeros(4, 4),
+        torch.zeros(1, 4, 4, dtype=torch.bool),
+    ],
+)
+def test_a_mask_of_another_shape_or_type_is_refused(mask: Tensor) -> None:
+    with pytest.raises(ValueError, match=r"^same: a bool mask of shape \(4, 4\) is needed"):
+        unsup_simcse_loss(ROWS, same=mask)
+    with pytest.raises(ValueError, match=r"^same: a bool mask of shape \(4, 8\) is needed"):
+        sup_simcse_loss(ROWS, ROWS, ROWS, same=mask)
+    with pytest.raises(ValueError, match=r"^same_as_queued: a bool mask of shape \(4, 2\)"):
+        unsup_simcse_loss(ROWS, queue=ROWS[:2], same_as_queued=mask)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 5), (2, 3, 4), ()])
+def test_a_queue_of_another_width_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"^queue: expected shape \(queued, 4\)"):
+        unsup_simcse_loss(ROWS, queue=torch.ones(shape))
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (4,), (), (1, 2, 3)])
+def test_no_rows_or_no_rows_of_vectors_are_refused(shape: tuple[int, ...]) -> None:
+    rows = torch.ones(shape)
+    with pytest.raises(ValueError, match=r"^anchor: expected shape"):
+        sup_simcse_loss(rows, rows)
+    with pytest.raises(ValueError, match=r"^embeddings: expected shape"):
+        unsup_simcse_loss(rows)
+
+
+def test_whole_numbers_are_no_vectors() -> None:
+    rows = torch.ones(4, 4, dtype=torch.int64)
+    with pytest.raises(ValueError, match="floating-point numbers are needed"):
+        unsup_simcse_loss(rows)
+    with pytest.raises(ValueError, match="floating-point numbers are needed"):
+        sup_simcse_loss(rows, rows)
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), float("inf"), "0.05", None, True])
+def test_a_temperature_that_is_none_is_refused(temperature: object) -> None:
+    with pytest.raises(ValueError, match="temperature: must be > 0"):
+        unsup_simcse_loss(ROWS, temperature)
+    with pytest.raises(ValueError, match="temperature: must be > 0"):
+        sup_simcse_loss(ROWS, ROWS, temperature=temperature)
+
+
+def test_sentences_may_be_told_apart_by_tokens() -> None:
+    tokens = [(2, 7, 3), (2, 8, 3), (2, 7, 3)]
+    letters = ["a", "b", "a"]
+    assert torch.equal(same_sentence(tokens), same_sentence(letters))
+    assert torch.equal(same_sentence(tokens, tokens[:1]), same_sentence(letters, letters[:1]))

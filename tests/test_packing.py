@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from conftest import SENTENCES
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
-from simcse_core import SentenceEncoder, packing
+from simcse_core import SentenceEncoder, TrainConfig, packing, train_simcse
 from simcse_core.packing import Group, can_pack, packed_forward, padded_forward
 
 Dirs = Callable[[str], Path]
@@ -145,3 +147,99 @@ def test_a_model_of_another_family_is_padded_and_encoded_all_the_same(encoder_di
         for i, row in enumerate(encoder.tokenize(SENTENCES[:9])):
             expected = model(input_ids=torch.tensor([row])).last_hidden_state[0].mean(dim=0)
             torch.testing.assert_close(torch.tensor(together[i]), expected, rtol=0, atol=1e-5)
+
+
+# --- only what is exactly what packing computes ----------------------------------------------
+
+
+class Adapted(nn.Module):
+    """A projection with something added, as an adapter of low rank."""
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__()
+        self.base = base
+        self.weight, self.bias = base.weight, base.bias  # as some adapters hand them on
+        self.added = nn.Linear(base.in_features, base.out_features)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.base(hidden) + self.added(hidden)
+
+
+def _own(model: Any) -> Any:
+    return model.encoder.layer[0].attention.self
+
+
+def _adapt(model: Any, name: str) -> None:
+    torch.manual_seed(1)
+    setattr(_own(model), name, Adapted(getattr(_own(model), name)))
+
+
+def _hook(module: nn.Module) -> None:
+    module.register_forward_hook(lambda _, args, output: 2 * output)
+
+
+def _override_forward(model: Any) -> None:
+    query = _own(model).query
+    query.forward = lambda hidden: 2 * F.linear(hidden, query.weight, query.bias)
+
+
+def _without_bias(model: Any) -> None:
+    own = _own(model)
+    plain = nn.Linear(own.key.in_features, own.key.out_features, bias=False)
+    own.query = plain
+
+
+class OwnLinear(nn.Linear):
+    def forward(self, input: Tensor) -> Tensor:
+        return 2 * super().forward(input)
+
+
+def _subclass(model: Any) -> None:
+    _own(model).value.__class__ = OwnLinear
+
+
+def _parametrized(model: Any) -> None:
+    nn.utils.parametrizations.weight_norm(_own(model).key)
+    with torch.no_grad():
+        _own(model).key.parametrizations.weight.original0.mul_(3)
+
+
+REPLACED: dict[str, Callable[[Any], object]] = {
+    "an adapter on the query": lambda model: _adapt(model, "query"),
+    "an adapter on the value": lambda model: _adapt(model, "value"),
+    "a hook on the value": lambda model: _hook(_own(model).value),
+    "a hook on a whole layer": lambda model: _hook(model.encoder.layer[1]),
+    "another forward of the query": _override_forward,
+    "a query without bias": _without_bias,
+    "a subclass of the projection": _subclass,
+    "a parametrized weight": _parametrized,
+    "another scaling": lambda model: setattr(_own(model), "scaling", 5.0),
+    "an adapter on the output": lambda model: setattr(
+        model.encoder.layer[0].output, "dense", Adapted(model.encoder.layer[0].output.dense)
+    ),
+}
+
+
+@pytest.mark.parametrize("replaced", REPLACED)
+def test_what_was_replaced_after_loading_counts(encoder_dir: Dirs, replaced: str) -> None:
+    encoder = loaded(encoder_dir, "bert")
+    before = encoder.encode(SENTENCES[:6])
+    REPLACED[replaced](encoder.model)
+    assert encoder.packing
+    found = encoder.encode(SENTENCES[:6])
+    assert abs(found - before).max() > 1e-3
+    for vector, row in zip(found, encoder.tokenize(SENTENCES[:6]), strict=True):
+        with torch.no_grad():
+            own = encoder.model(input_ids=torch.tensor([row])).last_hidden_state[0].mean(dim=0)
+        torch.testing.assert_close(torch.tensor(vector), own, rtol=0, atol=1e-5)
+
+
+def test_what_was_replaced_is_trained_and_counts_in_training(encoder_dir: Dirs) -> None:
+    encoder = loaded(encoder_dir, "bert")
+    _adapt(encoder.model, "query")
+    encoder.model.requires_grad_(False)
+    _own(encoder.model).query.added.requires_grad_(True)
+    before = encoder.encode(SENTENCES[:6])
+    config = TrainConfig(batch_size=4, learning_rate=1e-2, dropout=0.1)
+    train_simcse(encoder, SENTENCES[:16], config)
+    assert abs(encoder.encode(SENTENCES[:6]) - before).max() > 1e-3

@@ -13,6 +13,7 @@ import torch
 from simcse_core import SentenceEncoder, TrainConfig
 from simcse_core.config import Pooling
 from simcse_core.encoder_names import EncoderNameError
+from simcse_core.errors import ParameterError
 from simcse_core.plans import Plan, distinct, make_plan
 
 
@@ -149,3 +150,30 @@ def test_a_loaded_plan_is_a_fresh_copy(
     assert plan.load() is not plan.load()
     assert plan.load().name == "mine"
     assert load().name == "tiny-bert"
+
+
+# --- what an encoder does not know -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "share"),
+    [
+        (["我喝茶"], ""),
+        (["我喝咖", "我喝茶"], "; 16.67% of their tokens are unknown"),
+        (["咖啡", "我喝"], "; 50.00% of their tokens are unknown"),
+    ],
+)
+def test_the_share_of_unknown_tokens_is_told(
+    texts: list[str], share: str, folders: dict[str, Path]
+) -> None:
+    plan = make_plan(str(folders["x/bert"]), "mean")
+    assert plan.describe_cut(texts).partition("dev and test")[2] == share
+    plan.check_known(texts)
+
+
+@pytest.mark.parametrize("texts", [["咖啡店"], ["咖啡店", "我喝"], ["地铁", "coffee", "我"]])
+def test_an_encoder_that_knows_less_than_half_of_the_tokens_is_refused(
+    texts: list[str], folders: dict[str, Path]
+) -> None:
+    with pytest.raises(ParameterError, match=r"^encoder: \d+% of the tokens .* are unknown to"):
+        make_plan(str(folders["x/bert"]), "mean").check_known(texts)

@@ -124,9 +124,9 @@ def test_what_has_a_file_is_not_cut_for(tmp_path: Path) -> None:
     assert (len(data.dev), len(data.test), data.pool.sentences) == (15, 15, ["一"])
     (text / "text.txt").unlink()
     (text / "pairs.tsv").rename(text / "dev.tsv")
-    (text / "test.tsv").write_text(pair_lines("测"), encoding="utf-8")
+    (text / "test.tsv").write_text(pair_lines("测", "试"), encoding="utf-8")
     data = load_study_data(text)
-    assert (len(data.dev), len(data.test), len(data.pool.sentences)) == (15, 1, 30)
+    assert (len(data.dev), len(data.test), len(data.pool.sentences)) == (15, 2, 30)
 
 
 def test_pairs_that_hang_together_cannot_be_cut(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_table_says_what_became_of_every_file(tmp_path: Path) -> None:
     assert [" ".join(line.split()) for line in lines] == [
         "file part columns rows kept dropped labels",
         "dev.tsv dev s1, s2, score 4 3 1 empty 0.5 to 5, 3 values",
-        "test.tsv test 1, 2, 3 2 2 - 0 or 1: Spearman has ties, ROC AUC is beside it",
+        "test.tsv test 1, 2, 3 2 2 - 0 or 1",
         "more.txt pool 1 5 4 1 empty -",
         "dev.tsv begins: 天 / 人 / 一",
         "test.tsv begins: 天 / 人 / 地",

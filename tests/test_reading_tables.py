@@ -115,11 +115,16 @@ LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 @pytest.mark.parametrize(
     ("name", "content", "line", "way_out"),
     [
-        ("a.txt", "天气好\n下雨\t晴天\n", 2, "name the file .tsv"),
-        ("a.txt", '天气好\n{"text": "下雨"}\n', 2, "name the file .jsonl"),
-        ("a.txt", '{"text": "下雨"}\n', 1, "name the file .jsonl"),
-        ("a.txt", "sentence1,sentence2,label\n天,地,1\n", 1, "name the file .csv"),
-        ("a.txt", "天气好\n下雨||晴天\n", 2, "pairs or triplets"),
+        ("a.txt", "天气好\n下雨\t晴天\n", 2, "a table with tabs"),
+        ("a.txt", '天气好\n{"text": "下雨"}\n', 2, "looks like JSON; name the file"),
+        ("a.txt", '{"text": "下雨"}\n', 1, "looks like JSON; name the file"),
+        (
+            "a.txt",
+            "sentence1,sentence2,label\n天,地,1\n",
+            1,
+            "header of a CSV",
+        ),
+        ("a.txt", "天气好\n下雨||晴天\n", 2, "several fields"),
         ("a.txt", "天||地||1\n天|||地||1\n", 2, "3 bars in a row"),
         ("a.txt", "天||||地|||1\n", 1, "bars in a row"),
         ("a.txt", "天\t地\t1\n天\t地\n", 2, "2 fields, separated by tabs"),

@@ -158,3 +158,25 @@ def test_a_files_name_says_its_language(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
 def test_generated_parts_of_a_readme_are_what_the_results_say(name: str) -> None:
     assert not fill_file(PROJECT_ROOT / name, check=True), "run make figures"
+
+
+# --- labels of two values --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Labels take two values: Spearman is at most 0.866 on dev and 0.775 on test"),
+        ("zh", "标注只有两种取值，Spearman 至多为：验证集 0.866和测试集 0.775"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["spearman", "last", "points", "chosen", "sample", "shared"])
+def test_tables_of_binary_labels_say_what_spearman_can_reach(
+    kind: str, language: str, said: str, tmp_path: Path
+) -> None:
+    name, *words = WORDS[kind].split()
+    write(tmp_path, name, TABLES[name], ceilings={"dev": 0.75**0.5, "test": 0.6**0.5})
+    bounded = tell(kind, read_records(tmp_path, name), words, language)
+    write(tmp_path, name, TABLES[name])
+    free = tell(kind, read_records(tmp_path, name), words, language)
+    assert bounded == f"{free}\n\n{said}"

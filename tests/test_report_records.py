@@ -211,3 +211,13 @@ def test_a_stamp_is_what_json_gives_back(tmp_path: Path) -> None:
     found = read_records(tmp_path, "05_claims").stamp
     written = json.loads((tmp_path / "05_claims.json").read_text(encoding="utf-8"))
     assert found == {key: value for key, value in written.items() if key != "checksum"}
+
+
+def test_a_caption_says_what_spearman_can_reach_where_labels_take_two_values(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "02_small_sample", TABLES["02_small_sample"], ceilings={"test": 0.75**0.5})
+    told = caption(read_records(tmp_path, "02_small_sample")).splitlines()
+    assert told[-1] == "labels take two values: Spearman is at most 0.866 on test"
+    write(tmp_path, "02_small_sample", TABLES["02_small_sample"])
+    assert caption(read_records(tmp_path, "02_small_sample")).splitlines() == told[:-1]

@@ -15,6 +15,7 @@ from simcse_core.statistics import (
     resampled_spearman,
     roc_auc,
     spearman,
+    spearman_ceiling,
     unpack_cosines,
 )
 
@@ -184,3 +185,25 @@ def test_the_area_is_that_of_scikit_learn(decimals: int) -> None:
 )
 def test_there_is_no_area_without_two_kinds(similarities: list[float], same: list[bool]) -> None:
     assert math.isnan(roc_auc(np.array(similarities), np.array(same)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([0, 1] * 500, math.sqrt(0.75)),  # 0.866, but for 1 in a million
+        ([0, 0, 1, 1], math.sqrt(0.8)),
+        ([1, 2, 3, 4], 1.0),
+        ([0, 0, 1], math.sqrt(0.75)),
+    ],
+)
+def test_the_highest_spearman_of_tied_labels(labels: list[int], expected: float) -> None:
+    array = np.array(labels, dtype=np.float64)
+    ceiling = spearman_ceiling(array)
+    assert ceiling == pytest.approx(expected, abs=1e-5)
+    # Values without ties in the order of the labels reach it.
+    best = np.argsort(np.argsort(array, kind="stable"), kind="stable").astype(float)
+    assert ceiling == pytest.approx(spearmanr(best, array).statistic)
+
+
+def test_labels_that_are_all_equal_have_no_spearman_at_all() -> None:
+    assert math.isnan(spearman_ceiling(np.ones(4)))

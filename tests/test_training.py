@@ -453,3 +453,131 @@ def test_a_loss_that_is_not_a_number_stops_with_what_to_change(
 ) -> None:
     with pytest.raises(TrainingError, match=r"loss is nan at step \d.*learning_rate \(now 1e\+30"):
         train(load(), 13, config(learning_rate=1e30))
+
+
+# --- what cannot be trained, or trained on ---------------------------------------------------
+
+
+@pytest.mark.parametrize("points", ["50", 4, [0.5], [4, "6"], [True], {4: 1}, None])
+def test_points_that_are_no_whole_numbers_are_refused(load: Load, points: Any) -> None:
+    with pytest.raises(ValueError, match=r"^measure_at"):
+        train_simcse(load(), TEXTS, CONFIG, points)
+
+
+def test_points_may_be_whole_numbers_of_any_library(load: Load) -> None:
+    expected = train_simcse(load(), TEXTS, CONFIG, [4, 8])
+    found = train_simcse(load(), TEXTS, CONFIG, np.array([4, 8]))
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+@pytest.mark.parametrize("settings", [{"batch_size": 4}, None, 4])
+def test_settings_that_are_no_train_config_are_refused(load: Load, settings: Any) -> None:
+    with pytest.raises(ValueError, match=r"^config: a TrainConfig is needed, got"):
+        train_simcse(load(), TEXTS, settings)
+
+
+def test_frozen_weights_are_refused_and_weights_frozen_in_part_are_trained(load: Load) -> None:
+    frozen, part = load(), load()
+    frozen.model.requires_grad_(False)
+    with pytest.raises(ValueError, match="all weights of tiny-bert are frozen"):
+        train_simcse(frozen, TEXTS, CONFIG)
+    part.model.embeddings.requires_grad_(False)
+    before = weights(part)
+    train_simcse(part, TEXTS, CONFIG)
+    moved = {name for name, value in weights(part).items() if not torch.equal(value, before[name])}
+    assert moved
+    assert not any(name.startswith("embeddings.") for name in moved)
+
+
+@pytest.mark.parametrize("switch", [torch.no_grad, torch.inference_mode])
+def test_gradients_that_are_switched_off_around_change_nothing(
+    load: Load, switch: Callable[[], Any]
+) -> None:
+    expected, found = load(), load()
+    train_simcse(expected, TEXTS, CONFIG)
+    with switch():
+        train_simcse(found, TEXTS, CONFIG)
+    assert same_bits(weights(found), weights(expected))
+
+
+def test_an_encoder_loaded_for_inference_alone_is_refused(load: Load) -> None:
+    with torch.inference_mode():
+        encoder = load()
+    with pytest.raises(ValueError, match="loaded in torch's inference mode"):
+        train_simcse(encoder, TEXTS, CONFIG)
+
+
+def test_no_triplets_are_refused(load: Load) -> None:
+    with pytest.raises(ValueError, match="at least 1 "):
+        train_sup(load(), NliTriplets([], [], []), CONFIG)
+
+
+def test_texts_that_become_the_same_tokens_are_no_negatives_of_each_other(load: Load) -> None:
+    plain = [TEXTS[0], TEXTS[0], TEXTS[1], TEXTS[1]]
+    spaced = [TEXTS[0], f"{TEXTS[0][:2]} {TEXTS[0][2:]}", TEXTS[1], f" {TEXTS[1]}"]
+    expected, found = (
+        train_simcse(load(), texts, config(dropout=0.0), [4])["loss"][0]
+        for texts in (plain, spaced)
+    )
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("我今天 喝茶", "我今天喝茶"), ("我喝咖", "我喝啡"), ("我今天喝茶看书", "我今天喝茶做红")],
+    ids=["spaces", "unknown characters", "cut at the limit"],
+)
+def test_a_batch_of_texts_of_the_same_tokens_has_no_negatives(
+    load: Load, one: str, other: str
+) -> None:
+    encoder = load(max_seq_length=7)  # [CLS], five characters, [SEP]
+    assert encoder.tokenize([one]) == encoder.tokenize([other])
+    before = weights(encoder)
+    settings = config(weight_decay=0.0)
+    assert train_simcse(encoder, [one, other], settings, [2])["loss"].tolist() == [0.0]
+    assert same_bits(weights(encoder), before)
+
+
+def test_another_positive_of_the_same_tokens_is_no_negative(load: Load) -> None:
+    few = triplets(3)
+    spaced = [few.anchor[0], f"{few.anchor[0]} ", f"{few.anchor[0][:1]} {few.anchor[0][1:]}"]
+    same = NliTriplets([few.anchor[0]] * 3, few.positive, few.hard_negative)
+    losses = [
+        train_sup(load(), NliTriplets(anchor, few.positive, few.hard_negative), CONFIG, [3])
+        for anchor in (same.anchor, spaced)
+    ]
+    assert losses[0]["loss"][0] == losses[1]["loss"][0]
+
+
+# --- a loss that is that of guessing ---------------------------------------------------------
+
+
+def _collapse(encoder: SentenceEncoder) -> SentenceEncoder:
+    """Every vector is the same, whatever the sentence: nothing of its words is left."""
+    with torch.no_grad():
+        encoder.model.encoder.layer[-1].output.LayerNorm.weight.zero_()
+        encoder.model.encoder.layer[-1].output.LayerNorm.bias.fill_(1.0)
+    return encoder
+
+
+@pytest.mark.parametrize(
+    ("method", "chance"),
+    [
+        ("unsup-simcse", math.log(2 * 4 - 1)),
+        ("sup-simcse", math.log(2 * 4)),
+    ],
+)
+def test_a_loss_that_stays_at_chance_is_told(
+    load: Load, method: str, chance: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    examples = TEXTS[:12] if method == "unsup-simcse" else triplets(12)
+    still = config(learning_rate=1e-12, dropout=0.0)
+    frame = train_for(_collapse(load()), OBJECTIVES[method], examples, still, [12])
+    assert frame["loss"][0] == pytest.approx(chance, rel=1e-5)
+    assert f"stays at chance ({chance:.3f}, guessing gives {chance:.3f})" in caplog.text
+    assert "learning_rate" in caplog.text
+
+
+def test_a_loss_that_falls_is_not_told(load: Load, caplog: pytest.LogCaptureFixture) -> None:
+    train_simcse(load(), TEXTS[:12], CONFIG)
+    assert not caplog.records

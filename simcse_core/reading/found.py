@@ -46,15 +46,10 @@ def found_in(content: Content, parts: str) -> Found:
 
 
 def describe_labels(labels: Sequence[float]) -> str:
-    """Distinct labels in few words, with what two of them mean for a rank correlation."""
-    if not labels:
-        return "-"
-    if len(labels) == 1:
-        return f"{labels[0]:g} alone, so nothing can be ranked"
-    span = f"{labels[0]:g} to {labels[-1]:g}"
-    if len(labels) == 2:
-        return f"{labels[0]:g} or {labels[1]:g}: Spearman has ties, ROC AUC is beside it"
-    return f"{span}, {len(labels)} values"
+    """Distinct labels in few words."""
+    if len(labels) > 2:
+        return f"{labels[0]:g} to {labels[-1]:g}, {len(labels)} values"
+    return " or ".join(f"{label:g}" for label in labels) or "-"
 
 
 def describe(found: Sequence[Found]) -> str:

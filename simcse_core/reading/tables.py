@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from simcse_core.errors import DataError, one_line
+from simcse_core.plain_text import all_look_like, looks_like, odd_character
 from simcse_core.reading.text import read_bytes, read_text
 
 BARS = "||"
@@ -46,15 +47,6 @@ class Table:
     def at(self, place: int) -> str:
         """Where a row stands, for messages."""
         return f"{self.path}, {self.unit} {place}"
-
-
-def refuse_odd_bars(text: str, where: str) -> None:
-    """Raises a DataError where fields separated by ``||`` cannot be told apart."""
-    if found := _ODD_BARS.search(text):
-        raise DataError(
-            f"{where}: {len(found[0])} bars in a row, so it is not clear where a field ends; put a "
-            "space beside the bar that belongs to a sentence, or remove it"
-        )
 
 
 def read_table(path: Path) -> Table:
@@ -112,18 +104,11 @@ def _read_txt(path: Path) -> Table:
     for separator, told in (("\t", "tabs"), (BARS, "'||'")):
         if separator in first:
             return Table(path, None, list(_fields(path, lines, separator, told)))
-    if {part.strip().lower() for part in first.split(",")} >= {"sentence1", "sentence2"}:
-        raise DataError(f"{path}, line 1: names of columns with commas; name the file .csv")
     for number, line in lines:
-        where = f"{path}, line {number}: one sentence a line expected, but it"
-        if "\t" in line:
-            raise DataError(
-                f"{where} holds a tab; name the file .tsv if it is a table, else put a space there"
-            )
-        if BARS in line:
-            raise DataError(f"{where} holds '||'; is this a file of pairs or triplets?")
-        if _is_json(line):
-            raise DataError(f"{where} is JSON; name the file .jsonl")
+        if kind := looks_like(line.strip() or "-") or odd_character(line):
+            raise _no_sentence(path, number, f"it looks like {kind}")
+    if kind := all_look_like([line.strip() for _, line in lines]):
+        raise _no_sentence(path, 1, f"all lines look like {kind}")
     return Table(path, None, [(number, (line.strip(),)) for number, line in lines])
 
 
@@ -137,7 +122,7 @@ def _fields(
     width = 0
     for number, line in lines:
         if separator == BARS:
-            refuse_odd_bars(line, f"{path}, line {number}")
+            _refuse_odd_bars(line, f"{path}, line {number}")
         cells = tuple(cell.strip() for cell in line.split(separator))
         if not line.strip():
             cells = ("",) * width
@@ -145,6 +130,15 @@ def _fields(
         _check_width(f"{path}, line {number}", len(cells), width, told)
         if width:
             yield number, cells
+
+
+def _refuse_odd_bars(text: str, where: str) -> None:
+    """Raises a DataError where fields separated by ``||`` cannot be told apart."""
+    if found := _ODD_BARS.search(text):
+        raise DataError(
+            f"{where}: {len(found[0])} bars in a row, so it is not clear where a field ends; put a "
+            "space beside the bar that belongs to a sentence, or remove it"
+        )
 
 
 def _check_width(where: str, got: int, wanted: int, told: str) -> None:
@@ -155,13 +149,11 @@ def _check_width(where: str, got: int, wanted: int, told: str) -> None:
         )
 
 
-def _is_json(line: str) -> bool:
-    if not line.lstrip().startswith("{"):
-        return False
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
+def _no_sentence(path: Path, line: int, what: str) -> DataError:
+    return DataError(
+        f"{path}, line {line}: one sentence a line expected, but {what}; name the file .csv, .tsv "
+        "or .jsonl if it is that, or write the sentences alone to a file"
+    )
 
 
 def _read_separated(path: Path, separator: str, told: str, quoting: Any) -> Table:

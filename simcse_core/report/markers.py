@@ -38,8 +38,9 @@ from pathlib import Path
 
 from simcse_core.files import write_text
 from simcse_core.report import prose, tables
-from simcse_core.report.records import Records, read_records
+from simcse_core.report.records import Records, bounds, read_records
 from simcse_core.report.tables import to_markdown
+from simcse_core.report.wording import capitalised
 
 # From the words after the kind to Markdown; a ValueError or OSError says what is wrong with them.
 Fill = Callable[[Sequence[str]], str]
@@ -78,6 +79,8 @@ def _published(records: Records, language: str) -> str:
     return to_markdown(tables.published_table(numbers, language=language)) if numbers else ""
 
 
+# Tables below which the highest Spearman that is possible is told, where labels bound it.
+_OF_SPEARMAN = ("spearman", "last", "points", "chosen", "sample", "shared")
 _COMMENT = re.compile(r"<!-- ([\w-]+)((?: \S+)*) -->")
 _CLOSING = "<!-- end -->"
 
@@ -95,7 +98,9 @@ def tell(kind: str, records: Records, words: Sequence[str], language: str = "en"
     except TypeError as error:
         raise ValueError(f"{kind}: {error} (given: {' '.join(words) or 'nothing'})") from error
     try:
-        return KINDS[kind](records, *words, language=language)
+        made = KINDS[kind](records, *words, language=language)
+        below = bounds(records, language) if kind in _OF_SPEARMAN else ""
+        return f"{made}\n\n{capitalised(below)}" if below else made
     except KeyError as error:
         raise ValueError(f"{kind} {' '.join(words)}: no {error} in {records.name}") from error
 

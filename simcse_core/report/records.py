@@ -104,7 +104,20 @@ def caption(records: Records, language: str = "en") -> str:
     """
     parts = [records.stamp["dataset"], *_split_names(records.frame, language)]
     parts += _seeds(records.frame, language)
-    return "\n".join([" · ".join(parts), *_encoder_lines(records, language)])
+    lines = [" · ".join(parts), *_encoder_lines(records, language), bounds(records, language)]
+    return "\n".join(filter(None, lines))
+
+
+def bounds(records: Records, language: str = "en") -> str:
+    """The highest Spearman that is possible, where labels take two values; empty elsewhere."""
+    ceilings = records.stamp.get("ceilings") or {}
+    if not ceilings:
+        return ""
+    if language == "zh":
+        told = [f"{say(split, language)} {value:.3f}" for split, value in ceilings.items()]
+        return f"标注只有两种取值，Spearman 至多为：{listed(told, language)}"
+    told = [f"{value:.3f} on {split}" for split, value in ceilings.items()]
+    return f"labels take two values: Spearman is at most {listed(told, language)}"
 
 
 def _split_names(frame: pd.DataFrame, language: str) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from simcse_core.segmentation import cut_words
 from tools.files import whole_folder
 from tools.pretraining.text import Text, is_held_out
 
@@ -90,7 +91,7 @@ def word_starts(sentence: str, spans: Sequence[tuple[int, int]]) -> np.ndarray:
     Args:
         spans: start and end of each token in ``sentence``, as a fast tokenizer gives them.
     """
-    word_of = np.repeat(*np.array([(i, len(w)) for i, w in enumerate(jieba.lcut(sentence))]).T)
+    word_of = np.repeat(*np.array([(i, len(w)) for i, w in enumerate(cut_words(sentence))]).T)
     words = word_of[[start for start, _ in spans]]
     return np.concatenate([[1], np.diff(words) != 0]).astype(np.uint8)
 
@@ -114,7 +115,6 @@ def _write(
     text: Text, tokenizer: PreTrainedTokenizerBase, folder: Path, max_tokens: int, held_out: bool
 ) -> None:
     """Sentences go to disk as they are encoded: constant memory."""
-    jieba.setLogLevel("WARNING")
     bar = tqdm(text.sentences(), desc=f"encoding {_names(text)}", unit=" sentences")
     chosen = (sentence for sentence in bar if is_held_out(sentence) == held_out)
     lengths = [0]
