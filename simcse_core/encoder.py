@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from simcse_core.arguments import as_integer, as_sentences
-from simcse_core.config import Pooling, Precision, encoder_settings
+from simcse_core.config import Pooling, Precision, own_pooling
 from simcse_core.dropout import replace_dropout, set_dropout
 from simcse_core.errors import EncoderError
 from simcse_core.fingerprint import fingerprint
@@ -165,7 +165,7 @@ class SentenceEncoder:
         """
         asked = Pooling(pooling) if pooling else None
         folder, label = locate_encoder(str(name))
-        saved = read_settings(folder) or SavedSettings(encoder_settings(str(name)).pooling)
+        saved = read_settings(folder) or SavedSettings(own_pooling(str(name)))
         if max_seq_length is None:
             max_seq_length = saved.max_seq_length or DEFAULT_MAX_SEQ_LENGTH
         prefix = saved.prefix if prefix is None else prefix

@@ -161,14 +161,17 @@ def shared() -> pd.DataFrame:
 
 
 def claims() -> pd.DataFrame:
-    """A claim of each sort of verdict."""
-    columns = ["claim", "criterion", "effect", "over seeds", "over pairs", "verdict"]
+    """Two claims under two protocols, a verdict of each sort."""
+    judged = ["encoder", "pooling", "effect", "over_seeds", "over_pairs", "verdict"]
+    rise = ["tiny", "cls", "+0.200", "[+0.100, +0.300]", "[+0.1, +0.3]", "supported"]
+    flat = ["tiny", "cls", "+0.010", "", "[-0.1, +0.3]", "undecided"]
+    lower = ["tiny", "mean", "+0.050", "[+0.040, +0.060]", "[+0.0, +0.1]", "not supported"]
     return pd.DataFrame(
         [
-            ["A rise", "at least 0.1", "+0.200", "[+0.100, +0.300]", "[+0.1, +0.3]", "supported"],
-            ["Flat after", "within 0.02", "+0.010", "", "[-0.1, +0.3]", "undecided"],
+            ["A rise", "at least 0.1", *rise, *lower],
+            ["Flat after", "within 0.02", *flat, *flat[:1], "mean", *flat[2:]],
         ],
-        columns=columns,
+        columns=["claim", "criterion", *judged, *(f"second_{name}" for name in judged)],
     )
 
 
@@ -197,7 +200,7 @@ def write(directory: Path, name: str, frame: pd.DataFrame, **stamp: object) -> N
         "experiment": name,
         "dataset": "sample",
         "seeds": [0, 1, 2],
-        "encoders": {"tiny": {"fingerprint": "abc", "pooling": "cls", "train": TRAIN}},
+        "plans": [{"encoder": "tiny", "fingerprint": "abc", "pooling": "cls", "train": TRAIN}],
         "versions": {"torch": "2.13.0", "numpy": "2.4.6"},
         "code": "0123456789ab",
         "command": f"python -m simcse_core.study --only {name[:2]}",
