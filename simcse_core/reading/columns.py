@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simcse_core.errors import DataError
@@ -198,14 +198,4 @@ def _ask(table: Table, why: str) -> DataError:
     return DataError(
         f"{table.at(table.rows[0][0])}: {why}; name text_column, or pair_columns and label_column "
         f"(there are {_listed(table)})"
-    )
-
-
-def from_mapping(given: Mapping[str, object]) -> Columns:
-    """Columns from a notebook's parameters; numbers are taken as they are typed."""
-    pair = given.get("pair_columns") or ()
-    return Columns(
-        str(given.get("text_column") or ""),
-        tuple(str(name) for name in pair) if isinstance(pair, list | tuple) else (),
-        str(given.get("label_column") or ""),
     )
