@@ -325,11 +325,11 @@ def load_study_data(
     """
     opened = open_source(source, hub, columns)
     dev, test = _pairs(opened, "dev"), _pairs(opened, "test")
-    for split, found in {"dev": dev, "test": test}.items():
-        if len(found) and (found.scores == found.scores[0]).all():
+    for split, part in {"dev": dev, "test": test}.items():
+        if len(part) and (part.scores == part.scores[0]).all():
             raise DataError(
-                f"source {opened.name}: all pairs of {split} have the label {found.scores[0]:g}, "
-                "so that no method can be told from another; give pairs of different labels"
+                f"source {opened.name}: all pairs of {split} have the label {part.scores[0]:g}, so "
+                "that no method can be told from another; give pairs of different labels"
             )
     pool = _pool(opened, extra, [dev, test])
     triplets = _triplets(opened) if "nli" in opened.parts else None

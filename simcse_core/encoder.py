@@ -270,10 +270,9 @@ class SentenceEncoder:
         Raises:
             ParameterError: no texts, such as bytes, a whole table, or an item that is none.
         """
-        single = isinstance(sentences, str)
-        texts = [sentences] if single else sentences
-        vectors = self.encode_poolings(texts, [self.pooling], progress)[self.pooling]
-        return vectors[0] if single else vectors
+        if isinstance(sentences, str):
+            return self.encode([sentences], progress)[0]
+        return self.encode_poolings(sentences, [self.pooling], progress)[self.pooling]
 
     @torch.no_grad()
     def encode_poolings(
@@ -286,11 +285,11 @@ class SentenceEncoder:
             EncoderError: a pooling that the encoder lacks.
         """
         sentences = as_sentences(sentences, "sentences")
-        poolings = [self._own_pooling(pooling) for pooling in as_sentences(poolings, "poolings")]
+        chosen = [self._own_pooling(pooling) for pooling in as_sentences(poolings, "poolings")]
         unique = list(dict.fromkeys(sentences))
         rows = self.tokenize(unique)
         order = sorted(range(len(unique)), key=lambda i: len(rows[i]))
-        shape = (len(poolings), len(unique), self.model.config.hidden_size)
+        shape = (len(chosen), len(unique), self.model.config.hidden_size)
         vectors = np.empty(shape, dtype=np.float32)
         training = self.model.training
         self.model.eval()
@@ -303,14 +302,14 @@ class SentenceEncoder:
                 leave=False,
             ) as bar:
                 for batch in _token_batches(order, rows):
-                    embedded = torch.stack(self._forward([rows[i] for i in batch], poolings))
+                    embedded = torch.stack(self._forward([rows[i] for i in batch], chosen))
                     vectors[:, batch] = embedded.float().cpu().numpy()
                     bar.update(len(batch))
         finally:
             self.model.train(training)
         index = {sentence: i for i, sentence in enumerate(unique)}
         picked = vectors[:, [index[sentence] for sentence in sentences]]
-        return dict(zip(poolings, picked, strict=True))
+        return dict(zip(chosen, picked, strict=True))
 
     @torch.no_grad()
     def encode_tokens(self, sentences: Sequence[str]) -> list[np.ndarray]:

@@ -91,18 +91,18 @@ def sup_simcse_loss(
         ValueError: no rows, shapes that differ, or a temperature that is not positive.
     """
     _check_temperature(temperature)
-    if anchor.ndim != 2 or not len(anchor):
-        raise ValueError(
-            f"anchor: expected shape (batch, hidden) with a row at least, got {tuple(anchor.shape)}"
-        )
-    _check_floats("anchor", anchor)
     others = [positive] if hard_negative is None else [positive, hard_negative]
     for name, rows in zip(("positive", "hard_negative"), others, strict=False):
-        if rows.shape != anchor.shape:
+        if rows.shape != anchor.shape or anchor.ndim != 2:
             raise ValueError(
                 f"{name}: expected the anchor's shape (batch, hidden) = "
                 f"{tuple(anchor.shape)}, got {tuple(rows.shape)}"
             )
+    if not len(anchor):
+        raise ValueError(
+            f"anchor: expected shape (batch, hidden) with a row at least, got {tuple(anchor.shape)}"
+        )
+    _check_floats("anchor", anchor)
     _check_mask("same", same, (len(anchor), len(anchor) * len(others)))
     candidates = F.normalize(torch.cat(others), dim=-1)  # (N or 2N, hidden)
     logits = F.normalize(anchor, dim=-1) @ candidates.T / temperature  # (N, N or 2N)

@@ -52,7 +52,7 @@ class Group:
         return self.hidden_states[-1]
 
 
-def can_pack(model: PreTrainedModel) -> bool:
+def can_pack(model: Any) -> bool:
     """Whether the model is exactly what :func:`packed_forward` computes, as it is now.
 
     Layers may be replaced after loading, as adapters do; so this is asked before each forward.
@@ -79,7 +79,7 @@ def _is_foreign(module: nn.Module, home: str) -> bool:
 def _is_known_layer(layer: Any, family: str) -> bool:
     """Whether a layer is computed by :func:`_layer`, its attention by :func:`_attend`."""
     attention = getattr(layer, "attention", None)
-    own = getattr(attention, "self", None)
+    own: Any = getattr(attention, "self", None)
     return (
         _is_plain(layer, f"{family}Layer")
         and _is_plain(attention, f"{family}Attention")

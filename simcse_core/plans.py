@@ -146,7 +146,9 @@ def best_pooling(plan: Plan, data: StudyData) -> Pooling:
 
     Raises:
         ValueError: none has a score, as where all cosines are the same.
+        ParameterError: most of what the encoder is to read is unknown to it.
     """
+    plan.check_known(data.held_out())
     encoder = copy(plan.untrained)
     encoder.pooling = Pooling.CLS  # whatever the plan's own, which the fingerprint covers
     key = (encoder.fingerprint, data.fingerprint)

@@ -18,11 +18,11 @@ from simcse_core.config import PROJECT_ROOT, HubData
 from simcse_core.data import StudyData, load_study_data
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.encoder_names import encoder_name
-from simcse_core.errors import PlainError, one_line
+from simcse_core.errors import ParameterError, PlainError, one_line
 from simcse_core.experiment import SETTINGS, STUDIED, Experiment
 from simcse_core.hub import HubError
 from simcse_core.objectives import OBJECTIVES
-from simcse_core.parameters import ParameterError, checked
+from simcse_core.parameters import checked
 from simcse_core.reading.columns import Columns
 from simcse_core.yaml_values import parse_yaml
 from simcse_core.your_sentences import draw

@@ -17,6 +17,7 @@ from simcse_core.encoder import SentenceEncoder
 from simcse_core.errors import DataError
 from simcse_core.evaluation import look_up, measure_spearman
 from simcse_core.experiment import STUDIED, Experiment, Told
+from simcse_core.experiments import fitted_curve_cells
 from simcse_core.files import write_sealed, write_text
 from simcse_core.folders import FolderError, only_run
 from simcse_core.label_free import HELD_OUT, measure_label_free, rows_of
@@ -124,7 +125,8 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
 
     Returns:
         Tidy rows along training: ``loss``, ``alignment`` and ``uniformity`` on held-out sentences,
-        all that labelled pairs allow, and ``kept``, 1 at the point that is kept and 0 elsewhere.
+        all that labelled pairs allow, and ``kept``, 1 at the point that is kept and 0 elsewhere;
+        with labelled pairs, what the same number of sentences gives without training too.
 
     Raises:
         DataError: too few sentences.
@@ -151,7 +153,11 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
     if kept is None:
         with only_run(run.output_dir):
             kept = _train(run.data, plan, samples, folder, made_by)
-    return kept.assign(experiment=run.name)
+    kept = kept.assign(experiment=run.name)
+    if not run.data.splits():
+        return kept
+    cells = fitted_curve_cells(run, run.encoder_plans()[:1], [len(samples.train)])
+    return pd.concat([kept, *run.compute(cells)], ignore_index=True)
 
 
 def _refuse_foreign(folder: Path) -> None:

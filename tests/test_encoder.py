@@ -652,8 +652,8 @@ def test_a_precision_that_is_set_as_text_is_the_one_it_names(
 
 
 def _reversed_vocabulary(encoder: SentenceEncoder) -> Any:
-    vocabulary = _turned(encoder.tokenizer.get_vocab())
-    return type(encoder.tokenizer)(vocab=vocabulary)
+    vocabulary = sorted(encoder.tokenizer.get_vocab().items(), key=lambda entry: entry[1])
+    return type(encoder.tokenizer)(vocab=_turned(dict(vocabulary)))
 
 
 CHANGES: dict[str, Callable[[SentenceEncoder], object]] = {

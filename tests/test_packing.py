@@ -227,11 +227,11 @@ def test_what_was_replaced_after_loading_counts(encoder_dir: Dirs, replaced: str
     REPLACED[replaced](encoder.model)
     assert encoder.packing
     found = encoder.encode(SENTENCES[:6])
-    assert abs(found - before).max() > 1e-3
+    assert abs(found - before).max() > 5e-5
     for vector, row in zip(found, encoder.tokenize(SENTENCES[:6]), strict=True):
         with torch.no_grad():
             own = encoder.model(input_ids=torch.tensor([row])).last_hidden_state[0].mean(dim=0)
-        torch.testing.assert_close(torch.tensor(vector), own, rtol=0, atol=1e-5)
+        torch.testing.assert_close(torch.tensor(vector), own, rtol=0, atol=3e-6)
 
 
 def test_what_was_replaced_is_trained_and_counts_in_training(encoder_dir: Dirs) -> None:
@@ -242,4 +242,4 @@ def test_what_was_replaced_is_trained_and_counts_in_training(encoder_dir: Dirs) 
     before = encoder.encode(SENTENCES[:6])
     config = TrainConfig(batch_size=4, learning_rate=1e-2, dropout=0.1)
     train_simcse(encoder, SENTENCES[:16], config)
-    assert abs(encoder.encode(SENTENCES[:6]) - before).max() > 1e-3
+    assert abs(encoder.encode(SENTENCES[:6]) - before).max() > 1e-4

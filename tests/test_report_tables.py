@@ -16,6 +16,7 @@ from simcse_core.report.tables import (
     shared_table,
     spearman_table,
     to_markdown,
+    verdicts_table,
 )
 
 # On dev 400 sentences are best (0.61); on test 1,200 are as good in the mean.
@@ -206,6 +207,13 @@ def test_claims_under_one_protocol_have_its_columns_alone() -> None:
         *("criterion", "encoder", "[CLS]: effect", "[CLS]: over seeds", "[CLS]: over pairs"),
         "[CLS]: verdict",
     ]
+
+
+def test_what_the_protocol_changes_in_a_verdict_is_told() -> None:
+    table = verdicts_table(claims())
+    assert list(table.columns) == ["encoder", "[CLS]", "mean", "the same"]
+    assert table.loc["A rise"].tolist() == ["tiny", "supported", "not supported", "no"]
+    assert table.loc["Flat after"].tolist() == ["tiny", "undecided", "undecided", "yes"]
 
 
 def test_where_encoders_have_another_best_pooling_each_effect_says_which() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import random
@@ -501,8 +502,9 @@ def test_gradients_that_are_switched_off_around_change_nothing(
 
 
 def test_an_encoder_loaded_for_inference_alone_is_refused(load: Load) -> None:
+    encoder = load()
     with torch.inference_mode():
-        encoder = load()
+        encoder.model = copy.deepcopy(encoder.model)
     with pytest.raises(ValueError, match="loaded in torch's inference mode"):
         train_simcse(encoder, TEXTS, CONFIG)
 

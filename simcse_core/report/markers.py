@@ -18,11 +18,16 @@ differences    [dev|test]                   a table of differences with both int
 sample                                      a table of every method at the same sizes
 shared                                      a table with and without pairs that share a sentence
 claims                                      a table of claims and verdicts
+verdicts                                    a table of what the protocol changes in each verdict
+settings                                    a table of training settings, best on dev first
 published                                   a table of the report's own numbers beside ours
 baselines                                   prose on what needs no training
 curve          n_train|epoch                prose on a curve
 comparison                                  prose on before and after
 answer                                      prose on what to do with few sentences
+training                                    a table of what was measured along training on own text
+beside                                      a table of the kept encoder and what needs no training
+kept                                        prose on the encoder that was kept
 =============  ===========================  ========================================================
 
 A file named ``*.zh-CN.md`` gets Chinese. Markers inside a fenced block are left as they are.
@@ -37,8 +42,9 @@ from functools import partial
 from pathlib import Path
 
 from simcse_core.files import write_text
-from simcse_core.report import prose, tables
+from simcse_core.report import own_text, prose, tables
 from simcse_core.report.records import Records, bounds, read_records
+from simcse_core.report.rows import spearman
 from simcse_core.report.tables import to_markdown
 from simcse_core.report.wording import capitalised
 
@@ -66,12 +72,29 @@ KINDS: dict[str, Tell] = {
     "sample": lambda r, *, language: to_markdown(tables.sample_table(r.frame, language=language)),
     "shared": lambda r, *, language: to_markdown(tables.shared_table(r.frame, language=language)),
     "claims": lambda r, *, language: to_markdown(tables.claims_table(r.frame, language=language)),
+    "verdicts": lambda r, *, language: to_markdown(
+        tables.verdicts_table(r.frame, language=language)
+    ),
+    "settings": lambda r, *, language: to_markdown(
+        tables.settings_table(r.frame, language=language)
+    ),
     "published": lambda r, *, language: _published(r, language),
     "baselines": lambda r, *, language: prose.tell_baselines(r.frame, language=language),
     "curve": lambda r, x, *, language: prose.tell_curve(r.frame, x, language=language),
+    "training": lambda r, *, language: to_markdown(
+        own_text.training_table(r.frame, language=language)
+    ),
+    "beside": lambda r, *, language: _beside(r, language),
+    "kept": lambda r, *, language: own_text.tell_own_text(r.frame, language=language),
     "answer": lambda r, *, language: prose.tell_answer(r.frame, language=language),
     "comparison": lambda r, *, language: prose.tell_comparison(r.frame, language=language),
 }
+
+
+def _beside(records: Records, language: str) -> str:
+    if spearman(records.frame).empty:
+        return own_text.NO_PAIRS[language]
+    return to_markdown(own_text.beside_table(records.frame, language=language))
 
 
 def _published(records: Records, language: str) -> str:
@@ -81,12 +104,16 @@ def _published(records: Records, language: str) -> str:
     return to_markdown(tables.published_table(numbers, records.frame, language=language))
 
 
+# Tables below which the highest Spearman that is possible is told, where labels bound it.
+_OF_SPEARMAN = ("spearman", "last", "points", "chosen", "sample", "shared", "beside")
 _NOT_PUBLISHED = {
     "en": "The report measured other pairs than these, so none of its numbers belongs here.",
     "zh": "原报告所测的不是这些句对，故此处没有可以并列的数字。",
 }
-# Tables below which the highest Spearman that is possible is told, where labels bound it.
-_OF_SPEARMAN = ("spearman", "last", "points", "chosen", "sample", "shared")
+# Pages that are written before these tables are measured say so.
+OPTIONAL = ("verdicts", "settings")
+_NOT_YET = {"en": "Not measured yet: there is no {}.", "zh": "尚未测量：没有 {}。"}
+
 _COMMENT = re.compile(r"<!-- ([\w-]+)((?: \S+)*) -->")
 _CLOSING = "<!-- end -->"
 
@@ -165,6 +192,8 @@ def _from_table(kind: str, folder: Path, language: str, words: Sequence[str]) ->
     if not words or not words[0].endswith(".csv"):
         raise ValueError(f"{kind}: a table (.csv) must come first")
     table = folder / words[0]
+    if kind in OPTIONAL and not table.is_file():
+        return _NOT_YET[language].format(table.name)
     return tell(kind, read_records(table.parent, table.stem), words[1:], language)
 
 
