@@ -200,7 +200,7 @@ def _train(
     write_text(folder / "README.md", _card(made_by, rows, encoder, best.place, frame))
     content = {"stamp": made_by, "fingerprint": encoder.fingerprint, "rows": to_rows(rows)}
     write_sealed(folder / RECORD, content)
-    return rows
+    return from_rows(content["rows"])
 
 
 def measure_points(n_train: int, batch_size: int, num_epochs: int) -> list[int]:

@@ -44,17 +44,18 @@ def planned(
 PROFILES = ("mini", "report")
 
 
-def test_the_five_notebooks_are_there_in_order() -> None:
+def test_the_notebooks_are_there_in_order() -> None:
     assert [path.stem for path in notebook_paths()] == [
         "01_baselines",
         "02_small_sample",
         "03_large_data",
         "04_epochs",
         "05_summary",
+        "06_your_sentences",
     ]
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_every_notebook_has_the_parameters_of_the_design(number: int) -> None:
     names = set(defaults(notebook_paths()[number]))
     assert {"source", "seeds", "output_dir", "language", "hub", "extra_sentences"} <= names

@@ -12,7 +12,7 @@ import pandas as pd
 from simcse_core.config import Kind
 from simcse_core.report.methods import method
 from simcse_core.report.rows import of_kind, on, spearman, splits
-from simcse_core.report.wording import quantity, say, spaced
+from simcse_core.report.wording import capitalised, quantity, say, spaced
 
 HELD_OUT = "held-out"
 # What is drawn and listed along training, and the split it is measured on.
@@ -103,7 +103,7 @@ def tell_own_text(results: pd.DataFrame, *, language: str = "en") -> str:
         changed = [
             _CHANGE[language].format(say(name, language), *values) for name, values in ends.items()
         ]
-        said.append(_JOIN[language].join(changed) + _STOP[language])
+        said.append(capitalised(_JOIN[language].join(changed)) + _STOP[language])
     said.append(_verdict(found, x, language))
     text = ("" if language == "zh" else " ").join(said)
     return spaced(text) if language == "zh" else text
