@@ -2,8 +2,9 @@
 # no value is ever read as code. Only make's own command line counts, never the environment, and a name
 # that the target does not know is refused.
 STUDY_VARIABLES := PROFILE SOURCE SEEDS OUT ONLY
-VARIABLES := PYTHON $(STUDY_VARIABLES) SINGLE
+VARIABLES := PYTHON $(STUDY_VARIABLES) TEXT SINGLE
 KNOWN_study := $(STUDY_VARIABLES)
+KNOWN_encoder := TEXT OUT
 KNOWN_figures := OUT
 KNOWN_pages := OUT SINGLE
 KNOWN_ready := OUT
@@ -31,11 +32,12 @@ NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 --nbval-kerne
 IN_A_SCRATCH_FOLDER = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && trap 'exit 130' INT TERM && \
 	SIMCSE_RUNS="$$scratch"
 
-.PHONY: help setup study figures pages ready test soak lint lab bench notebooks clean distclean
+.PHONY: help setup study encoder figures pages ready test soak lint lab bench notebooks clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
-	@echo 'Variables of study: PROFILE=mini SOURCE=folder SEEDS=0,1,2 OUT=folder ONLY=02_small_sample; of figures, pages, ready: OUT; of pages: SINGLE=1;'
+	@echo 'Variables of study: PROFILE=mini SOURCE=folder SEEDS=0,1,2 OUT=folder ONLY=02_small_sample;'
+	@echo 'of encoder: TEXT=file or folder OUT=folder; of figures, pages, ready: OUT; of pages: SINGLE=1;'
 	@echo 'of all that install: PYTHON=python3.12'
 
 setup: $(READY) ## installs everything into .venv
@@ -57,6 +59,13 @@ study: $(READY) ## runs the notebooks of a profile; what is finished is not done
 	[ -z "$$SEEDS" ] || set -- "$$@" --seeds="$$SEEDS"; \
 	[ -z "$$OUT" ] || set -- "$$@" --out="$$OUT"; \
 	[ -z "$$ONLY" ] || set -- "$$@" --only="$$ONLY"; \
+	exec $(BIN)/python -m simcse_core.study "$$@"
+
+# All of the text, as far as a laptop gets through it.
+encoder: $(READY) ## trains an encoder on your sentences and keeps it: TEXT=mine.txt OUT=folder
+	@[ -n "$$TEXT" ] || { echo "TEXT: which sentences? make encoder TEXT=mine.txt OUT=out" >&2; exit 2; }
+	@set -- --only=06_your_sentences --source="$$TEXT" --parameter=max_sentences=10000; \
+	[ -z "$$OUT" ] || set -- "$$@" --out="$$OUT"; \
 	exec $(BIN)/python -m simcse_core.study "$$@"
 
 figures: $(READY) ## draws a folder's charts and pages from its tables; without OUT, the committed ones

@@ -182,6 +182,7 @@ def own_pooling(name: str) -> Pooling:
 
 # In the place of a pooling: the one that is best on dev without any training.
 BEST = "best"
+OWN = "own"  # the encoder's: what its folder says, or what a bundled one serves under
 # The report's protocol, and the best that is to be had beside it.
 PROTOCOLS = (Pooling.CLS.value, BEST)
 

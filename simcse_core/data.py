@@ -1,7 +1,7 @@
 """STS pairs, NLI triplets and unlabelled sentences: read, check, sample.
 
-A *source* is ``"sample"`` (bundled), a directory holding CNSD files, or ``"hub"`` (Hugging Face);
-see :mod:`simcse_core.sources`.
+A *source* is ``"sample"`` (bundled), ``"hub"`` (Hugging Face), or any file or folder of text; see
+:mod:`simcse_core.sources`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ import numpy as np
 from simcse_core.arguments import as_integer, as_numbers, as_sentences, check_lengths
 from simcse_core.config import REPORT_UNTRAINED, HubData
 from simcse_core.duplicates import count_repeated, written_form
-from simcse_core.sources import FORMS, PAIR, SPLITS, DataError, Source, open_source, sentence_lines
+from simcse_core.errors import DataError
+from simcse_core.reading.columns import Columns
+from simcse_core.reading.found import Found, describe
+from simcse_core.sources import FORMS, PAIR, SPLITS, Source, open_source, sentence_lines
 from simcse_core.statistics import spearman_ceiling
 
 # Pairs that are known by their content, wherever they lie: name, and numbers published on them.
@@ -26,7 +29,7 @@ RECOGNISED = {"61fa5d42939b": ("CNSD STS-B", REPORT_UNTRAINED)}
 
 @dataclass(frozen=True)
 class StsPairs:
-    """Sentence pairs with a graded similarity: ``scores`` is float64 of shape (n,), 0 to 5.
+    """Sentence pairs with a similarity: ``scores`` is float64 of shape (n,), on any one scale.
 
     Raises:
         ParameterError: a column of another length, a sentence that is no text, a score that is no
@@ -45,6 +48,11 @@ class StsPairs:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    @property
+    def two_valued(self) -> bool:
+        """Whether there are two labels, such as 0 and 1: same meaning or not."""
+        return len(np.unique(self.scores)) == 2
 
     def sentences(self) -> list[str]:
         """Every unique sentence, in order of first appearance."""
@@ -110,7 +118,12 @@ class SentencePool:
 
 @dataclass(frozen=True)
 class StudyData:
-    """All that an experiment needs of a source, read once."""
+    """All that a source holds, read once; ``dev`` and ``test`` are empty where it has no labels.
+
+    Attributes:
+        published: split to encoder to Spearman, where somebody published numbers on these pairs.
+        found: what each file gave, where that is not known beforehand.
+    """
 
     name: str
     dev: StsPairs
@@ -118,12 +131,20 @@ class StudyData:
     pool: SentencePool
     triplets: NliTriplets | None
     fingerprint: str
-    # Split to encoder to Spearman, where somebody published numbers on these very pairs.
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    found: Sequence[Found] = ()
 
     def splits(self) -> dict[str, StsPairs]:
-        """The labelled parts that methods are scored on, by name."""
-        return {"dev": self.dev, "test": self.test}
+        """The labelled parts that methods are scored on, by name; those that are there."""
+        return {name: p for name, p in (("dev", self.dev), ("test", self.test)) if len(p)}
+
+    def require_pairs(self) -> None:
+        """Raises a DataError unless there are labelled pairs to choose and to measure on."""
+        if lacking := [name for name in ("dev", "test") if name not in self.splits()]:
+            raise DataError(
+                f"source: {self.name} has no labelled pairs for {' and '.join(lacking)}, on which "
+                "this is measured; add them, or run 06_your_sentences, which needs text alone"
+            )
 
     def held_out(self) -> list[str]:
         """Every unique sentence of dev and test."""
@@ -132,12 +153,16 @@ class StudyData:
     def describe(self) -> str:
         """Lines for people: where the data is from, how much there is, what parts share.
 
-        Pairs that stand in a part more than once, and labels that bound Spearman, have lines of
-        their own where there are any.
+        What each file gave, pairs that stand in a part more than once, and labels that bound
+        Spearman, have lines of their own where there are any.
         """
+        found = [describe(self.found)] if self.found else []
+        if not self.splits():
+            return "\n".join([*found, f"{self.name}: text without labels", self.pool.describe()])
         shared = self.shared()
         both = _forms(self.dev.sentences()) & _forms(self.test.sentences())
         lines = [
+            *found,
             f"{self.name}: {len(self.dev):,} dev pairs, {len(self.test):,} test pairs",
             self.pool.describe(),
             f"{len(both):,} sentences stand in both dev and test; {shared['dev'].sum():,} dev and "
@@ -157,14 +182,17 @@ class StudyData:
 
     def _bounds(self) -> Iterator[str]:
         for split, ceiling in self.ceilings().items():
-            yield f"labels of {split} take two values: Spearman is at most {ceiling:.3f} there"
+            yield (
+                f"labels of {split} take two values: Spearman is at most {ceiling:.3f} there, and "
+                "the area under the ROC curve is told beside it"
+            )
 
     def ceilings(self) -> dict[str, float]:
         """The highest Spearman of splits whose labels take two values (see spearman_ceiling)."""
         return {
             split: spearman_ceiling(pairs.scores)
             for split, pairs in self.splits().items()
-            if len(np.unique(pairs.scores)) == 2
+            if pairs.two_valued
         }
 
     def shared(self) -> dict[str, np.ndarray]:
@@ -187,19 +215,30 @@ class StudyData:
         return found
 
 
-def load_sts(source: str | Path, split: str, hub: HubData = HubData()) -> StsPairs:
-    """Reads the pairs of one split (``train``, ``dev`` or ``test``) of a source.
+def load_sts(
+    source: str | Path, split: str, hub: HubData = HubData(), columns: Columns = Columns()
+) -> StsPairs:
+    """Reads the pairs of one split (``train``, ``dev`` or ``test``) of a source, and no other part.
+
+    Where the source's labelled pairs have to be cut, because a part has no file, it is this split's
+    share of them.
 
     Raises:
         DataError: a file is missing or malformed (file and line named), or the split is unknown.
     """
     if split not in SPLITS:
         raise DataError(f"split: unknown value {split!r}; use one of: {', '.join(SPLITS)}")
-    opened = open_source(source, hub)
+    opened = open_source(source, hub, columns)
     if split not in opened.parts:
         raise DataError(f"source {source!s}: has no {split} part")
-    rows = [(*texts[-3:-1], opened.score(texts[-1], at)) for at, texts in opened.read(split)]
-    first, second, scores = zip(*rows, strict=True)
+    return _pairs(opened, split)
+
+
+def _pairs(opened: Source, split: str) -> StsPairs:
+    """The pairs of a split; none where the source has no such part."""
+    read = opened.read(split) if split in opened.parts else ()
+    rows = [(*texts[-3:-1], opened.score(texts[-1], at)) for at, texts in read]
+    first, second, scores = zip(*rows, strict=True) if rows else ((), (), ())
     return StsPairs(list(first), list(second), np.array(scores, dtype=np.float64))
 
 
@@ -215,6 +254,10 @@ def load_triplets(source: str | Path, hub: HubData = HubData()) -> NliTriplets:
             "hub_nli: no NLI data set is named; give the id of one with the columns "
             "anchor, positive, negative, or premise, hypothesis, label"
         )
+    return _triplets(opened)
+
+
+def _triplets(opened: Source) -> NliTriplets:
     return NliTriplets(*(list(column) for column in zip(*_fields(opened, "nli"), strict=True)))
 
 
@@ -223,23 +266,32 @@ def _fields(source: Source, part: str) -> Iterator[tuple[Any, ...]]:
 
 
 def load_pool(
-    source: str | Path, extra: Sequence[str] = (), hub: HubData = HubData()
+    source: str | Path,
+    extra: Sequence[str] = (),
+    hub: HubData = HubData(),
+    columns: Columns = Columns(),
 ) -> SentencePool:
     """Gathers the unlabelled sentences of a source, unique and without those of dev and test.
 
     Those of dev and test are left out up to width, case, punctuation and spaces.
 
-    They are the sentences of STS-train and of the NLI triplets, and those of every file named in
-    ``extra`` (one sentence a line, relative to the source directory). The order is that of reading.
+    They are the sentences of STS-train, of the NLI triplets and of files without labels, and those
+    of every file named in ``extra`` (one sentence a line, relative to the source directory). The
+    order is that of reading.
 
     Raises:
         DataError: a file is missing or malformed.
     """
+    opened = open_source(source, hub, columns)
+    return _pool(opened, extra, [_pairs(opened, split) for split in ("dev", "test")])
+
+
+def _pool(opened: Source, extra: Sequence[str], measured_on: Sequence[StsPairs]) -> SentencePool:
     if isinstance(extra, str | Path):
         raise DataError(f"extra_sentences: a list of files is needed, got {str(extra)!r} alone")
-    read = list(_pool_sentences(open_source(source, hub), extra))
+    read = list(_pool_sentences(opened, extra))
     unique = _unique(read)
-    held_out = {s for split in ("dev", "test") for s in load_sts(source, split, hub).sentences()}
+    held_out = {s for pairs in measured_on for s in pairs.sentences()}
     forms, held_forms = [written_form(sentence) for sentence in unique], _forms(held_out)
     kept = [s for s, form in zip(unique, forms, strict=True) if form not in held_forms]
     there = held_forms.intersection(forms)
@@ -253,36 +305,43 @@ def load_pool(
 
 
 def load_sentences(
-    source: str | Path, extra: Sequence[str] = (), hub: HubData = HubData()
+    source: str | Path,
+    extra: Sequence[str] = (),
+    hub: HubData = HubData(),
+    columns: Columns = Columns(),
 ) -> list[str]:
     """The sentences of :func:`load_pool`: unique, none of them in dev or test."""
-    return load_pool(source, extra, hub).sentences
+    return load_pool(source, extra, hub, columns).sentences
 
 
 def load_study_data(
-    source: str | Path, extra: Sequence[str] = (), hub: HubData = HubData()
+    source: str | Path,
+    extra: Sequence[str] = (),
+    hub: HubData = HubData(),
+    columns: Columns = Columns(),
 ) -> StudyData:
-    """Reads dev, test and the unlabelled pool of a source, with a fingerprint of their content.
+    """Reads what a source has of dev, test, text and triplets, with a fingerprint of the content.
 
     Raises:
-        DataError: a file is missing or malformed, or all labels of dev or of test are the same.
+        DataError: a file is malformed, or all labels of dev or of test are the same.
     """
-    opened = open_source(source, hub)
-    dev, test = load_sts(source, "dev", hub), load_sts(source, "test", hub)
+    opened = open_source(source, hub, columns)
+    dev, test = _pairs(opened, "dev"), _pairs(opened, "test")
     for split, part in {"dev": dev, "test": test}.items():
-        if (part.scores == part.scores[0]).all():
+        if len(part) and (part.scores == part.scores[0]).all():
             raise DataError(
                 f"source {opened.name}: all pairs of {split} have the label {part.scores[0]:g}, so "
                 "that no method can be told from another; give pairs of different labels"
             )
-    pool = load_pool(source, extra, hub)
-    triplets = load_triplets(source, hub) if "nli" in opened.parts else None
+    pool = _pool(opened, extra, [dev, test])
+    triplets = _triplets(opened) if "nli" in opened.parts else None
     pairs = {"dev": _columns(dev), "test": _columns(test)}
     name, published = RECOGNISED.get(fingerprint(pairs), (opened.name, opened.published))
     parts: dict[str, Sequence[Sequence[str]]] = {**pairs, "pool": [pool.sentences]}
     if triplets is not None:
         parts["nli"] = [triplets.anchor, triplets.positive, triplets.hard_negative]
-    return StudyData(name, dev, test, pool, triplets, fingerprint(parts), published)
+    told = opened.found()
+    return StudyData(name, dev, test, pool, triplets, fingerprint(parts), published, told)
 
 
 def _columns(pairs: StsPairs) -> list[Sequence[str]]:
@@ -344,7 +403,7 @@ def fingerprint(parts: Mapping[str, Sequence[Sequence[str]]]) -> str:
 
 
 def _pool_sentences(source: Source, extra: Sequence[str]) -> Iterator[str]:
-    for part in ("train", "nli", "sentences"):
+    for part in source.pool_parts:
         if part in source.parts:
             texts = list(_fields(source, part))
             labelled = FORMS[part] is PAIR

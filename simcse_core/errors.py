@@ -14,6 +14,10 @@ class PlainError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
+class DataError(PlainError, ValueError):
+    """Data that cannot be used; the message names the file, the line and what to do."""
+
+
 class ParameterError(PlainError, ValueError):
     """A parameter that cannot be used; the message names it and what it has to be."""
 

@@ -15,6 +15,7 @@ from simcse_core.statistics import (
     N_RESAMPLES,
     bootstrap_interval,
     pack_cosines,
+    roc_auc,
     spearman,
 )
 
@@ -23,27 +24,37 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 # Why a metric has no value.
 WHY_MISSING = {
     "spearman": "the cosines are constant or not finite, so they have no ranks",
-    "alignment": "no pair is labelled above 4, or the vectors are zero or not finite",
+    "alignment": "all pairs have one label, or the vectors are zero or not finite",
     "uniformity": "fewer than two sentences, or the vectors are zero or not finite",
+    "roc_auc": "the cosines are not finite",
 }
+# Where on the range of the labels a pair counts as one of the same meaning: above 4 of 0 to 5, as
+# Gao et al. (2021, section 6) have it, and 1 of 0 and 1.
+POSITIVE_FROM = 0.8
+
+
+def metrics(pairs: StsPairs) -> list[str]:
+    """What is measured on some pairs: the area under the curve where there are two labels alone."""
+    return [name for name in WHY_MISSING if name != "roc_auc" or pairs.two_valued]
 
 
 def evaluate_sts(
     encode: Encode, pairs: StsPairs, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> dict[str, float]:
-    """Scores an encoder on graded pairs.
+    """Scores an encoder on labelled pairs.
 
     Args:
         encode: maps a list of sentences to an array of shape (n, hidden); called once.
-        pairs: sentence pairs with labels 0 to 5.
+        pairs: sentence pairs with labels on any scale.
         n_resamples: bootstrap resamples of the pairs for the interval.
         seed: of the bootstrap, so that two evaluations share their resamples.
 
     Returns:
         ``spearman`` of cosine and label in [-1, 1] with ``ci_low`` and ``ci_high`` (95 %,
-        percentile bootstrap over pairs), ``alignment`` and ``uniformity``. The first three are NaN
-        where the cosines are constant or not finite: a rank correlation does not exist there; all
-        are, where every vector is zero. Cosines are ranked by :data:`COSINE_DECIMALS` decimals.
+        percentile bootstrap over pairs), ``alignment`` and ``uniformity``; and ``roc_auc`` in
+        [0, 1] where there are two labels, since Spearman then has ties and cannot reach 1. What
+        does not exist is NaN, as a rank correlation of constant cosines, or anything where every
+        vector is zero. Cosines are ranked by :data:`COSINE_DECIMALS` decimals.
 
     Raises:
         ParameterError: no pairs, an array of another shape from ``encode``, or numbers of resamples
@@ -73,6 +84,8 @@ def _evaluate(
         "alignment": alignment(first, second, pairs.scores),
         "uniformity": uniformity(vectors),
     }
+    if pairs.two_valued:
+        scores["roc_auc"] = roc_auc(cosines, pairs.scores == pairs.scores.max())
     return scores, cosines
 
 
@@ -120,13 +133,16 @@ def normalize(vectors: np.ndarray) -> np.ndarray:
 
 
 def alignment(first: np.ndarray, second: np.ndarray, scores: np.ndarray) -> float:
-    """Mean squared distance of unit vectors of pairs scored above 4 (Wang and Isola, 2020).
+    """Mean squared distance of unit vectors of pairs of the same meaning (Wang and Isola, 2020).
 
-    The threshold is that of Gao et al. (2021, section 6). Lower is better; NaN without such pairs,
-    and where all their vectors are zero, which have no direction.
+    They are those whose label is above :data:`POSITIVE_FROM` of the range of the labels. Lower is
+    better; NaN if all labels are one, and where all their vectors are zero, which have no
+    direction.
     """
-    positive = scores > 4
-    if not positive.any() or not (first[positive].any() or second[positive].any()):
+    if not len(scores) or scores.min() == scores.max():
+        return math.nan
+    positive = scores > scores.min() + POSITIVE_FROM * np.ptp(scores)
+    if not (first[positive].any() or second[positive].any()):
         return math.nan
     return float(np.mean(np.sum((first[positive] - second[positive]) ** 2, axis=1)))
 

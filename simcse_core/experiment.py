@@ -19,6 +19,7 @@ from simcse_core.cells import Cell, compute_cells
 from simcse_core.comparison import MEAN_OF_ENCODERS
 from simcse_core.config import BEST, PROTOCOLS, HubData
 from simcse_core.data import StudyData, load_study_data
+from simcse_core.errors import DataError
 from simcse_core.fitted_cells import NO_ENCODER
 from simcse_core.folders import (
     NOTEBOOKS_BESIDE,
@@ -30,6 +31,7 @@ from simcse_core.folders import (
 )
 from simcse_core.parameters import checked
 from simcse_core.plans import Plan, best_pooling, distinct, make_plan, make_plans
+from simcse_core.reading.columns import Columns
 from simcse_core.report.facts import facts
 from simcse_core.report.pages import told, write_chart
 from simcse_core.report.style import set_style
@@ -42,7 +44,7 @@ from simcse_core.results import (
     stamp,
     write_table,
 )
-from simcse_core.sources import DataError
+from simcse_core.text_profile import describe_tokens
 
 # Whose code decides the numbers of a table.
 _TABLE_MODULES = [
@@ -105,6 +107,9 @@ class Experiment:
         seeds: Sequence[int],
         output_dir: str,
         language: str,
+        text_column: str = "",
+        pair_columns: Sequence[str] = (),
+        label_column: str = "",
         **parameters: Any,
     ) -> Experiment:
         """Reads the data, finds the encoders, and prints what is going to be run on what.
@@ -118,6 +123,8 @@ class Experiment:
             FolderError: ``output_dir`` cannot be written, holds what is not ours, or is in use.
         """
         origin = checked({"source": source, "extra_sentences": extra_sentences, "hub": hub})
+        named = {"text_column": text_column, "label_column": label_column}
+        origin |= checked({**named, "pair_columns": list(pair_columns)})
         own = checked({"encoders": encoders, "seeds": seeds, "language": language, **parameters})
         owner = owner_of(origin["source"], origin["hub"])
         folder = checked({"output_dir": output_dir})["output_dir"]
@@ -149,7 +156,7 @@ class Experiment:
         found = [plan for encoder in encoders for plan in make_plans(encoder, data, **asked)]
         plans = distinct(found, RESERVED_LABELS)
         for plan in plans:
-            plan.check_known(data.held_out())
+            plan.check_known(data.held_out() or data.pool.sentences)
         return cls(
             name, data, plans, seeds, output_dir, parameters, language, settings, origin or {}
         )
@@ -162,10 +169,17 @@ class Experiment:
                 self.data.describe(),
                 *(plan.describe() for plan in self.plans),
                 *self._describe_best(),
-                *dict.fromkeys(plan.describe_cut(self.data.held_out()) for plan in self.plans),
+                *dict.fromkeys(self._describe_lengths(plan) for plan in self.plans),
                 " · ".join([f"seeds {list(self.seeds)}", *own]),
             ]
         )
+
+    def _describe_lengths(self, plan: Plan) -> str:
+        """Of files that are not known beforehand, more is told than what is cut."""
+        if self.data.found:
+            text = [*self.data.held_out(), *self.data.pool.sentences]
+            return describe_tokens(text, plan.untrained)
+        return plan.describe_cut(self.data.held_out())
 
     def _describe_best(self) -> Iterator[str]:
         """Lines for people: which pooling of each encoder was found to be best, if that was asked.
@@ -184,6 +198,7 @@ class Experiment:
 
     def check_sizes(self, sizes: Sequence[int], parameter: str = "sizes") -> None:
         """Raises a DataError that names the parameter unless every size can be drawn."""
+        self.data.require_pairs()
         n_pool = len(self.data.pool.sentences)
         if (
             not sizes
@@ -331,8 +346,16 @@ class Experiment:
         print(*facts(results), sep="\n")
 
 
-def _load(source: str, extra_sentences: Sequence[str], hub: Mapping[str, object]) -> StudyData:
-    return load_study_data(source, extra_sentences, HubData.from_mapping(hub))
+def _load(
+    source: str,
+    extra_sentences: Sequence[str],
+    hub: Mapping[str, object],
+    text_column: str = "",
+    pair_columns: Sequence[str] = (),
+    label_column: str = "",
+) -> StudyData:
+    columns = Columns(text_column, tuple(pair_columns), label_column)
+    return load_study_data(source, extra_sentences, HubData.from_mapping(hub), columns)
 
 
 class Told(str):

@@ -27,6 +27,7 @@ from simcse_core.errors import PlainError
 from simcse_core.files import UNFINISHED, safe_name, write_json
 
 MARKER = ".simcse.json"
+BUNDLED_SOURCES = ("sample", "sample-text")  # what comes along: of one folder by default
 LOCK = ".simcse.lock"
 # A folder in the place of runs/, for notebooks that are only tried: they must not write over what
 # took hours.
@@ -75,8 +76,8 @@ def owner_of(source: str, hub: Mapping[str, object], profile: str = "") -> Owner
         hub: what names the data sets behind ``hub``.
         profile: of the study, if there is one.
     """
-    if source == "sample":
-        return Owner(source, "", profile)
+    if source in BUNDLED_SOURCES:
+        return Owner(BUNDLED_SOURCES[0], "", profile)
     if source == "hub":
         name, place = source, json.dumps(hub, sort_keys=True, default=str)
     else:

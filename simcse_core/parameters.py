@@ -14,7 +14,7 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
-from simcse_core.config import BEST, LANGUAGES, Pooling, TrainConfig
+from simcse_core.config import BEST, LANGUAGES, OWN, Pooling, TrainConfig
 from simcse_core.errors import ParameterError
 from simcse_core.objectives import OBJECTIVES
 
@@ -164,10 +164,13 @@ _SIZES = some(whole(2), "whole numbers from 2, such as [50, 200],")
 PARAMETERS: dict[str, Parse] = {
     "source": text("sample, hub, a file or a folder"),
     "extra_sentences": some(text(), "file names", empty=True),
+    "text_column": text("the name of a column", empty=True),
+    "pair_columns": some(text(), "two names of columns", empty=True),
+    "label_column": text("the name of a column", empty=True),
     "hub": mapping(_HUB, '{"sts": "owner/name"}', {}),
     "encoder": text("an encoder's name, folder or hub id"),
     "encoders": some(text(), "names, folders or hub ids of encoders"),
-    "pooling": one_or_some(one_of([*Pooling, BEST]), "poolings, such as [cls, best],"),
+    "pooling": one_or_some(one_of([*Pooling, BEST, OWN]), "poolings, such as [cls, best],"),
     "training": mapping(
         {f.name: _setting(f.name) for f in fields(TrainConfig) if f.name not in _ELSEWHERE},
         '{"learning_rate": 3e-5}',
@@ -177,6 +180,7 @@ PARAMETERS: dict[str, Parse] = {
     "sizes": _SIZES,
     "table_sizes": _SIZES,
     "n_train": whole(2),
+    "max_sentences": whole(2),
     "num_epochs": whole(1, MOST_EPOCHS),
     "whitening_sentences": whole(2),
     "objectives": some(one_of(OBJECTIVES), "objectives"),

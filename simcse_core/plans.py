@@ -12,6 +12,7 @@ from typing import Any
 
 from simcse_core.config import (
     BEST,
+    OWN,
     PROTOCOLS,
     Pooling,
     TrainConfig,
@@ -127,10 +128,14 @@ def make_plans(
 
     Raises:
         ValueError: see :func:`make_plan`; or no pooling of the encoder has a score on dev.
+        DataError: the best one is asked for, and there are no labelled pairs to tell by.
     """
     found: list[Plan] = []
     for asked in poolings:
+        if asked == OWN:
+            asked = SentenceEncoder.from_pretrained(encoder_name(encoder)).pooling.value
         if asked == BEST:
+            data.require_pairs()
             loaded = make_plan(encoder, own_pooling(encoder_name(encoder)), None, max_seq_length)
             asked = best_pooling(loaded, data).value
         plan = make_plan(encoder, asked, training, max_seq_length)

@@ -23,7 +23,9 @@ from simcse_core.experiment import SETTINGS, STUDIED, Experiment
 from simcse_core.hub import HubError
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.parameters import checked
+from simcse_core.reading.columns import Columns
 from simcse_core.yaml_values import parse_yaml
+from simcse_core.your_sentences import draw
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 PROFILES = NOTEBOOKS / "profiles"
@@ -321,6 +323,7 @@ def check_agreement(reader: Step, steps: Sequence[Step]) -> None:
 MEANINGS: dict[str, Callable[[Experiment, Any], object]] = {
     "sizes": lambda run, sizes: run.check_sizes(sizes),
     "n_train": lambda run, n: run.check_sizes([n], "n_train"),
+    "max_sentences": lambda run, n: draw(run.data, n, run.seeds[0]),
     "whitening_sentences": lambda run, n: run.check_sizes([n], "whitening_sentences"),
     "objectives": _check_objectives,
 }
@@ -349,7 +352,12 @@ def check_meaning(step: Step) -> None:
 
 def _check_on_data(notebook: str, values: Mapping[str, Any]) -> None:
     hub = HubData.from_mapping(values.get("hub", {}))
-    data = _study_data(values["source"], tuple(values.get("extra_sentences", ())), hub)
+    columns = Columns(
+        values.get("text_column", ""),
+        tuple(values.get("pair_columns", ())),
+        values.get("label_column", ""),
+    )
+    data = _study_data(values["source"], tuple(values.get("extra_sentences", ())), hub, columns)
     own = {name: values[name] for name in MEANINGS if name in values}
     run = Experiment.on(
         data,
@@ -374,5 +382,5 @@ def _settings(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _study_data(source: str, extra: tuple[str, ...], hub: HubData) -> StudyData:
-    return load_study_data(source, extra, hub)
+def _study_data(source: str, extra: tuple[str, ...], hub: HubData, columns: Columns) -> StudyData:
+    return load_study_data(source, extra, hub, columns)

@@ -137,13 +137,13 @@ def stored(
         FolderInUseError: it has to be computed, and another run works in the folder.
     """
     path = directory / "cells" / f"{name}.json"
-    kept = read_kept(path, made_by, lambda content: _frame(content["rows"]))
+    kept = read_kept(path, made_by, lambda content: from_rows(content["rows"]))
     if kept is not None:
         return kept
     with only_run(directory):
-        rows = _records(compute())
+        rows = to_rows(compute())
         write_sealed(path, {"stamp": made_by, "rows": rows})
-    return _frame(rows)
+    return from_rows(rows)
 
 
 def read_kept(path: Path, made_by: Stamp, restore: Callable[[dict[str, Any]], T]) -> T | None:
@@ -273,11 +273,11 @@ def names_here(
     return {plan["encoder"]: here[plan["fingerprint"]] for plan in theirs}
 
 
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def from_rows(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows).reindex(columns=COLUMNS).astype(_COLUMN_TYPES)
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain JSON values; a missing number is null."""
     return [
         {str(key): _plain_value(value) for key, value in row.items()}

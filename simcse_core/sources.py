@@ -1,6 +1,7 @@
-"""The places data comes from, read and checked: the bundled sample, CNSD directories, the hub.
+"""The places data comes from, read and checked: the bundled sample, CNSD, any text, the hub.
 
-Files are UTF-8 (a BOM and CRLF are accepted), one record a line, fields separated by ``||``.
+CNSD's files are UTF-8 (a BOM and CRLF are accepted), one record a line, fields separated by ``||``;
+other files are read by :mod:`simcse_core.reading`.
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from simcse_core.config import ASSETS, REPORT_UNTRAINED, HubData
-from simcse_core.errors import PlainError
+from simcse_core.errors import DataError
 from simcse_core.hub import hub_columns, load_hub_rows, load_hub_sentences
 from simcse_core.nli import PAIR_COLUMNS, TRIPLET_COLUMNS, triplets_by_premise
 from simcse_core.plain_text import all_look_like, looks_like, odd_character
+from simcse_core.reading.columns import Columns
+from simcse_core.reading.found import Found
+from simcse_core.reading.parts import TEXT, TextFiles
+from simcse_core.reading.text import read_text
 
 SEPARATOR = "||"
 SPLITS = ("train", "dev", "test")
 SAMPLE_DIRECTORY = ASSETS / "sample"
-
-
-class DataError(PlainError, ValueError):
-    """Data that cannot be used; the message names the file, the line and what to do."""
+SAMPLE_NAME = "bundled sample (not CNSD)"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Source:
         score: a pair's label as a number in 0 to 5; raises a DataError for anything else.
         folder: where further files of sentences lie.
         published: split to encoder to Spearman, where somebody published numbers on its pairs.
+        pool_parts: the parts whose sentences are trained on, in their order.
+        found: what each file gave, where that has to be told.
     """
 
     name: str
@@ -67,26 +71,42 @@ class Source:
     score: Callable[[Any, str], float]
     folder: Path = Path()
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    pool_parts: tuple[str, ...] = ("train", "nli", "sentences")
+    found: Callable[[], list[Found]] = list
 
 
 def _bundled(_: HubData) -> Source:
-    return _in_folder(SAMPLE_DIRECTORY, _SAMPLE_FILES, "bundled sample (not CNSD)")
+    return _in_folder(SAMPLE_DIRECTORY, _SAMPLE_FILES, SAMPLE_NAME)
+
+
+def _bundled_text(_: HubData) -> Source:
+    return _any_text(SAMPLE_DIRECTORY / _SAMPLE_FILES["sentences"], Columns(), SAMPLE_NAME)
 
 
 def _in_folder(folder: Path, files: Mapping[str, str], name: str = "") -> Source:
+    there = {part: file for part, file in files.items() if (folder / file).is_file()}
+
     def read(part: str) -> Iterator[Record]:
-        if not folder.is_dir():
-            raise DataError(
-                f"source: {str(folder)!r} is neither 'sample', nor 'hub', nor a directory"
-            )
-        if missing := [file for file in files.values() if not (folder / file).is_file()]:
-            raise DataError(
-                f"source: {folder} lacks {', '.join(missing)}; a CNSD directory holds "
-                f"{', '.join(files.values())}"
-            )
         return _records(folder / files[part], FORMS[part])
 
-    return Source(name or folder.resolve().name, files, read, _integer_label, folder)
+    return Source(name or folder.resolve().name, there, read, _integer_label, folder)
+
+
+def _any_text(path: Path, columns: Columns, name: str = "") -> Source:
+    files = TextFiles(path, columns)
+
+    def read(part: str) -> Iterator[Record]:
+        yield from files.sentences() if part == TEXT else files.pairs(part)
+
+    return Source(
+        name or path.resolve().name,
+        dict.fromkeys(files.layout.parts(), path.name),
+        read,
+        lambda label, _: float(label),
+        path if path.is_dir() else path.parent,
+        pool_parts=(TEXT,),
+        found=files.found,
+    )
 
 
 def _on_hub(hub: HubData) -> Source:
@@ -142,15 +162,36 @@ _SAMPLE_FILES = {
 }
 
 
-# A source by name; any other is a folder.
-SOURCES: dict[str, Callable[[HubData], Source]] = {"sample": _bundled, "hub": _on_hub}
+# A source by name; any other is a file or a folder.
+SOURCES: dict[str, Callable[[HubData], Source]] = {
+    "sample": _bundled,
+    "sample-text": _bundled_text,
+    "hub": _on_hub,
+}
 
 
-def open_source(source: str | Path, hub: HubData = HubData()) -> Source:
-    """The bundled sample, the hub's data sets, or a directory of CNSD files."""
+def open_source(
+    source: str | Path, hub: HubData = HubData(), columns: Columns = Columns()
+) -> Source:
+    """The bundled sample or its text alone, the hub's data sets, CNSD, or any file or folder.
+
+    Args:
+        columns: which columns of a file are what, where that cannot be told.
+
+    Raises:
+        DataError: there is nothing of that name, or it is not clear what it holds.
+    """
     if named := SOURCES.get(str(source)):
         return named(hub)
-    return _in_folder(Path(source).expanduser(), _CNSD_FILES)
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise DataError(
+            f"source: {str(path)!r} is neither {', '.join(map(repr, SOURCES))} nor a file or a "
+            "folder"
+        )
+    if any((path / file).is_file() for file in _CNSD_FILES.values()):
+        return _in_folder(path, _CNSD_FILES)
+    return _any_text(path, columns)
 
 
 def sentence_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -199,29 +240,7 @@ def _records(path: Path, form: Form) -> Iterator[Record]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; name files relative to the source directory")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if (at := content.find(b"\0")) >= 0:
-        line = content.count(b"\n", 0, at) + 1
-        raise DataError(
-            f"{path}, line {line}: holds a NUL byte, so it is not a text file or it is "
-            "damaged; fetch it again"
-        )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}, line {line}: not UTF-8; convert the file, for instance with "
-            "iconv -f GB18030 -t UTF-8"
-        ) from error
-    rows = [row.strip() for row in text.rstrip().split("\n")]
-    if rows == [""]:
-        raise DataError(f"{path}: is empty; fetch it again")
+    rows = [row.strip() for row in read_text(path).rstrip().split("\n")]
     for line, row in enumerate(rows, start=1):
         if not row:
             raise DataError(f"{path}, line {line}: is empty; remove it")

@@ -19,6 +19,26 @@ def spearman(similarities: np.ndarray, labels: np.ndarray) -> float:
     return float(_spearman_of_resamples(similarities, labels, once)[0])
 
 
+def roc_auc(similarities: np.ndarray, same: np.ndarray) -> float:
+    """Area under the ROC curve (Hanley and McNeil, 1982): how often a pair of the same meaning is
+    more similar than one of another, ties counting half.
+
+    Args:
+        similarities: (n,).
+        same: bool, (n,).
+
+    Returns:
+        In [0, 1]; NaN if one of the two kinds is not there, or a similarity is not finite.
+    """
+    n_same, n_other = int(same.sum()), int((~same).sum())
+    if not n_same or not n_other or not np.isfinite(similarities).all():
+        return math.nan
+    ordered = np.sort(similarities[~same])
+    below = np.searchsorted(ordered, similarities[same], side="left")
+    up_to = np.searchsorted(ordered, similarities[same], side="right")
+    return float((below + up_to).sum() / 2 / (n_same * n_other))
+
+
 def spearman_ceiling(labels: np.ndarray) -> float:
     """The highest Spearman of these n labels with values that have no ties.
 

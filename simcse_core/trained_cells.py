@@ -10,7 +10,7 @@ from simcse_core.checkpoint import Checkpoint
 from simcse_core.config import Kind
 from simcse_core.data import StudyData
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.evaluation import WHY_MISSING, look_up, measure_spearman
+from simcse_core.evaluation import look_up, measure_spearman, metrics
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
 from simcse_core.results import tidy
@@ -49,7 +49,7 @@ def trajectory(
         frame = train(encoder, objective, examples, plan.train, points, measure, True, checkpoint)
     except TrainingError as error:
         print(error)
-        frame = _with_missing(error, points, n_train, list(data.splits()))
+        frame = _with_missing(error, points, n_train, data)
     seen = frame["sentences_seen"]
     return tidy(
         frame.assign(
@@ -67,14 +67,14 @@ def trajectory(
 
 
 def _with_missing(
-    error: TrainingError, points: Sequence[int], n_train: int, splits: Sequence[str]
+    error: TrainingError, points: Sequence[int], n_train: int, data: StudyData
 ) -> pd.DataFrame:
     """What was measured before training broke down; every point after it is missing."""
     reached = {row["sentences_seen"] for row in error.measured}
     lost = [
         {"sentences_seen": point, "epoch": point / n_train, "split": split, "metric": metric}
         for point in sorted(set(points) - reached)
-        for split in splits
-        for metric in WHY_MISSING
+        for split, pairs in data.splits().items()
+        for metric in metrics(pairs)
     ]
     return pd.DataFrame([*error.measured, *(row | {"missing": str(error)} for row in lost)])

@@ -22,7 +22,8 @@ from simcse_core.data import (
     sample_triplets,
 )
 from simcse_core.duplicates import written_form
-from simcse_core.sources import DataError, open_source
+from simcse_core.errors import DataError
+from simcse_core.sources import open_source
 
 GOOD = "1||天气好||今天好||3\n"
 CNSD_FILES = [
@@ -136,29 +137,28 @@ def test_a_bad_triplet_is_reported_with_file_and_line(cnsd_dir: Path) -> None:
     assert f"{path}, line 2: " in str(caught.value)
 
 
-def test_a_directory_with_files_missing_names_every_one(cnsd_dir: Path) -> None:
-    (cnsd_dir / CNSD_FILES[0]).unlink()
-    (cnsd_dir / CNSD_FILES[3]).unlink()
-    with pytest.raises(DataError) as caught:
-        load_sts(cnsd_dir, "dev")
-    lacking = str(caught.value).partition(";")[0]
-    assert f"{cnsd_dir} lacks {CNSD_FILES[0]}, {CNSD_FILES[3]}" in lacking
-
-
-def test_a_directory_without_any_of_the_files_names_all_four(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=", ".join(CNSD_FILES)):
-        load_sts(tmp_path, "dev")
+def test_only_what_is_asked_for_is_needed(cnsd_dir: Path) -> None:
+    for name in (CNSD_FILES[0], *CNSD_FILES[2:]):
+        (cnsd_dir / name).unlink()
+    assert len(load_sts(cnsd_dir, "dev")) == 3
+    for split in ("train", "test"):
+        with pytest.raises(DataError, match=f"has no {split} part"):
+            load_sts(cnsd_dir, split)
+    with pytest.raises(DataError, match="no labelled pairs for test"):
+        load_study_data(cnsd_dir).require_pairs()
 
 
 @pytest.mark.parametrize("name", ["sampl", "no/such/folder"])
-def test_a_source_that_is_no_directory_names_what_it_could_be(name: str) -> None:
-    with pytest.raises(DataError, match=rf"'{name}' is neither 'sample', nor 'hub', nor a dir"):
+def test_a_source_that_is_not_there_names_what_it_could_be(name: str) -> None:
+    with pytest.raises(DataError, match=rf"'{name}' is neither 'sample', .*'hub' nor a file"):
         load_sts(name, "dev")
 
 
-def test_a_file_is_no_directory(cnsd_dir: Path) -> None:
-    with pytest.raises(DataError, match="nor a directory"):
-        load_sts(cnsd_dir / CNSD_FILES[0], "dev")
+def test_fields_that_cannot_be_told_apart_are_refused(cnsd_dir: Path) -> None:
+    path = rewrite(cnsd_dir, "cnsd-sts-dev.txt", GOOD + "2||天气好|||今天好||3\n")
+    with pytest.raises(DataError, match=r"field 3 of .* begins or ends with") as caught:
+        load_sts(cnsd_dir, "dev")
+    assert f"{path}, line 2: " in str(caught.value)
 
 
 def test_an_unknown_split_names_the_known_ones(cnsd_dir: Path) -> None:
@@ -256,7 +256,8 @@ def test_labels_of_two_values_are_told_with_the_highest_spearman(
     lines = [f"{i}||第{i}句||别的{i}||{label}\n" for i, label in enumerate(labels)]
     rewrite(cnsd_dir, "cnsd-sts-test.txt", "".join(lines))
     data = load_study_data(cnsd_dir)
-    said = f"labels of test take two values: Spearman is at most {ceiling} there"
+    said = f"labels of test take two values: Spearman is at most {ceiling} there, and "
+    said += "the area under the ROC curve is told beside it"
     assert data.describe().splitlines()[3:] == [said]
     assert {split: f"{value:.3f}" for split, value in data.ceilings().items()} == {"test": ceiling}
 
@@ -365,13 +366,19 @@ def test_the_fingerprint_changes_when_the_last_dev_pair_becomes_the_first_of_tes
     ("source", "name", "published"),
     [
         ("sample", "bundled sample (not CNSD)", False),
+        ("sample-text", "bundled sample (not CNSD)", False),
         ("hub", "C-MTEB/STSB", True),
-        ("/some/private/path", "path", False),
     ],
 )
-def test_a_source_has_a_name_without_a_path(source: str, name: str, published: bool) -> None:
+def test_a_named_source_has_a_name(source: str, name: str, published: bool) -> None:
     opened = open_source(source)
     assert (opened.name, bool(opened.published)) == (name, published)
+
+
+def test_a_folder_and_a_file_have_their_own_names_without_a_path(cnsd_dir: Path) -> None:
+    rewrite(cnsd_dir, "mine.txt", "天气好\n")
+    assert open_source(cnsd_dir).name == "cnsd"
+    assert open_source(cnsd_dir / "mine.txt").name == "mine.txt"
 
 
 def test_another_data_set_on_the_hub_has_no_published_numbers_beside_it() -> None:

@@ -10,7 +10,14 @@ from scipy.stats import spearmanr
 
 from simcse_core import StsPairs, evaluate_sts
 from simcse_core.errors import ParameterError
-from simcse_core.evaluation import alignment, measure_spearman, normalize, pair_cosines, uniformity
+from simcse_core.evaluation import (
+    alignment,
+    measure_spearman,
+    metrics,
+    normalize,
+    pair_cosines,
+    uniformity,
+)
 
 Numbers = np.ndarray
 
@@ -77,11 +84,38 @@ def test_alignment_is_the_mean_squared_distance_of_pairs_above_four() -> None:
     first = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
     second = np.array([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.0]])
     # Squared distances 2 and 0 count; the pair scored exactly 4 does not.
-    assert alignment(first, second, np.array([5.0, 4.5, 4.0])) == pytest.approx(1.0)
+    first, second = np.vstack([first, [[1.0, 0.0]]]), np.vstack([second, [[0.0, 1.0]]])
+    assert alignment(first, second, np.array([5.0, 4.5, 4.0, 0.0])) == pytest.approx(1.0)
 
 
-def test_alignment_is_missing_where_no_pair_is_above_four() -> None:
-    assert math.isnan(alignment(np.eye(2), np.eye(2), np.array([4.0, 0.0])))
+@pytest.mark.parametrize(
+    "scores", [[0.0, 1.0, 1.0], [0.0, 0.81, 1.0], [0.0, 4.5, 5.0], [-1.0, 0.9, 1.0], [1.0, 4.5, 5]]
+)
+def test_alignment_is_over_the_pairs_of_the_highest_labels(scores: list[float]) -> None:
+    first = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
+    second = np.array([[-1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    assert alignment(first, second, np.array(scores)) == pytest.approx(1.0)  # of 2 and 0
+
+
+@pytest.mark.parametrize("scores", [[4.0, 4.0], []])
+def test_alignment_is_missing_where_all_labels_are_one(scores: list[float]) -> None:
+    vectors = np.eye(2)[: len(scores)]
+    assert math.isnan(alignment(vectors, vectors, np.array(scores)))
+
+
+# --- two labels ------------------------------------------------------------------------------
+
+
+def test_two_labels_have_an_area_under_the_curve_beside_spearman() -> None:
+    pairs = StsPairs(["甲", "甲", "甲"], ["乙", "丙", "丁"], np.array([0.0, 1.0, 1.0]))
+    scores = evaluate_sts(table_encode(VECTORS), pairs, 20)
+    assert scores["roc_auc"] == 1.0
+    assert scores["spearman"] == pytest.approx(spearmanr([0, 0.6, 1], [0, 1, 1])[0])
+    assert scores["spearman"] < 0.9  # ties keep it from 1
+    rows = measure_spearman({"dev": pairs, "test": PAIRS}, 20)(table_encode(VECTORS))
+    assert [row["split"] for row in rows if row["metric"] == "roc_auc"] == ["dev"]
+    assert metrics(pairs) == [row["metric"] for row in rows if row["split"] == "dev"]
+    assert "roc_auc" not in metrics(PAIRS)
 
 
 @pytest.mark.parametrize(

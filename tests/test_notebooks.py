@@ -19,7 +19,14 @@ from nbformat import NotebookNode
 from simcse_core.profiles import NOTEBOOKS
 from simcse_core.report.topics import CHARTS
 
-NAMES = ("01_baselines", "02_small_sample", "03_large_data", "04_epochs", "05_summary")
+NAMES = (
+    "01_baselines",
+    "02_small_sample",
+    "03_large_data",
+    "04_epochs",
+    "05_summary",
+    "06_your_sentences",
+)
 MARK = "# NBVAL_CHECK_OUTPUT"
 MAX_LINES = 15
 PATHS_OF_A_MACHINE = re.compile(r"/(home|root|Users|tmp|work|mnt|var)/|[A-Z]:\\\\|/ipykernel_\d+/")

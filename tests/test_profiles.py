@@ -44,17 +44,18 @@ def planned(
 PROFILES = ("mini", "report")
 
 
-def test_the_five_notebooks_are_there_in_order() -> None:
+def test_the_notebooks_are_there_in_order() -> None:
     assert [path.stem for path in notebook_paths()] == [
         "01_baselines",
         "02_small_sample",
         "03_large_data",
         "04_epochs",
         "05_summary",
+        "06_your_sentences",
     ]
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_every_notebook_has_the_parameters_of_the_design(number: int) -> None:
     names = set(defaults(notebook_paths()[number]))
     assert {"source", "seeds", "output_dir", "language", "hub", "extra_sentences"} <= names
@@ -391,7 +392,10 @@ def test_a_summary_that_names_the_encoder_in_another_way_is_let_through(
         ({"seeds": []}, "seeds"),
         ({"seeds": [-1]}, "seeds"),
         ({"seeds": [0, 0]}, "seeds"),
-        ({"source": "no/such/folder"}, "'no/such/folder' is neither 'sample', nor 'hub', nor a"),
+        (
+            {"source": "no/such/folder"},
+            "'no/such/folder' is neither 'sample'",
+        ),
         ({"extra_sentences": ["more.txt"]}, r"more\.txt"),
         (
             {"pooling": "max"},
@@ -430,14 +434,16 @@ def test_a_bad_value_of_the_last_notebook_stops_the_first(
         planned("quick")
 
 
-def test_a_directory_without_cnsd_files_is_told_which_are_missing(
+def test_a_source_without_what_a_notebook_uses_stops_before_anything_runs(
     project: Path, write_notebook: WriteNotebook
 ) -> None:
-    write_notebook("01_a")
-    (project / "empty").mkdir()
-    missing = "cnsd-sts-train.txt, cnsd-sts-dev.txt, cnsd-sts-test.txt, cnsd-snli-train.txt"
-    with pytest.raises(StudyError, match=f"empty lacks {missing}"):
-        planned("quick", {"source": str(project / "empty")})
+    write_notebook("01_a", sizes=[2])
+    (project / "mine").mkdir()
+    with pytest.raises(StudyError, match="mine holds no file of text"):
+        planned("quick", {"source": str(project / "mine")})
+    (project / "mine" / "text.txt").write_text("天气好\n下雨\n", encoding="utf-8")
+    with pytest.raises(StudyError, match="mine has no labelled pairs for dev and test"):
+        planned("quick", {"source": str(project / "mine")})
 
 
 def test_a_pooling_that_the_encoder_lacks_stops_before_anything_runs(

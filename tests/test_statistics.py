@@ -6,12 +6,14 @@ import warnings
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
 
 from simcse_core.statistics import (
     bootstrap_interval,
     pack_cosines,
     percentiles,
     resampled_spearman,
+    roc_auc,
     spearman,
     spearman_ceiling,
     unpack_cosines,
@@ -158,6 +160,31 @@ def test_kept_cosines_give_the_very_same_spearman() -> None:
     again = unpack_cosines(pack_cosines(cosines))
     assert again.tolist() == cosines.tolist()
     assert spearman(again, labels) == spearman(cosines, labels)
+
+
+# --- area under the ROC curve ----------------------------------------------------------------
+
+
+def test_the_area_is_how_often_a_pair_of_the_same_meaning_is_more_similar() -> None:
+    # Of 2 x 3 comparisons 0.9 wins three; 0.4 beats 0.1 alone and ties with 0.4.
+    similarities, same = np.array([0.9, 0.4, 0.1, 0.4, 0.6]), np.array([1, 1, 0, 0, 0]) == 1
+    assert roc_auc(similarities, same) == pytest.approx((3 + 1 + 0.5) / 6)
+
+
+@pytest.mark.parametrize("decimals", [1, 6])
+def test_the_area_is_that_of_scikit_learn(decimals: int) -> None:
+    x, y = correlated(400, 0.4, seed=3)
+    assert roc_auc(x.round(decimals), y > 0.5) == pytest.approx(
+        roc_auc_score(y > 0.5, x.round(decimals))
+    )
+
+
+@pytest.mark.parametrize(
+    ("similarities", "same"),
+    [([0.1, 0.2], [True, True]), ([0.1, 0.2], [False, False]), ([math.nan, 1], [True, False])],
+)
+def test_there_is_no_area_without_two_kinds(similarities: list[float], same: list[bool]) -> None:
+    assert math.isnan(roc_auc(np.array(similarities), np.array(same)))
 
 
 @pytest.mark.parametrize(

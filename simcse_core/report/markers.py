@@ -25,6 +25,9 @@ baselines                                   prose on what needs no training
 curve          n_train|epoch                prose on a curve
 comparison                                  prose on before and after
 answer                                      prose on what to do with few sentences
+training                                    a table of what was measured along training on own text
+beside                                      a table of the kept encoder and what needs no training
+kept                                        prose on the encoder that was kept
 =============  ===========================  ========================================================
 
 A file named ``*.zh-CN.md`` gets Chinese. Markers inside a fenced block are left as they are.
@@ -39,8 +42,9 @@ from functools import partial
 from pathlib import Path
 
 from simcse_core.files import write_text
-from simcse_core.report import prose, tables
+from simcse_core.report import own_text, prose, tables
 from simcse_core.report.records import Records, bounds, read_records
+from simcse_core.report.rows import spearman
 from simcse_core.report.tables import to_markdown
 from simcse_core.report.wording import capitalised
 
@@ -77,9 +81,20 @@ KINDS: dict[str, Tell] = {
     "published": lambda r, *, language: _published(r, language),
     "baselines": lambda r, *, language: prose.tell_baselines(r.frame, language=language),
     "curve": lambda r, x, *, language: prose.tell_curve(r.frame, x, language=language),
+    "training": lambda r, *, language: to_markdown(
+        own_text.training_table(r.frame, language=language)
+    ),
+    "beside": lambda r, *, language: _beside(r, language),
+    "kept": lambda r, *, language: own_text.tell_own_text(r.frame, language=language),
     "answer": lambda r, *, language: prose.tell_answer(r.frame, language=language),
     "comparison": lambda r, *, language: prose.tell_comparison(r.frame, language=language),
 }
+
+
+def _beside(records: Records, language: str) -> str:
+    if spearman(records.frame).empty:
+        return own_text.NO_PAIRS[language]
+    return to_markdown(own_text.beside_table(records.frame, language=language))
 
 
 def _published(records: Records, language: str) -> str:
@@ -90,7 +105,7 @@ def _published(records: Records, language: str) -> str:
 
 
 # Tables below which the highest Spearman that is possible is told, where labels bound it.
-_OF_SPEARMAN = ("spearman", "last", "points", "chosen", "sample", "shared")
+_OF_SPEARMAN = ("spearman", "last", "points", "chosen", "sample", "shared", "beside")
 _NOT_PUBLISHED = {
     "en": "The report measured other pairs than these, so none of its numbers belongs here.",
     "zh": "原报告所测的不是这些句对，故此处没有可以并列的数字。",

@@ -40,6 +40,7 @@ from simcse_core.report.marks import (
     label_seeds,
 )
 from simcse_core.report.methods import METHODS, PUBLISHED, in_order, method
+from simcse_core.report.own_text import along, kept_place, place_column
 from simcse_core.report.rows import (
     Facet,
     at_last,
@@ -265,6 +266,41 @@ def _of_protocol(protocol: Protocol, encoder: str) -> str:
     return f"{encoder}{COMMA[language()]}{name}"
 
 
+def plot_lengths(lengths: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
+    """How many sentences have how many tokens, those that are cut apart.
+
+    Args:
+        lengths: columns ``n_tokens``, ``n_sentences``, ``is_cut``.
+    """
+    figure, axes = _axes([3.2], 1, width=6.5)
+    ax = axes[0, 0]
+    for is_cut, name, colour in ((False, "whole", "C0"), (True, "cut", "C3")):
+        mine = lengths[lengths["is_cut"].astype(bool) == is_cut]
+        if len(mine):
+            bars = (mine["n_tokens"], mine["n_sentences"])
+            ax.bar(*bars, width=1.0, color=colour, label=label(name))
+    ax.set(xlabel=label("Tokens"), ylabel=label("Sentences"))
+    return _finish(figure, title, caption)
+
+
+def plot_training(results: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
+    """What was measured along one training run, a panel each, and where the encoder was kept.
+
+    Args:
+        results: tidy rows as of :mod:`simcse_core.report.own_text`.
+    """
+    x, kept, panels = place_column(results), kept_place(results), list(along(results))
+    figure, axes = _axes([3.2], len(panels), width=3.6, share_y="none")
+    for ax, (name, rows) in zip(axes[0], panels, strict=True):
+        draw_levels(ax, of_kind(rows, Kind.UNTRAINED))
+        draw_seeds(ax, of_kind(rows, Kind.TRAINED), x)
+        ax.axvline(kept, linestyle=":", color="0.4", label=label("kept"))
+        ax.set_title(label(name))
+        ax.set_xlabel(label("Epochs" if x == "epoch" else "Unlabelled training sentences"))
+        ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    return _finish(figure, title, caption)
+
+
 def save_chart(figure: Figure, directory: Path, name: str) -> Figure:
     """Writes a chart as ``<name>.png``, whole or not at all, and returns it to be shown."""
     write_bytes(directory / f"{name}.png", as_png(figure))
@@ -289,7 +325,7 @@ def _axes(
     n_columns: int,
     width: float,
     share_x: Literal["all", "none"] = "all",
-    share_y: Literal["all", "row"] = "all",
+    share_y: Literal["all", "row", "none"] = "all",
 ) -> tuple[Figure, np.ndarray]:
     """A grid of axes with ticks told on each: a row for each height, in inches."""
     figure, axes = plt.subplots(

@@ -27,6 +27,7 @@ COLUMNS = {
     "scores_by_label": (
         "encoder pooling method kind n_train split seed spearman label n q05 q25 q50 q75 q95"
     ),
+    "lengths": "n_tokens n_sentences is_cut encoder",
     "sample": "n_sentences method kind split mean min max n_seeds pair_low pair_high",
     "shared": "encoder pooling method kind split all kept pairs kept_pairs",
     "grid": (

@@ -49,6 +49,7 @@ SECTIONS: dict[str, Words] = {
     "03": {"en": "Large data", "zh": "大数据"},
     "04": {"en": "Epochs", "zh": "训练轮数"},
     "05": {"en": "Summary and claims", "zh": "总结与论断"},
+    "06": {"en": "Your sentences", "zh": "自己的句子"},
 }
 
 _SCORES_GUIDE = {
@@ -259,6 +260,38 @@ TOPICS: dict[str, Topic] = {
             "再在未训练时最好的池化下；种子间区间与句对间区间一致才下判定。",
         },
         told=("claims 05_claims",),
+    ),
+    "06_lengths": Topic(
+        title={"en": "How long the sentences are", "zh": "句子有多长"},
+        guide={
+            "en": "Tokens of each sentence, special ones included. What is longer than the "
+            "encoder's limit is cut there.",
+            "zh": "每句的词元数，含特殊词元；超过编码器上限的部分被截去。",
+        },
+        draw=lambda r, title, caption: plotting.plot_lengths(r.frame, title=title, caption=caption),
+        alt={
+            "en": "Bars: how many sentences have how many tokens",
+            "zh": "柱状图：各词元数的句子数",
+        },
+    ),
+    "06_training": Topic(
+        title={"en": "Along training on these sentences", "zh": "在这些句子上训练的过程"},
+        guide={
+            "en": "Alignment (of two dropout views) and uniformity are measured on sentences that "
+            "are not trained on; both are better when lower. Dashed: untrained. Dotted: the point "
+            "that is kept.",
+            "zh": "对齐性（两次 dropout）与均匀性在未参与训练的句子上测得，都是越低越好。"
+            "虚线为未训练，点线为保留处。",
+        },
+        told=("training 06_training", "beside 06_training", "kept 06_training"),
+        draw=lambda r, title, caption: plotting.plot_training(
+            r.frame, title=title, caption=caption
+        ),
+        alt={
+            "en": "A panel for each of loss, alignment, uniformity and, with labels, Spearman, "
+            "against how far training is",
+            "zh": "损失、对齐性、均匀性以及（有标注时）Spearman 各一幅，随训练进程变化",
+        },
     ),
 }
 CHARTS: dict[str, Topic] = {name: topic for name, topic in TOPICS.items() if topic.draw}

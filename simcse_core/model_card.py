@@ -1,0 +1,91 @@
+"""The card of an encoder that was trained on somebody's sentences, from its run alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_POOLED = {
+    "cls": "hidden[:, 0]",
+    "pooler": "outputs.pooler_output",
+    "mean": "(hidden * mask).sum(1) / mask.sum(1)",
+    "first-last-mean": "((outputs.hidden_states[1] + hidden) / 2 * mask).sum(1) / mask.sum(1)",
+}
+
+
+def model_card(run: Mapping[str, Any], scores: Sequence[tuple[str, str, str]]) -> str:
+    """Markdown for the folder of the encoder.
+
+    Args:
+        run: ``encoder`` (what it was trained from), ``pooling``, ``max_seq_length``, ``prefix``,
+            ``dataset``, ``data`` (its fingerprint), ``n_train``, ``seen`` (sentences until the
+            kept point), ``train`` (settings), ``versions``.
+        scores: what was measured, before training, and of what is kept, as text.
+    """
+    train = run["train"]
+    trained = (
+        f"Trained by unsupervised SimCSE (Gao et al., 2021) on {run['n_train']:,} sentences of "
+        f"{run['dataset']}, without labels; kept after {run['seen']:,} sentences."
+        if run["seen"]
+        else f"Not trained: on dev of {run['dataset']}, no point of training beat the encoder as "
+        "it was."
+    )
+    told = "\n".join(f"| {name} | {before} | {after} |" for name, before, after in scores)
+    settings = ", ".join(f"{key} {value}" for key, value in train.items())
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    return f"""---
+library_name: sentence-transformers
+pipeline_tag: sentence-similarity
+language: zh
+---
+
+# {run["encoder"]} on {run["dataset"]}
+
+{trained}
+
+| | |
+|---|---|
+| trained from | {run["encoder"]} |
+| pooling | {run["pooling"]} |
+| max_seq_length | {run["max_seq_length"]} |
+| prefix | {run["prefix"] or "none"} |
+| settings | {settings} |
+| data | {run["dataset"]}, fingerprint `{run["data"]}` |
+| versions | {versions} |
+
+| measured | before training | this encoder |
+|---|---|---|
+{told}
+
+Alignment and uniformity (Wang and Isola, 2020) are better when lower; they say how vectors lie, not
+whether they mean the right thing. The terms of the encoder it was trained from apply to it too.
+
+## Use it
+
+```python
+from simcse_core import SentenceEncoder
+
+vectors = SentenceEncoder.from_pretrained("this-folder").encode(["一句话", "另一句话"])
+```
+
+```python
+from sentence_transformers import SentenceTransformer
+
+vectors = SentenceTransformer("this-folder").encode(["一句话", "另一句话"])
+```
+
+```python
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+tokenizer, model = (kind.from_pretrained("this-folder") for kind in (AutoTokenizer, AutoModel))
+texts = ["{run["prefix"]}" + text for text in ("一句话", "另一句话")]
+batch = tokenizer(
+    texts, padding=True, truncation=True, max_length={run["max_seq_length"]}, return_tensors="pt"
+)
+with torch.no_grad():
+    outputs = model(**batch, output_hidden_states=True)
+hidden, mask = outputs.last_hidden_state, batch["attention_mask"].unsqueeze(-1)
+vectors = {_POOLED[str(run["pooling"])]}
+```
+"""

@@ -1,0 +1,283 @@
+"""An encoder trained on somebody's own sentences, measured as far as they allow, and kept."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from simcse_core.config import Kind
+from simcse_core.data import StudyData, sample_sentences
+from simcse_core.encoder import SentenceEncoder
+from simcse_core.errors import DataError
+from simcse_core.evaluation import look_up, measure_spearman
+from simcse_core.experiment import STUDIED, Experiment, Told
+from simcse_core.experiments import fitted_curve_cells
+from simcse_core.files import write_sealed, write_text
+from simcse_core.folders import FolderError, only_run
+from simcse_core.label_free import HELD_OUT, measure_label_free, rows_of
+from simcse_core.model_card import model_card
+from simcse_core.neighbours import neighbour_table
+from simcse_core.objectives import OBJECTIVES
+from simcse_core.plans import Plan
+from simcse_core.report.tables import to_markdown
+from simcse_core.results import Stamp, from_rows, library_versions, read_kept, stamp, tidy, to_rows
+from simcse_core.text_profile import near_duplicates, token_lengths
+from simcse_core.trained_cells import UNTRAINED
+from simcse_core.training import train
+
+ENCODER = "encoder"  # the folder of the encoder within the results
+RECORD = "simcse_run.json"  # in it: what it was made from, and what was measured
+# One sentence of ten is not trained on, so that something can be measured on it; no more than:
+HELD_OUT_SHARE, MOST_HELD_OUT = 0.1, 200
+FEWEST = 20  # sentences, below which neither half says anything
+POINTS = 8  # along the first epoch, the untrained encoder not counted
+# Sentences among which neighbours and near-duplicates are looked for.
+LOOKED_AMONG = 2000
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sentences that are trained on, and others that are not."""
+
+    train: list[str]
+    held_out: list[str]
+
+
+def draw(data: StudyData, max_sentences: int, seed: int) -> Samples:
+    """Sentences of the pool to train on, at most so many, and some that are held out.
+
+    Raises:
+        DataError: there are fewer than :data:`FEWEST`.
+    """
+    there = len(data.pool.sentences)
+    if there < FEWEST:
+        raise DataError(
+            f"source: {data.name} has {there} sentences; at least {FEWEST} are needed to train and "
+            "to measure on others"
+        )
+    n_held_out = min(MOST_HELD_OUT, max(2, int(there * HELD_OUT_SHARE)))
+    n_train = min(max_sentences, there - n_held_out)
+    drawn = sample_sentences(data.pool.sentences, n_train + n_held_out, seed)
+    return Samples(drawn[:n_train], drawn[n_train:])
+
+
+# ---------------------------------------------------------------- looking
+
+
+def lengths(run: Experiment) -> pd.DataFrame:
+    """How many sentences of the pool have how many tokens (see :func:`token_lengths`)."""
+    plan = run.plans[0]
+    own = {"encoder": plan.stamp["encoder"], "dataset": run.data.name}
+    return token_lengths(run.data.pool.sentences, plan.untrained).assign(**own)
+
+
+def show_near_duplicates(run: Experiment, n_shown: int = 5) -> Told:
+    """How many sentences have a near-duplicate, and a few of them, for their reader alone."""
+    among = _some(run)
+    found = near_duplicates(among)
+    said = (
+        f"Of {len(among):,} sentences, {len({s for d in found for s in d[:2]}):,} have another one "
+        "of almost the same characters. In a batch, such a pair is pushed apart as if it meant "
+        "different things."
+    )
+    rows = pd.DataFrame(
+        [(d.sentence, d.other, f"{d.cosine:.2f}") for d in found[:n_shown]],
+        columns=["sentence", "another one", "cosine"],
+    )
+    return Told(f"{said}\n\n{to_markdown(rows.set_index('sentence'))}" if found else said)
+
+
+def show_neighbours(run: Experiment, n: int = 12) -> Told:
+    """The nearest other sentence before training and in the kept encoder; nothing is written.
+
+    What is read here are the reader's own sentences, so they go into no table of results.
+    """
+    among = _some(run)
+    encoders = {
+        "before": run.plans[0].untrained,
+        "kept": SentenceEncoder.from_pretrained(run.output_dir / ENCODER),
+    }
+    vectors = {name: encoder.encode(among, progress=True) for name, encoder in encoders.items()}
+    table = neighbour_table(among, range(min(n, len(among))), vectors)
+    return Told(to_markdown(table.set_index("sentence")))
+
+
+def _some(run: Experiment) -> list[str]:
+    pool = run.data.pool.sentences
+    return sample_sentences(pool, min(LOOKED_AMONG, len(pool)), run.seeds[0])
+
+
+# ---------------------------------------------------------------- training
+
+
+def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> pd.DataFrame:
+    """Trains the run's encoder by unsupervised SimCSE and keeps it in the folder ``encoder``.
+
+    Kept is the point that is best on dev, the untrained encoder being one of them, and without
+    labelled pairs the last. What was trained before from the same data, encoder, settings and code
+    is not trained again.
+
+    Returns:
+        Tidy rows along training: ``loss``, ``alignment`` and ``uniformity`` on held-out sentences,
+        all that labelled pairs allow, and ``kept``, 1 at the point that is kept and 0 elsewhere;
+        with labelled pairs, what the same number of sentences gives without training too.
+
+    Raises:
+        DataError: too few sentences.
+        FolderError: the folder holds something that is none of ours.
+    """
+    plan = run.plans[0]
+    config = replace(plan.train, seed=run.seeds[0], num_epochs=num_epochs)
+    plan = replace(plan, train=config)
+    samples = draw(run.data, max_sentences, config.seed)
+    folder = run.output_dir / ENCODER
+    _refuse_foreign(folder)
+    made_by = stamp(
+        [__name__],
+        experiment=run.name,
+        dataset=run.data.name,
+        data=run.data.fingerprint,
+        threads=torch.get_num_threads(),
+        device=plan.device,
+        **plan.stamp,
+        train=asdict(config),
+        n_train=len(samples.train),
+    )
+    kept = read_kept(folder / RECORD, made_by, lambda content: _restore(folder, content))
+    if kept is None:
+        with only_run(run.output_dir):
+            kept = _train(run.data, plan, samples, folder, made_by)
+    kept = kept.assign(experiment=run.name)
+    if not run.data.splits():
+        return kept
+    cells = fitted_curve_cells(run, run.encoder_plans()[:1], [len(samples.train)])
+    return pd.concat([kept, *run.compute(cells)], ignore_index=True)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise FolderError(f"output_dir: {folder} is no folder; move it away, for the encoder")
+    if folder.is_dir() and any(folder.iterdir()) and not list(folder.glob(f"{RECORD}*")):
+        raise FolderError(
+            f"output_dir: {folder} holds what this notebook did not write; move it away, or name "
+            "another output_dir"
+        )
+
+
+def _restore(folder: Path, content: Mapping[str, Any]) -> pd.DataFrame:
+    fingerprint = SentenceEncoder.from_pretrained(folder).fingerprint
+    if fingerprint != content["fingerprint"]:
+        raise ValueError(f"the encoder beside it is {fingerprint}, not {content['fingerprint']}")
+    return from_rows(content["rows"])
+
+
+def _train(
+    data: StudyData, plan: Plan, samples: Samples, folder: Path, made_by: Stamp
+) -> pd.DataFrame:
+    encoder, objective = plan.load(), OBJECTIVES[STUDIED[0]]
+    points = measure_points(len(samples.train), plan.train.batch_size, plan.train.num_epochs)
+    best = _Best(encoder)
+    score, held_out = measure_spearman(data.splits()), data.held_out()
+
+    def measure(trained: SentenceEncoder) -> list[dict[str, object]]:
+        rows = rows_of(measure_label_free(trained, samples.held_out))
+        if held_out:
+            rows += score(look_up(held_out, trained.encode(held_out)))
+        best.offer(rows)
+        return rows
+
+    encoder.set_dropout(plan.train.dropout)
+    frame = train(encoder, objective, samples.train, plan.train, points, measure, progress=True)
+    best.restore()
+    rows = _tidy(frame, best.place, plan, data)
+    encoder.save(folder)
+    write_text(folder / "README.md", _card(made_by, rows, encoder, best.place, frame))
+    content = {"stamp": made_by, "fingerprint": encoder.fingerprint, "rows": to_rows(rows)}
+    write_sealed(folder / RECORD, content)
+    return from_rows(content["rows"])
+
+
+def measure_points(n_train: int, batch_size: int, num_epochs: int) -> list[int]:
+    """Numbers of sentences seen at which to measure: along one epoch, else at the end of each."""
+    if num_epochs > 1:
+        return [epoch * n_train for epoch in range(num_epochs + 1)]
+    n_batches = -(-n_train // batch_size)
+    places = {round(i * n_batches / POINTS) * batch_size for i in range(POINTS + 1)}
+    return sorted({min(place, n_train) for place in places})
+
+
+class _Best:
+    """The weights at the point that is best on dev; at the last one, where dev has no score."""
+
+    def __init__(self, encoder: SentenceEncoder) -> None:
+        self.encoder, self.place, self.count = encoder, 0, -1
+        self.score: float | None = None
+        self.weights: dict[str, Any] = {}
+
+    def offer(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Takes the encoder as it is now, if it is better than all before."""
+        self.count += 1
+        dev = [r["value"] for r in rows if (r["split"], r["metric"]) == ("dev", "spearman")]
+        score = float(str(dev[0])) if dev else None
+        if score is None or self.score is None or score > self.score:
+            self.score, self.place = score, self.count
+            self.weights = copy.deepcopy(self.encoder.model.state_dict())
+
+    def restore(self) -> None:
+        """Gives the encoder those weights."""
+        self.encoder.model.load_state_dict(self.weights)
+
+
+def _tidy(frame: pd.DataFrame, kept: int, plan: Plan, data: StudyData) -> pd.DataFrame:
+    """One row a metric and point, the loss and what is kept among them."""
+    n_train = int(frame["sentences_seen"].max() / plan.train.num_epochs)
+    points = frame.drop_duplicates("sentences_seen")
+    own = points[["sentences_seen", "epoch"]].assign(split=HELD_OUT)
+    losses = own.assign(metric="loss", value=points["loss"])
+    losses = losses[losses["sentences_seen"] > 0]  # of no step
+    chosen = own.assign(metric="kept", value=[float(i == kept) for i in range(len(points))])
+    rows = pd.concat([frame, losses, chosen], ignore_index=True)
+    seen = rows["sentences_seen"]
+    return tidy(
+        rows.assign(
+            n_train=seen.clip(upper=n_train),
+            method=seen.map(lambda n: STUDIED[0] if n else UNTRAINED),
+            kind=seen.map(lambda n: Kind.TRAINED if n else Kind.UNTRAINED),
+            epoch=rows["epoch"].where(seen >= n_train, (seen > 0).astype(float)),
+        ),
+        experiment="",
+        encoder=plan.stamp["encoder"],
+        pooling=plan.pooling,
+        seed=plan.train.seed,
+        dataset=data.name,
+    )
+
+
+def _card(
+    made_by: Stamp, rows: pd.DataFrame, encoder: SentenceEncoder, kept: int, frame: pd.DataFrame
+) -> str:
+    points = rows[rows["metric"] == "kept"].reset_index(drop=True)
+    ends = [points.iloc[0], points.iloc[kept]]
+    scores = []
+    for split, metric in rows[["split", "metric"]].drop_duplicates().itertuples(index=False):
+        if metric in ("kept", "loss"):
+            continue
+        mine = rows[(rows["split"] == split) & (rows["metric"] == metric)]
+        scores.append((f"{metric}, {split}", _at(mine, ends[0]), _at(mine, ends[1])))
+    seen = int(frame["sentences_seen"].drop_duplicates().iloc[kept])
+    own = {"prefix": encoder.prefix, "seen": seen, "versions": library_versions()}
+    return model_card({**made_by, **own}, scores)
+
+
+def _at(rows: pd.DataFrame, point: pd.Series) -> str:
+    here = rows[(rows["n_train"] == point["n_train"]) & (rows["epoch"] == point["epoch"])].iloc[0]
+    if pd.isna(here["value"]):
+        return "none"
+    interval = f" [{here['ci_low']:.3f}, {here['ci_high']:.3f}]" if pd.notna(here["ci_low"]) else ""
+    return f"{here['value']:.3f}{interval}"

@@ -1,0 +1,227 @@
+"""From somebody's sentences to an encoder in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SENTENCES
+
+from simcse_core import SentenceEncoder, TrainConfig
+from simcse_core import your_sentences as own
+from simcse_core.data import load_study_data
+from simcse_core.errors import DataError
+from simcse_core.experiment import Experiment
+from simcse_core.folders import FolderError
+from simcse_core.plans import make_plan
+from simcse_core.report.own_text import kept_place, tell_own_text, training_table
+from simcse_core.report.rows import spearman
+from simcse_core.training import train_simcse
+
+Open = Callable[..., Experiment]
+
+
+@pytest.fixture
+def open_own(tmp_path: Path, bert_dir: Path) -> Open:
+    """An experiment on 48 sentences in a file, with labelled pairs beside them if asked for."""
+
+    def opened(pairs: bool = False, learning_rate: float = 1e-3, **changed: object) -> Experiment:
+        folder = tmp_path / "mine"
+        folder.mkdir(exist_ok=True)
+        (folder / "text.txt").write_text("\n".join(SENTENCES), encoding="utf-8")
+        if pairs:
+            for split, start in (("dev", 0), ("test", 12)):
+                lines = [
+                    f"{a}吗\t{b}吗\t{i % 2}"
+                    for i, (a, b) in enumerate(
+                        zip(SENTENCES[start:], SENTENCES[start + 1 : start + 12], strict=False)
+                    )
+                ]
+                (folder / f"{split}.tsv").write_text("\n".join(lines), encoding="utf-8")
+        plan = make_plan(bert_dir, "mean", {"batch_size": 8, "learning_rate": learning_rate})
+        out = tmp_path / "out"
+        out.mkdir(exist_ok=True)
+        run = Experiment("06_your_sentences", load_study_data(folder), [plan], [0], out)
+        return replace(run, **changed)
+
+    return opened
+
+
+def value(rows: pd.DataFrame, metric: str, n: int) -> float:
+    found = rows[(rows["metric"] == metric) & (rows["n_train"] == n)]
+    return float(found["value"].iloc[0])
+
+
+def test_the_sentences_are_split_without_overlap(open_own: Open) -> None:
+    samples = own.draw(open_own().data, 400, seed=0)
+    assert (len(samples.train), len(samples.held_out)) == (44, 4)  # 48, of which a tenth
+    assert not {*samples.train} & {*samples.held_out}
+    assert own.draw(open_own().data, 10, seed=0).train == samples.train[:10]
+
+
+def test_too_few_sentences_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "few.txt").write_text("\n".join("一二三四五"), encoding="utf-8")
+    with pytest.raises(DataError, match=r"few\.txt has 5 sentences; at least 20"):
+        own.draw(load_study_data(tmp_path / "few.txt"), 400, 0)
+
+
+def test_with_text_alone_the_last_point_is_kept_as_a_plain_run_gives_it(open_own: Open) -> None:
+    run = open_own()
+    rows = own.train_and_keep(run, 24)
+    assert kept_place(rows) == 24
+    assert set(rows["metric"]) == {"loss", "alignment", "uniformity", "kept"}
+    samples = own.draw(run.data, 24, 0)
+    encoder = run.plans[0].load()
+    train_simcse(encoder, samples.train, TrainConfig(batch_size=8, learning_rate=1e-3, seed=0))
+    kept = SentenceEncoder.from_pretrained(run.output_dir / "encoder")
+    np.testing.assert_array_equal(kept.encode(samples.train), encoder.encode(samples.train))
+    assert value(rows, "uniformity", 24) < 0
+
+
+def test_what_was_trained_is_not_trained_again(
+    open_own: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = own.train_and_keep(open_own(), 16)
+    monkeypatch.setattr(own, "train", None)  # would fail
+    pd.testing.assert_frame_equal(own.train_and_keep(open_own(), 16), first)
+
+
+def test_an_encoder_that_was_changed_is_trained_afresh(
+    open_own: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = open_own()
+    own.train_and_keep(run, 16)
+    folder = run.output_dir / "encoder"
+    kept = SentenceEncoder.from_pretrained(folder)
+    run.plans[0].load().save(folder)
+    own.train_and_keep(run, 16)
+    assert "the encoder beside it is" in capsys.readouterr().out
+    assert SentenceEncoder.from_pretrained(folder).fingerprint == kept.fingerprint
+
+
+def test_with_pairs_the_best_on_dev_is_kept_and_baselines_stand_beside(open_own: Open) -> None:
+    run = open_own(pairs=True)
+    rows = own.train_and_keep(run, 16)
+    dev = spearman(rows[rows["split"] == "dev"])
+    curve = dev[dev["kind"].isin(["untrained", "trained"])].set_index("n_train")["value"]
+    assert kept_place(rows) == curve.idxmax()
+    assert {"tfidf-char", "whitening", "idf-mean"} <= set(rows["method"])
+    assert "roc_auc" in set(rows["metric"])
+    kept = SentenceEncoder.from_pretrained(run.output_dir / "encoder")
+    untrained = run.plans[0].load()
+    same = np.array_equal(kept.encode(["我喝茶"]), untrained.encode(["我喝茶"]))
+    assert same == (kept_place(rows) == 0)
+
+
+class Worse:
+    """A score on dev that falls with every point."""
+
+    def __init__(self) -> None:
+        self.value = 1.0
+
+    def __call__(self, _: object) -> list[dict[str, object]]:
+        self.value -= 0.1
+        return [
+            {"split": s, "metric": "spearman", "value": self.value, "missing": None}
+            for s in ("dev", "test")
+        ]
+
+
+def test_where_training_only_harms_the_untrained_encoder_is_kept_and_told(
+    open_own: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own, "measure_spearman", lambda splits: Worse())
+    run = open_own(pairs=True)
+    rows = own.train_and_keep(run, 16)
+    assert kept_place(rows) == 0
+    kept = SentenceEncoder.from_pretrained(run.output_dir / "encoder")
+    np.testing.assert_array_equal(kept.encode(["我喝茶"]), run.plans[0].load().encode(["我喝茶"]))
+    assert "Not trained" in (run.output_dir / "encoder" / "README.md").read_text("utf-8")
+    told = tell_own_text(rows)
+    assert "Kept is the untrained encoder" in told
+    assert "**lowered** Spearman from 0.900 to 0.700" in told
+
+
+@pytest.mark.parametrize("what", ["file", "link", "full"])
+def test_nothing_of_anybody_is_written_over(open_own: Open, what: str) -> None:
+    run = open_own()
+    folder = run.output_dir / "encoder"
+    if what == "file":
+        folder.write_text("mine")
+    elif what == "link":
+        folder.symlink_to(run.output_dir)
+    else:
+        folder.mkdir()
+        (folder / "mine.txt").write_text("mine")
+    with pytest.raises(FolderError, match="move it away"):
+        own.train_and_keep(run, 16)
+
+
+def test_the_card_says_what_was_done_and_holds_no_sentence(
+    open_own: Open,
+) -> None:
+    run = open_own(pairs=True)
+    rows = own.train_and_keep(run, 16)
+    card = (run.output_dir / "encoder" / "README.md").read_text("utf-8")
+    assert "16 sentences of mine, without labels" in card or "Not trained" in card
+    assert "| pooling | mean |" in card
+    assert f"| uniformity, held-out | {value(rows, 'uniformity', 0):.3f} |" in card
+    assert "spearman, test" in card
+    assert not [sentence for sentence in SENTENCES if sentence in card]
+
+
+def test_the_card_s_code_for_plain_transformers_gives_the_same_vectors(open_own: Open) -> None:
+    run = open_own()
+    own.train_and_keep(run, 16)
+    folder = run.output_dir / "encoder"
+    card = (folder / "README.md").read_text("utf-8")
+    code = card.split("```python")[-1].split("```")[0].replace("this-folder", str(folder))
+    found: dict[str, object] = {}
+    exec(code, found)
+    ours = SentenceEncoder.from_pretrained(folder).encode(["一句话", "另一句话"])
+    np.testing.assert_allclose(np.asarray(found["vectors"]), ours, atol=1e-5)
+
+
+def test_several_epochs_are_measured_at_the_end_of_each(open_own: Open) -> None:
+    rows = own.train_and_keep(open_own(), 16, num_epochs=3)
+    assert sorted(set(rows["epoch"])) == [0, 1, 2, 3]
+    assert training_table(rows).index.tolist() == [
+        "0 epochs",
+        "1 epoch",
+        "2 epochs",
+        "3 epochs (kept)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("n", "batch", "epochs", "expected"),
+    [
+        (64, 8, 1, [0, 8, 16, 24, 32, 40, 48, 56, 64]),
+        (10, 8, 1, [0, 8, 10]),
+        (5, 8, 1, [0, 5]),
+        (10, 8, 2, [0, 10, 20]),
+    ],
+)
+def test_points_are_ends_of_batches_or_of_epochs(
+    n: int, batch: int, epochs: int, expected: list[int]
+) -> None:
+    assert own.measure_points(n, batch, epochs) == expected
+
+
+def test_neighbours_are_shown_before_and_after_and_written_nowhere(open_own: Open) -> None:
+    run = open_own()
+    own.train_and_keep(run, 16)
+    before = {path: path.read_bytes() for path in run.output_dir.rglob("*") if path.is_file()}
+    said = own.show_neighbours(run, n=3)
+    assert said.splitlines()[0] == "| sentence | before | kept |"
+    assert len(said.splitlines()) == 2 + 3
+    after = {path: path.read_bytes() for path in run.output_dir.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_near_duplicates_are_counted_and_shown(open_own: Open) -> None:
+    assert own.show_near_duplicates(open_own()).startswith("Of 48 sentences, ")
