@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import torch
@@ -25,6 +25,7 @@ from simcse_core.files import safe_name
 from simcse_core.fitted_cells import NO_ENCODER
 from simcse_core.folders import (
     NOTEBOOKS_BESIDE,
+    Owner,
     claim,
     only_run,
     output_directory,
@@ -49,9 +50,9 @@ from simcse_core.results import (
 from simcse_core.sources import DataError
 
 # Whose code decides the numbers of a table.
-_TABLE_MODULES = [
+TABLE_MODULES = tuple(
     f"simcse_core.{name}" for name in ("trained_cells", "fitted_cells", "comparison", "claims")
-]
+)
 # What the study is about; others stand beside it where they are asked for.
 STUDIED = ("unsup-simcse",)
 # What a notebook may set for all of its encoders, in the place of each one's own.
@@ -74,6 +75,7 @@ class Experiment:
         language: of charts and prose.
         settings: those of :data:`SETTINGS` that the notebook sets for all of its encoders.
         origin: the ``source``, ``extra_sentences`` and ``hub`` that the data was read from.
+        modules: of this package, whose code decides the numbers of its tables.
 
     Raises:
         DataError: no seed, a negative one, or one twice.
@@ -89,6 +91,7 @@ class Experiment:
     language: str = "en"
     settings: Mapping[str, Any] = field(default_factory=dict)
     origin: Mapping[str, Any] = field(default_factory=dict)
+    modules: Sequence[str] = TABLE_MODULES
     _read: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -110,7 +113,7 @@ class Experiment:
         output_dir: str,
         language: str,
         **parameters: Any,
-    ) -> Experiment:
+    ) -> Self:
         """Reads the data, finds the encoders, and prints what is going to be run on what.
 
         Args:
@@ -122,12 +125,32 @@ class Experiment:
             FolderError: ``output_dir`` cannot be written, holds what is not ours, or is in use.
         """
         origin = checked({"source": source, "extra_sentences": extra_sentences, "hub": hub})
-        own = checked({"encoders": encoders, "seeds": seeds, "language": language, **parameters})
+        given = {"encoders": encoders, "seeds": seeds, "language": language, **parameters}
         owner = owner_of(origin["source"], origin["hub"])
+        return cls.opened(name, partial(_load, **origin), owner, output_dir, given, origin)
+
+    @classmethod
+    def opened(
+        cls,
+        name: str,
+        load: Callable[[], StudyData],
+        owner: Owner,
+        output_dir: str,
+        given: Mapping[str, Any],
+        origin: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """What every notebook opens: checks what is given, claims the folder, reads, and prints.
+
+        Args:
+            load: reads the data, once the parameters are known to be usable.
+            owner: whose the folder is unless a study has claimed it.
+            given: what :meth:`on` takes.
+        """
+        own = checked(given)
         folder = checked({"output_dir": output_dir})["output_dir"]
         folder = output_directory(folder, owner.default_name())
         own["language"] = set_style(own["language"])
-        run = cls.on(_load(**origin), name, output_dir=folder, origin=origin, **own)
+        run = cls.on(load(), name, output_dir=folder, origin=origin, **own)
         if plan_of_run(folder) is None:  # a study has claimed its folder itself
             claim(folder, owner, NOTEBOOKS_BESIDE)
         with only_run(folder):  # refused now rather than after the first computation
@@ -146,7 +169,7 @@ class Experiment:
         language: str = "en",
         origin: Mapping[str, Any] | None = None,
         **parameters: Any,
-    ) -> Experiment:
+    ) -> Self:
         """An experiment on data that was read; nothing is printed or written."""
         settings = {key: parameters.pop(key) for key in SETTINGS if key in parameters}
         plans = distinct([make_plan(encoder, **settings) for encoder in encoders], RESERVED_LABELS)
@@ -161,7 +184,9 @@ class Experiment:
             [
                 self.data.describe(),
                 *(plan.describe() for plan in self.plans),
-                *dict.fromkeys(plan.describe_cut(self.data.held_out()) for plan in self.plans),
+                *dict.fromkeys(
+                    plan.describe_cut(self.data.held_out(), self.data.MEASURED) for plan in self.plans
+                ),
                 " · ".join([f"seeds {list(self.seeds)}", *own]),
             ]
         )
@@ -233,7 +258,7 @@ class Experiment:
         own = {"settings": dict(self.settings), "parameters": dict(self.parameters)}
         if self.origin:
             own["extra_sentences"] = self.origin["extra_sentences"]
-        made_by = self._stamp(_TABLE_MODULES, **parts, **own)
+        made_by = self._stamp(self.modules, **parts, **own)
         with only_run(self.output_dir):
             write_table(self.output_dir, name, frame, made_by)
         return frame
@@ -280,7 +305,7 @@ class Experiment:
         # but every notebook cuts sentences.
         encoders = self._encoders([*made_by.get("settings", ()), "max_seq_length"])
         data = self._data_with(made_by.get("extra_sentences"))
-        mine = self._stamp(_TABLE_MODULES) | {
+        mine = self._stamp(self.modules) | {
             "experiment": notebook,
             "data": data,
             "encoders": encoders,

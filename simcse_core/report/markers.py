@@ -23,6 +23,8 @@ baselines                                   prose on what needs no training
 curve          n_train|epoch                prose on a curve
 comparison                                  prose on before and after
 answer                                      prose on what to do with few sentences
+use                                         a table of one of the four uses, or of effects on them
+practice                                    prose on what to do in one of the four uses
 =============  ===========================  ========================================================
 
 A file named ``*.zh-CN.md`` gets Chinese. Markers inside a fenced block are left as they are.
@@ -37,7 +39,7 @@ from functools import partial
 from pathlib import Path
 
 from simcse_core.files import write_text
-from simcse_core.report import prose, tables
+from simcse_core.report import prose, tables, use_prose, use_tables
 from simcse_core.report.records import Records, read_records
 from simcse_core.report.tables import to_markdown
 
@@ -69,6 +71,8 @@ KINDS: dict[str, Tell] = {
     "baselines": lambda r, *, language: prose.tell_baselines(r.frame, language=language),
     "curve": lambda r, x, *, language: prose.tell_curve(r.frame, x, language=language),
     "answer": lambda r, *, language: prose.tell_answer(r.frame, language=language),
+    "use": lambda r, *, language: to_markdown(_of_use(_USE_TABLES, r)(r.frame, language=language)),
+    "practice": lambda r, *, language: _of_use(_PRACTICE, r)(r.frame, language=language),
     "comparison": lambda r, *, language: prose.tell_comparison(r.frame, language=language),
 }
 
@@ -76,6 +80,29 @@ KINDS: dict[str, Tell] = {
 def _published(records: Records, language: str) -> str:
     numbers = records.stamp.get("published")
     return to_markdown(tables.published_table(numbers, language=language)) if numbers else ""
+
+
+# By the name of the table without the notebook's number.
+_USE_TABLES: dict[str, Tell] = {
+    "search": use_tables.search_table,
+    "intents": use_tables.intents_table,
+    "pseudo_labels": use_tables.pseudo_labels_table,
+    "out_of_scope": use_tables.out_of_scope_table,
+    "effects": use_tables.effects_table,
+}
+_PRACTICE: dict[str, Tell] = {
+    "search": use_prose.tell_search,
+    "intents": use_prose.tell_intents,
+    "pseudo_labels": use_prose.tell_pseudo_labels,
+    "out_of_scope": use_prose.tell_out_of_scope,
+}
+
+
+def _of_use(functions: Mapping[str, Tell], records: Records) -> Tell:
+    use = records.name.partition("_")[2]
+    if use not in functions:
+        raise ValueError(f"{records.name} is of no use; there are {', '.join(functions)}")
+    return functions[use]
 
 
 _COMMENT = re.compile(r"<!-- ([\w-]+)((?: \S+)*) -->")

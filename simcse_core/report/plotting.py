@@ -85,7 +85,7 @@ def plot_scores_by_label(quantiles: pd.DataFrame, *, title: str = "", caption: s
             draw_boxes(ax, panel)
             ax.set(xlabel=label("Human label"), ylabel=label("Cosine similarity"))
             ax.set_title(_panel_title(panel.iloc[0]), fontsize="medium")
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def plot_baselines(
@@ -118,7 +118,7 @@ def plot_baselines(
         draw_published_lines(ax, (published or {}).get(str(here["split"].iloc[0]), {}))
         ax.set(xlabel=label("Spearman"))
         ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def plot_curve(results: pd.DataFrame, x: str, *, title: str = "", caption: str = "") -> Figure:
@@ -142,7 +142,7 @@ def plot_curve(results: pd.DataFrame, x: str, *, title: str = "", caption: str =
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         ax.xaxis.set_major_formatter(_COUNT)
     _widen([ax for ax, _ in panels], "y")
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def plot_sample(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
@@ -172,7 +172,7 @@ def plot_sample(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fi
         ax.xaxis.set_major_formatter(_COUNT)
         ax.xaxis.set_minor_locator(NullLocator())
     _widen([ax for ax, _ in panels], "y")
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def plot_geometry(results: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
@@ -202,7 +202,7 @@ def plot_geometry(results: pd.DataFrame, *, title: str = "", caption: str = "") 
             ylabel=label("Alignment (lower is better)"),
         )
         ax.margins(0.12)
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def plot_before_after(
@@ -235,7 +235,7 @@ def plot_before_after(
                 draw_mark(ax, value, len(names) + theirs.index(name), PUBLISHED)
         ax.set(xlabel=label("Spearman"))
     _widen([ax for ax, _ in panels], "x")
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def save_chart(figure: Figure, directory: Path, name: str) -> Figure:
@@ -334,7 +334,7 @@ def _widen(axes: Iterable[Axes], axis: str) -> None:
         set_limits(low - lacking / 2, high + lacking / 2)
 
 
-def _finish(figure: Figure, title: str, caption: str) -> Figure:
+def finish(figure: Figure, title: str, caption: str) -> Figure:
     """Title, legend and caption, all outside the panels."""
     _legend(figure, title)
     if caption:
