@@ -44,14 +44,21 @@ def planned(
 PROFILES = ("mini", "report")
 
 
-def test_the_five_notebooks_are_there_in_order() -> None:
+def test_the_notebooks_are_there_in_order() -> None:
     assert [path.stem for path in notebook_paths()] == [
         "01_baselines",
         "02_small_sample",
         "03_large_data",
         "04_epochs",
         "05_summary",
+        "07_applications",
     ]
+
+
+def test_the_uses_have_texts_of_their_own_in_the_place_of_a_source() -> None:
+    names = set(defaults(notebook_paths()[5]))
+    assert {"application_source", "encoders", "seeds", "output_dir", "language"} <= names
+    assert "source" not in names
 
 
 @pytest.mark.parametrize("number", range(5))
