@@ -42,7 +42,7 @@ class Draws:
 
     Attributes:
         examples: an intent, in pre-recall.
-        labelled_examples: an intent, for pseudo-labels, out-of-scope scores and the curve of recall.
+        labelled_examples: an intent, for pseudo-labels, out-of-scope and the curve of recall.
         unknown_shares: of the intents, held out as unknown.
     """
 
@@ -105,13 +105,12 @@ def trained(
 
     def measure(after: SentenceEncoder) -> list[dict[str, object]]:
         encode = look_up(texts, after.encode(texts))
-        return measure_uses(encode, measured, draws, seed).to_dict(orient="records")
+        rows = measure_uses(encode, measured, draws, seed).to_dict(orient="records")
+        return [{str(key): value for key, value in row.items()} for row in rows]
 
     examples = objective.draw(data, n_train, seed)
     try:
-        rows = train(
-            encoder, objective, examples, plan.train, [n_train], measure, True, checkpoint
-        )
+        rows = train(encoder, objective, examples, plan.train, [n_train], measure, True, checkpoint)
     except TrainingError as error:
         print(error)
         rows = pd.DataFrame([{"use": use, **main, "missing": str(error)} for use, main in MAIN])
@@ -119,9 +118,7 @@ def trained(
     return rows.assign(encoder=encoder.name, pooling=plan.pooling.value)
 
 
-def measure_uses(
-    encode: Encode, data: ApplicationData, draws: Draws, seed: int
-) -> pd.DataFrame:
+def measure_uses(encode: Encode, data: ApplicationData, draws: Draws, seed: int) -> pd.DataFrame:
     """What vectors are worth in each use, with the examples of one draw.
 
     Args:
@@ -133,9 +130,7 @@ def measure_uses(
         vectors are used: a kind of search, a classifier, what a classifier is trained on, a score;
         ``unknown`` what is out of scope; ``at`` a place on a curve, or the share held out.
     """
-    frames = [
-        measure(encode, data, draws, seed).assign(use=use) for use, measure in USES.items()
-    ]
+    frames = [measure(encode, data, draws, seed).assign(use=use) for use, measure in USES.items()]
     columns = ["use", *DETAILS, "metric", "value", "ci_low", "ci_high"]
     return pd.concat(frames, ignore_index=True).reindex(columns=columns)
 
@@ -171,7 +166,9 @@ def at_coverages(curve: pd.DataFrame) -> pd.DataFrame:
     """Precision of the surest labels at :data:`COVERAGES`, the first place that covers as much."""
     places = np.searchsorted(curve["coverage"], COVERAGES - 1e-9)
     precision = curve["precision"].to_numpy()[np.minimum(places, len(curve) - 1)]
-    return pd.DataFrame({"way": "curve", "metric": "precision", "at": COVERAGES, "value": precision})
+    return pd.DataFrame(
+        {"way": "curve", "metric": "precision", "at": COVERAGES, "value": precision}
+    )
 
 
 def _out_of_scope(encode: Encode, data: ApplicationData, draws: Draws, seed: int) -> pd.DataFrame:

@@ -26,9 +26,9 @@ def application_differences(rows: pd.DataFrame) -> pd.DataFrame:
         rows: of ``application_experiments.measure_methods``.
 
     Returns:
-        Rows ``use, way, examples, unknown, at, metric, encoder, pooling, after, before, before_kind,
-        n_seeds, value, seed_low, seed_high``: the mean over seeds, each with its own sentences, examples and
-        training, and its 95 % interval by Student's t.
+        Rows ``use, way, examples, unknown, at, metric, encoder, pooling, after, before,
+        before_kind, n_seeds, value, seed_low, seed_high``: the mean over seeds, each with its own
+        sentences, examples and training, and its 95 % interval by Student's t.
     """
     compared = {(use, *pair) for use, pairs in COMPARED.items() for pair in pairs}
     chosen = [key in compared for key in zip(rows["use"], rows["way"], rows["metric"], strict=True)]

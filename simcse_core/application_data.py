@@ -23,7 +23,7 @@ from simcse_core.applications.data import (
     read_smp2020,
 )
 from simcse_core.applications.tables import read_columns
-from simcse_core.data import SentencePool, StsPairs, StudyData, fingerprint
+from simcse_core.data import SentencePool, StsPairs, StudyData, fingerprint, load_sts
 from simcse_core.sources import DataError
 
 SAMPLE = "sample"
@@ -32,7 +32,7 @@ SAMPLE_NAME = "bundled sample (hand-written FAQ and intents)"
 
 @dataclass(frozen=True, kw_only=True)
 class ApplicationData(StudyData):
-    """Texts of three services; ``dev`` and ``test`` are empty, since no pair is scored.
+    """Texts of services. ``dev`` tells the best pooling of an encoder alone; ``test`` is empty.
 
     Attributes:
         groups: questions of one meaning each.
@@ -74,7 +74,7 @@ class ApplicationData(StudyData):
         )
 
     def describe(self) -> str:
-        """Three lines for people: where the texts are from, how many there are, what is set aside."""
+        """Three lines for people: where the texts are from, how many, what can be drawn."""
         queries = sum(map(len, self.groups)) - len(self.groups)
         others = ", ".join(f"{len(texts):,} {name}" for name, texts in self.others.items())
         return (
@@ -126,17 +126,18 @@ def load_application_data(source: str | Path, smallest: int) -> ApplicationData:
         for name, others in texts.others.items()
     }
     pool = list(dict.fromkeys([*texts.unlabelled, *_spare(intents, smallest)]))
+    dev = load_sts(SAMPLE, "dev")  # these texts have no graded pairs of their own
     columns: dict[str, Sequence[Sequence[str]]] = {
+        "dev": [dev.first, dev.second, [repr(float(score)) for score in dev.scores]],
         "questions": _columns({str(i): group for i, group in enumerate(texts.groups)}),
         "intents": [intents.texts, intents.labels],
         "others": _columns(others),
         "pool": [pool],
     }
-    none = StsPairs([], [], np.empty(0))
     return ApplicationData(
         texts.name,
-        none,
-        none,
+        dev,
+        StsPairs([], [], np.empty(0)),
         SentencePool(pool, len(pool), 0, 0),
         None,
         fingerprint(columns),

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any, Self
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from simcse_core import application_cells
 from simcse_core.application_cells import COUNTED, DETAILS, NO_ENCODER, Draws
 from simcse_core.application_data import ApplicationData, load_application_data
+from simcse_core.cells import Cell
 from simcse_core.experiment import STUDIED, Experiment
 from simcse_core.folders import owner_of
 from simcse_core.parameters import checked
@@ -89,46 +89,44 @@ def measure_methods(run: ApplicationExperiment) -> pd.DataFrame:
     """
     draws, n = run.draws, run.parameters["n_train"]
     own: dict[str, Any] = {"draws": asdict(draws), "n_sample": n}
-    frames = [
-        run.kept(
+    cells = [
+        Cell(
             f"{NO_ENCODER}-{COUNTED}-seed{seed}",
-            *(application_cells.of_text, run.data, draws, n, seed),
-            seed=seed,
-            **own,
+            application_cells.of_text,
+            (run.data, draws, n, seed),
+            {"seed": seed, **own},
         )
-        for seed in tqdm(run.seeds, desc="TF-IDF", unit="seed", leave=False)
+        for seed in run.seeds
     ]
-    for plan in tqdm(run.plans, desc="encoders", unit="encoder", leave=False):
-        frames.append(
-            run.kept(
-                _cell_name(plan, "fitted"),
-                *(application_cells.of_encoder, run.data, plan, draws, n, run.seeds),
-                seeds=list(run.seeds),
-                **plan.stamp,
-                **own,
-            )
-        )
-        frames += [_trained(run, plan, method, seed) for method in STUDIED for seed in run.seeds]
-    rows = pd.concat(frames, ignore_index=True)
+    for plan in run.plans:
+        args = (run.data, plan, draws, n, run.seeds)
+        parts = {**plan.stamp, **own, "seeds": list(run.seeds)}
+        cells.append(Cell(_name(plan, "fitted"), application_cells.of_encoder, args, parts))
+        cells += [_trained(run, plan, method, seed) for method in STUDIED for seed in run.seeds]
+    rows = pd.concat(run.compute(cells), ignore_index=True)
     return rows[[*_KEPT, "metric", "value", "ci_low", "ci_high", "missing"]]
 
 
-def _trained(run: ApplicationExperiment, plan: Plan, method: str, seed: int) -> pd.DataFrame:
+def _trained(run: ApplicationExperiment, plan: Plan, method: str, seed: int) -> Cell:
     mine = replace(plan, train=replace(plan.train, seed=seed))
     n = run.parameters["n_train"]
-    return run.kept_run(
-        f"{_cell_name(plan, method)}-seed{seed}",
-        *(application_cells.trained, run.data, mine, method, run.draws, n),
-        **plan.stamp,
-        method=method,
-        train=asdict(mine.train),
-        draws=asdict(run.draws),
-        n_train=n,
-        device=plan.device,
+    own = {
+        "method": method,
+        "train": asdict(mine.train),
+        "draws": asdict(run.draws),
+        "n_train": n,
+        "device": plan.device,
+    }
+    return Cell(
+        _name(plan, f"{method}-seed{seed}"),
+        application_cells.trained,
+        (run.data, mine, method, run.draws, n),
+        {**plan.stamp, **own},
+        resumes=True,
     )
 
 
-def _cell_name(plan: Plan, what: str) -> str:
+def _name(plan: Plan, what: str) -> str:
     stamp = plan.stamp
     return "-".join((stamp["encoder"], stamp["fingerprint"], stamp["pooling"], what))
 

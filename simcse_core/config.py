@@ -125,39 +125,54 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
-class EncoderSettings:
-    """What is set per encoder: its pooling, its training settings, and why."""
+class TrainSettings:
+    """How an encoder is trained under a pooling, and why so."""
 
-    pooling: Pooling
     train: TrainConfig
     reason: str
 
 
-# A hub id, a local directory or an unknown name gets the report's settings.
-REPORT_SETTINGS = EncoderSettings(
-    Pooling.CLS,
+REPORT_SETTINGS = TrainSettings(
     TrainConfig(),
-    "the report's settings: [CLS], batch 16, learning rate 1e-5, dropout 0.3, temperature 0.05",
+    "the report's settings: batch 16, learning rate 1e-5, dropout 0.3, temperature 0.05",
 )
 
-MINI_SETTINGS = EncoderSettings(
-    Pooling.FIRST_LAST_MEAN,
-    TrainConfig(batch_size=64, learning_rate=5e-4, dropout=0.3, temperature=0.05),
-    "the report's dropout and temperature; an encoder this small, pretrained for an hour, needs a "
-    "far larger learning rate than BERT-base, and the average of its first and last layer carries "
-    "more meaning than its [CLS] (chosen on dev; docs/pretraining.md)",
+_MINI = TrainConfig(batch_size=64, learning_rate=5e-4, dropout=0.3, temperature=0.05)
+_MINI_REASON = (
+    "the report's dropout and temperature; an encoder this small, pretrained for hours, needs a "
+    "far larger learning rate than BERT-base"
 )
+# The same for all bundled encoders, so that they differ in their pretraining alone. Chosen on dev
+# by tools/settings_grid, whose table stands in docs/protocol.md.
+MINI_SETTINGS: dict[Pooling, TrainSettings] = {
+    Pooling.CLS: TrainSettings(_MINI, _MINI_REASON),
+    Pooling.POOLER: TrainSettings(_MINI, _MINI_REASON),
+    Pooling.MEAN: TrainSettings(_MINI, _MINI_REASON),
+    Pooling.FIRST_LAST_MEAN: TrainSettings(_MINI, _MINI_REASON),
+}
 
-BUNDLED_ENCODERS: dict[str, EncoderSettings] = {
-    "mini-bert": MINI_SETTINGS,
-    "mini-bert-wwm": MINI_SETTINGS,
-    "mini-bert-wwm-ext": MINI_SETTINGS,
+# Under which a bundled encoder serves where nothing is asked for: more meaning than in its [CLS].
+BUNDLED_ENCODERS: dict[str, Pooling] = {
+    "mini-bert": Pooling.FIRST_LAST_MEAN,
+    "mini-bert-wwm": Pooling.FIRST_LAST_MEAN,
+    "mini-bert-wwm-ext": Pooling.FIRST_LAST_MEAN,
 }
 
 
-def encoder_settings(name: str) -> EncoderSettings:
-    """Settings for an encoder name: its own if bundled, the report's otherwise."""
-    return BUNDLED_ENCODERS.get(name, REPORT_SETTINGS)
+def encoder_settings(name: str, pooling: Pooling) -> TrainSettings:
+    """Training settings of an encoder under a pooling: its own if bundled, else the report's."""
+    return MINI_SETTINGS[pooling] if name in BUNDLED_ENCODERS else REPORT_SETTINGS
+
+
+def own_pooling(name: str) -> Pooling:
+    """The pooling that an encoder serves under: that of the bundled ones, else the report's."""
+    return BUNDLED_ENCODERS.get(name, Pooling.CLS)
+
+
+# In the place of a pooling: the one that is best on dev without any training.
+BEST = "best"
+# The report's protocol, and the best that is to be had beside it.
+PROTOCOLS = (Pooling.CLS.value, BEST)
 
 
 @dataclass(frozen=True)
@@ -190,6 +205,17 @@ class HubData:
 REPORT_UNTRAINED = {
     "dev": {"BERT-BASE": 0.4228, "BERT-wwm": 0.4465, "BERT-wwm-ext": 0.3251},
     "test": {"BERT-BASE": 0.3395, "BERT-wwm": 0.3408, "BERT-wwm-ext": 0.3172},
+}
+
+# Which encoder of ours stands in the place of which of the report's; hub ids without a revision.
+REPORT_ENCODERS = {
+    "mini-bert": "BERT-BASE",
+    "mini-bert-wwm": "BERT-wwm",
+    "mini-bert-wwm-ext": "BERT-wwm-ext",
+    "bert-base-chinese": "BERT-BASE",
+    "google-bert/bert-base-chinese": "BERT-BASE",
+    "hfl/chinese-bert-wwm": "BERT-wwm",
+    "hfl/chinese-bert-wwm-ext": "BERT-wwm-ext",
 }
 
 LANGUAGES = ("en", "zh")

@@ -24,7 +24,7 @@ from simcse_core.config import (
     BUNDLED_ENCODERS,
     Pooling,
     Precision,
-    encoder_settings,
+    own_pooling,
 )
 from simcse_core.dropout import replace_dropout
 from simcse_core.hub import fetch_encoder
@@ -116,7 +116,7 @@ class SentenceEncoder:
         """
         asked = Pooling(pooling) if pooling else None
         folder, label = locate_encoder(str(name))
-        saved = read_settings(folder) or SavedSettings(encoder_settings(str(name)).pooling)
+        saved = read_settings(folder) or SavedSettings(own_pooling(str(name)))
         if max_seq_length is None:
             max_seq_length = saved.max_seq_length or DEFAULT_MAX_SEQ_LENGTH
         prefix = saved.prefix if prefix is None else prefix

@@ -6,9 +6,8 @@ changed.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -17,11 +16,10 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from simcse_core.checkpoint import Checkpoint
+from simcse_core.cells import Cell, compute_cells
 from simcse_core.comparison import MEAN_OF_ENCODERS
-from simcse_core.config import HubData
+from simcse_core.config import BEST, PROTOCOLS, HubData
 from simcse_core.data import StudyData, load_study_data
-from simcse_core.files import safe_name
 from simcse_core.fitted_cells import NO_ENCODER
 from simcse_core.folders import (
     NOTEBOOKS_BESIDE,
@@ -33,7 +31,7 @@ from simcse_core.folders import (
     plan_of_run,
 )
 from simcse_core.parameters import checked
-from simcse_core.plans import Plan, distinct, make_plan
+from simcse_core.plans import Plan, best_pooling, distinct, make_plan, make_plans
 from simcse_core.report.facts import facts
 from simcse_core.report.pages import told, write_chart
 from simcse_core.report.style import set_style
@@ -44,7 +42,6 @@ from simcse_core.results import (
     names_here,
     read_table,
     stamp,
-    stored,
     write_table,
 )
 from simcse_core.sources import DataError
@@ -68,7 +65,7 @@ class Experiment:
     Attributes:
         name: the notebook's.
         data: what is trained and measured on.
-        plans: the encoders, with poolings and settings, each with a label of its own.
+        plans: each encoder under each pooling, with settings; each encoder has a label of its own.
         seeds: each draws its own sentences and dropout.
         output_dir: where cells, tables and charts go.
         parameters: what else decides the results, for the stamps of the tables.
@@ -172,7 +169,9 @@ class Experiment:
     ) -> Self:
         """An experiment on data that was read; nothing is printed or written."""
         settings = {key: parameters.pop(key) for key in SETTINGS if key in parameters}
-        plans = distinct([make_plan(encoder, **settings) for encoder in encoders], RESERVED_LABELS)
+        asked = {("poolings" if key == "pooling" else key): v for key, v in settings.items()}
+        found = [plan for encoder in encoders for plan in make_plans(encoder, data, **asked)]
+        plans = distinct(found, RESERVED_LABELS)
         return cls(
             name, data, plans, seeds, output_dir, parameters, language, settings, origin or {}
         )
@@ -184,12 +183,28 @@ class Experiment:
             [
                 self.data.describe(),
                 *(plan.describe() for plan in self.plans),
+                *self._describe_best(),
                 *dict.fromkeys(
-                    plan.describe_cut(self.data.held_out(), self.data.MEASURED) for plan in self.plans
+                    plan.describe_cut(self.data.held_out(), self.data.MEASURED)
+                    for plan in self.plans
                 ),
                 " · ".join([f"seeds {list(self.seeds)}", *own]),
             ]
         )
+
+    def _describe_best(self) -> Iterator[str]:
+        """Lines for people: which pooling of each encoder was found to be best, if that was asked.
+
+        The best one may be one that is studied anyway, which leaves one protocol fewer.
+        """
+        asked = self.settings.get("pooling", PROTOCOLS)
+        if BEST not in asked:
+            return
+        for plans in self.encoder_plans():
+            best = best_pooling(plans[0], self.data)
+            told = f"{plans[0].stamp['encoder']}: {best} is the best pooling untrained, on dev"
+            fewer = len(plans) < len(asked)
+            yield f"{told}; it is named too, so it stands there once" if fewer else told
 
     def check_sizes(self, sizes: Sequence[int], parameter: str = "sizes") -> None:
         """Raises a DataError that names the parameter unless every size can be drawn."""
@@ -206,38 +221,36 @@ class Experiment:
 
     # ---------------------------------------------------------------- cells
 
-    def kept(
-        self, name: str, compute: Callable[..., pd.DataFrame], *args: Any, **parts: object
-    ) -> pd.DataFrame:
-        """What ``compute(*args)`` gives, kept under ``name`` while ``parts`` and the data hold."""
-        made_by = self._stamp([compute.__module__], **parts)
-        frame = stored(self.output_dir, self._file_name(name), made_by, partial(compute, *args))
-        return frame.assign(experiment=self.name)
+    def compute(self, cells: Sequence[Cell]) -> list[pd.DataFrame]:
+        """The rows of each cell, in order; what is kept is not computed again.
 
-    def kept_run(
-        self, name: str, compute: Callable[..., pd.DataFrame], *args: Any, **parts: object
-    ) -> pd.DataFrame:
-        """The same for a training run, which goes on where it was broken off."""
-        name, made_by = self._file_name(name), self._stamp([compute.__module__], **parts)
-        folder = self.output_dir / "cells" / f"{name}.unfinished"
-        frame = stored(
-            self.output_dir, name, made_by, lambda: compute(*args, Checkpoint(folder, made_by))
-        )
-        shutil.rmtree(folder, ignore_errors=True)
-        return frame.assign(experiment=self.name)
+        Everything that a notebook computes goes through here, as one list where it can.
+        """
+        frames = compute_cells(cells, self.output_dir, self.name, self._shared())
+        return [frame.assign(experiment=self.name) for frame in frames]
 
-    def _file_name(self, name: str) -> str:
-        return safe_name(f"{self.name}-{name}")
+    def _shared(self) -> dict[str, object]:
+        """What decides every result of this experiment."""
+        return {
+            "experiment": self.name,
+            "dataset": self.data.name,
+            "data": self.data.fingerprint,
+            "threads": torch.get_num_threads(),
+        }
 
-    def _stamp(self, modules: Sequence[str], **parts: object) -> Stamp:
-        return stamp(
-            modules,
-            experiment=self.name,
-            dataset=self.data.name,
-            data=self.data.fingerprint,
-            threads=torch.get_num_threads(),
-            **parts,
-        )
+    def _stamp(self, **parts: object) -> Stamp:
+        return stamp(self.modules, **self._shared(), **parts)
+
+    # ---------------------------------------------------------------- what is studied
+
+    def encoder_plans(self) -> list[list[Plan]]:
+        """The plans of each encoder, under all poolings that are studied."""
+        labels = dict.fromkeys(plan.stamp["encoder"] for plan in self.plans)
+        return [[p for p in self.plans if p.stamp["encoder"] == label] for label in labels]
+
+    def protocols(self) -> list[tuple[str, str]]:
+        """Encoder and pooling of each plan."""
+        return [(plan.stamp["encoder"], plan.pooling.value) for plan in self.plans]
 
     # ---------------------------------------------------------------- tables
 
@@ -248,7 +261,7 @@ class Experiment:
             made_from: the tables it was derived from, if it was; they are named with their hashes,
                 and so are those of other notebooks that were read before.
         """
-        parts: dict[str, object] = {"encoders": self._encoders(), "seeds": list(self.seeds)}
+        parts: dict[str, object] = {"plans": self._plans(), "seeds": list(self.seeds)}
         if made_from:
             parts["made_from"] = {table: self._hash(table) for table in made_from}
         if self._read:
@@ -258,21 +271,24 @@ class Experiment:
         own = {"settings": dict(self.settings), "parameters": dict(self.parameters)}
         if self.origin:
             own["extra_sentences"] = self.origin["extra_sentences"]
-        made_by = self._stamp(self.modules, **parts, **own)
+        made_by = self._stamp(**parts, **own)
         with only_run(self.output_dir):
             write_table(self.output_dir, name, frame, made_by)
         return frame
 
-    def _encoders(self, given: Collection[str] = SETTINGS) -> dict[str, dict[str, Any]]:
-        """What is stamped of each encoder, as with only the settings that are ``given``."""
-        plans, settings = self.plans, {k: v for k, v in self.settings.items() if k in given}
-        if settings != self.settings:
-            loaded = {plan: plan for plan in plans}
-            asked = [replace(make_plan(p.encoder, **settings), label=p.label) for p in plans]
-            plans = [loaded.get(plan, plan) for plan in asked]
-        return {
-            plan.stamp["encoder"]: {**plan.stamp, "train": asdict(plan.train)} for plan in plans
-        }
+    def _plans(self, trained: bool = True) -> list[dict[str, Any]]:
+        """What is stamped of each plan; where nothing is trained, with the encoder's own settings.
+
+        A notebook that trains nothing has no parameter for it.
+        """
+        plans = self.plans
+        if not trained:
+            own = [make_plan(plan.encoder, plan.pooling).train for plan in plans]
+            return [
+                {**plan.stamp, "train": asdict(train)}
+                for plan, train in zip(plans, own, strict=True)
+            ]
+        return [{**plan.stamp, "train": asdict(plan.train)} for plan in plans]
 
     def _data_with(self, extra_sentences: Sequence[str] | None) -> str:
         """The fingerprint of this run's data with a pool of other files beside the source's."""
@@ -301,20 +317,14 @@ class Experiment:
             ) from error
         except (ValueError, OSError) as error:
             raise TableError(f"{error}; {again}") from error
-        # A notebook that sets no pooling measures all, and one without training trains nothing;
-        # but every notebook cuts sentences.
-        encoders = self._encoders([*made_by.get("settings", ()), "max_seq_length"])
+        plans = self._plans("training" in made_by.get("settings", ()))
         data = self._data_with(made_by.get("extra_sentences"))
-        mine = self._stamp(self.modules) | {
-            "experiment": notebook,
-            "data": data,
-            "encoders": encoders,
-        }
+        mine = self._stamp() | {"experiment": notebook, "data": data, "plans": plans}
         planned = (plan_of_run(self.output_dir) or {}).get(notebook, {})
         if said := differing(made_by, mine, self.seeds, planned):
             raise TableError(f"{name}.csv was measured with {said}; {again}")
         self._read[name] = made_by["sha256"]
-        here = names_here(made_by.get("encoders", {}), encoders)
+        here = names_here(made_by.get("plans", []), plans)
         if "encoder" in frame:
             frame["encoder"] = [here.get(name, name) for name in frame["encoder"]]
         return frame

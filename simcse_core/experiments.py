@@ -1,4 +1,7 @@
-"""The experiments behind the notebooks: each is one call that returns tidy rows."""
+"""The experiments behind the notebooks: each is one call that returns tidy rows.
+
+What has to be computed is listed as cells, which :meth:`Experiment.compute` computes.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from simcse_core import fitted_cells, trained_cells
+from simcse_core.cells import Cell
 from simcse_core.config import Kind
 from simcse_core.experiment import STUDIED, Experiment
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
+
+# What tells tidy rows apart. Some cells measure the same, such as the untrained encoder.
+_KEYS = ["encoder", "method", "pooling", "n_train", "epoch", "seed", "split", "metric"]
 
 
 def untrained(run: Experiment, whitening_sentences: int) -> pd.DataFrame:
@@ -22,59 +28,44 @@ def untrained(run: Experiment, whitening_sentences: int) -> pd.DataFrame:
     what it is fitted on, on ``whitening_sentences`` of it, drawn anew for each seed.
     """
     run.check_sizes([whitening_sentences], "whitening_sentences")
-    frames = [run.kept("text", fitted_cells.of_text, run.data)]
-    for plan in tqdm(run.plans, desc="untrained", unit="encoder", leave=False):
+    own = {"n_sample": whitening_sentences, "seeds": list(run.seeds)}
+    cells = [Cell("text", fitted_cells.of_text, (run.data,))]
+    for plan, *_ in run.encoder_plans():
         args = (run.data, plan, whitening_sentences, run.seeds)
-        own = {"n_sample": whitening_sentences, "seeds": list(run.seeds)}
-        name = f"{plan.stamp['encoder']}-{plan.stamp['fingerprint']}"
-        frames.append(run.kept(name, fitted_cells.of_encoder, *args, **plan.stamp, **own))
-    return pd.concat(frames, ignore_index=True)
+        cells.append(Cell(_name(plan), fitted_cells.of_encoder, args, {**plan.stamp, **own}))
+    return pd.concat(run.compute(cells), ignore_index=True)
 
 
 def sample_curves(
     run: Experiment, sizes: Sequence[int], objectives: Sequence[str] = STUDIED
 ) -> pd.DataFrame:
-    """What n unlabelled sentences buy: trained on, and fitted on, for every encoder of the run."""
-    trained, fitted = train_sizes(run, sizes, objectives), fit_sizes(run, run.plans, sizes)
-    return pd.concat([trained, fitted], ignore_index=True)
-
-
-def fit_sizes(run: Experiment, plans: Sequence[Plan], sizes: Sequence[int]) -> pd.DataFrame:
-    """The baselines that stand on curves, fitted on each number of sentences.
-
-    The samples are those that :func:`train_sizes` trains on.
+    """What n unlabelled sentences buy: trained on, and fitted on, for every plan of the run.
 
     Returns:
-        Tidy rows. What needs no encoder is there once.
+        The rows of :func:`train_sizes`, and those of the baselines that stand on curves, fitted on
+        the very samples. What needs no encoder is there once.
     """
     run.check_sizes(sizes)
-    frames = []
-    for plan in plans:
-        args = (run.data, plan, sizes, run.seeds)
-        own = {"sizes": sorted(sizes), "seeds": list(run.seeds)}
-        name = f"{plan.stamp['encoder']}-{plan.stamp['fingerprint']}-fitted"
-        frames.append(run.kept(name, fitted_cells.of_samples, *args, **plan.stamp, **own))
-    rows = pd.concat(frames, ignore_index=True)
-    keys = ["encoder", "method", "pooling", "n_train", "seed", "split", "metric"]
-    return rows.drop_duplicates(keys, ignore_index=True)
+    trained = trajectory_cells(run, run.plans, max(sizes), [0, *sizes], objectives)
+    return _rows(run, [*trained, *fitted_curve_cells(run, run.encoder_plans(), sizes)])
 
 
 def train_sizes(
     run: Experiment, sizes: Sequence[int], objectives: Sequence[str] = STUDIED
 ) -> pd.DataFrame:
-    """One epoch on each number of sentences: one trajectory an encoder, objective and seed.
+    """One epoch on each number of sentences: one trajectory a plan, objective and seed.
 
     Returns:
         Tidy rows, with ``n_train`` 0 for the untrained encoder.
     """
     run.check_sizes(sizes)
-    return _trajectories(run, run.plans, max(sizes), [0, *sizes], objectives)
+    return _rows(run, trajectory_cells(run, run.plans, max(sizes), [0, *sizes], objectives))
 
 
 def train_epochs(
     run: Experiment, n_train: int, num_epochs: int, objectives: Sequence[str] = STUDIED
 ) -> pd.DataFrame:
-    """One to ``num_epochs`` epochs on ``n_train`` sentences: one trajectory a seed.
+    """One to ``num_epochs`` epochs on ``n_train`` sentences: one trajectory a plan and seed.
 
     Returns:
         Tidy rows, with ``epoch`` 0 for the untrained encoder.
@@ -82,59 +73,88 @@ def train_epochs(
     run.check_sizes([n_train], "n_train")
     plans = [replace(p, train=replace(p.train, num_epochs=num_epochs)) for p in run.plans]
     points = [epoch * n_train for epoch in range(num_epochs + 1)]
-    return _trajectories(run, plans, n_train, points, objectives)
+    return _rows(run, trajectory_cells(run, plans, n_train, points, objectives))
 
 
-def compare_encoders(run: Experiment, n_train: int, sizes: Sequence[int] = ()) -> pd.DataFrame:
-    """Each encoder before and after one epoch, and the last of them trained with labels too.
+def compare_encoders(
+    run: Experiment, n_train: int, sizes: Sequence[int] = ()
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Each plan before and after one epoch, and the last encoder trained with labels too.
 
     A labelled example holds several sentences, so there are fewer of them: both see the same number
     of sentences. It is left out where the source has too few, and measured on the way at those of
     ``sizes`` (in sentences) that make up enough examples.
 
     Returns:
-        Tidy rows; ``n_train`` counts examples.
+        Tidy rows, in which ``n_train`` counts examples; and those of the baselines that stand on
+        curves, fitted on ``n_train`` sentences with the last encoder.
     """
     run.check_sizes([n_train], "n_train")
-    frames = [_trajectories(run, run.plans, n_train, [0, n_train], STUDIED)]
+    last = run.encoder_plans()[-1]
+    trained = trajectory_cells(run, run.plans, n_train, [0, n_train], STUDIED)
     for method, objective in OBJECTIVES.items():
         if objective.kind is Kind.LABELLED:
             n_examples = n_train // objective.sentences_per_example
             points = {n // objective.sentences_per_example for n in [*sizes, n_train]}
             points = {n for n in points if 2 <= n <= n_examples}
             if points and n_examples <= objective.available(run.data):
-                last = run.plans[-1:]
-                frames.append(_trajectories(run, last, n_examples, sorted(points), [method]))
-    return pd.concat(frames, ignore_index=True)
+                trained += trajectory_cells(run, last, n_examples, sorted(points), [method])
+    rows = _rows(run, [*trained, *fitted_curve_cells(run, [last], [n_train])])
+    fitted = rows["kind"] == Kind.FITTED
+    return rows[~fitted].reset_index(drop=True), rows[fitted].reset_index(drop=True)
 
 
-def _trajectories(
+def trajectory_cells(
     run: Experiment,
     plans: Sequence[Plan],
     n_train: int,
     points: Sequence[int],
     methods: Sequence[str],
-) -> pd.DataFrame:
-    """Rows of every plan, objective and seed; those of the untrained encoder once a seed."""
-    frames = []
+) -> list[Cell]:
+    """A training run for every plan, objective and seed."""
+    cells = []
     for plan in plans:
         for method in methods:
             for seed in run.seeds:
                 mine = replace(plan, train=replace(plan.train, seed=seed))
-                name = "-".join((plan.stamp["encoder"], plan.stamp["fingerprint"], method))
-                frames.append(
-                    run.kept_run(
-                        f"{name}-seed{seed}",
+                own = {
+                    "method": method,
+                    "train": asdict(mine.train),
+                    "n_train": n_train,
+                    "points": list(points),
+                    "device": plan.device,
+                }
+                cells.append(
+                    Cell(
+                        f"{_name(plan)}-{plan.pooling}-{method}-seed{seed}",
                         trained_cells.trajectory,
-                        *(run.data, mine, method, n_train, points),
-                        **plan.stamp,
-                        method=method,
-                        train=asdict(mine.train),
-                        n_train=n_train,
-                        points=list(points),
-                        device=plan.device,
+                        (run.data, mine, method, n_train, points),
+                        {**plan.stamp, **own},
+                        resumes=True,
                     )
                 )
-    rows = pd.concat(frames, ignore_index=True)
-    keys = ["encoder", "method", "pooling", "n_train", "epoch", "seed", "split", "metric"]
-    return rows.drop_duplicates(keys, ignore_index=True)
+    return cells
+
+
+def fitted_curve_cells(
+    run: Experiment, encoders: Sequence[Sequence[Plan]], sizes: Sequence[int]
+) -> list[Cell]:
+    """The baselines that stand on curves: of text alone, and of each encoder under its poolings."""
+    own = {"sizes": sorted(sizes), "seeds": list(run.seeds)}
+    cells = [Cell("text-fitted", fitted_cells.of_text_samples, (run.data, sizes, run.seeds), own)]
+    for plans in encoders:
+        plan, poolings = plans[0], [plan.pooling for plan in plans]
+        args = (run.data, plan, poolings, sizes, run.seeds)
+        parts = {**plan.stamp, **own, "poolings": poolings}
+        cells.append(Cell(f"{_name(plan)}-fitted", fitted_cells.of_samples, args, parts))
+    return cells
+
+
+def _name(plan: Plan) -> str:
+    return f"{plan.stamp['encoder']}-{plan.stamp['fingerprint']}"
+
+
+def _rows(run: Experiment, cells: Sequence[Cell]) -> pd.DataFrame:
+    """The rows of all cells; what several measured, such as the untrained encoder, once."""
+    rows = pd.concat(run.compute(cells), ignore_index=True)
+    return rows.drop_duplicates(_KEYS, ignore_index=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, product
 
@@ -34,7 +34,7 @@ def of_text(data: StudyData) -> pd.DataFrame:
 
 
 def of_encoder(data: StudyData, plan: Plan, n_sample: int, seeds: Sequence[int]) -> pd.DataFrame:
-    """An encoder under each of its poolings, as it is and fitted.
+    """An encoder under each of its poolings, as it is and fitted, whatever the plan's own.
 
     What reads sentence vectors is fitted on ``n_sample`` sentences, drawn anew for each seed, since
     each has to be encoded; what reads tokens, on the whole pool.
@@ -57,26 +57,49 @@ def of_encoder(data: StudyData, plan: Plan, n_sample: int, seeds: Sequence[int])
     return pd.concat(frames, ignore_index=True)
 
 
+def of_text_samples(data: StudyData, sizes: Sequence[int], seeds: Sequence[int]) -> pd.DataFrame:
+    """What stands on curves and needs no encoder, fitted on the samples that are trained on."""
+    return _on_curve(data, sizes, seeds, Reads.TEXT)
+
+
 def of_samples(
-    data: StudyData, plan: Plan, sizes: Sequence[int], seeds: Sequence[int]
+    data: StudyData,
+    plan: Plan,
+    poolings: Sequence[Pooling],
+    sizes: Sequence[int],
+    seeds: Sequence[int],
 ) -> pd.DataFrame:
-    """What stands on curves, fitted on the very samples that are trained on, under one pooling."""
+    """What stands on curves and builds on an encoder, fitted on the samples that are trained on.
+
+    Under each of the poolings, but for what reads tokens, which is there once.
+    """
     encoder, pool = plan.load(), data.pool.sentences
     samples = {seed: sample_sentences(pool, max(sizes), seed) for seed in seeds}
-    text = _encoded(encoder, data, samples, [encoder.pooling])[encoder.pooling]
-    columns: dict[Reads, dict[str, str]] = {
-        Reads.TEXT: {},
-        Reads.TOKENS: {"encoder": encoder.name, "pooling": TOKEN_POOLING},
-        Reads.VECTORS: {"encoder": encoder.name, "pooling": encoder.pooling},
-    }
-    cells = list(product(seeds, sorted(sizes)))
+    encoded = _encoded(encoder, data, samples, poolings)
+    fitted = partial(_on_curve, data, sizes, seeds, encoder=encoder.name)
+    frames = [fitted(Reads.TOKENS, encoded[poolings[0]], pooling=TOKEN_POOLING)]
+    for pooling, text in encoded.items():
+        frames.append(fitted(Reads.VECTORS, text, pooling=pooling))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _on_curve(
+    data: StudyData,
+    sizes: Sequence[int],
+    seeds: Sequence[int],
+    reads: Reads,
+    text: EncodedText | None = None,
+    **columns: str,
+) -> pd.DataFrame:
+    """Every seed and size of the methods that stand on curves and read this."""
+    pool = data.pool.sentences
     frames = []
-    for seed, n in tqdm(cells, desc="fit without training", unit="fit", leave=False):
-        for method, baseline in BASELINES.items():
+    for seed, n in tqdm(list(product(seeds, sorted(sizes))), desc=reads, unit="fit", leave=False):
+        sample = sample_sentences(pool, n, seed)
+        for method, baseline in _that_read(reads):
             if baseline.on_curves:
-                fitted = baseline.fit(samples[seed][:n], text)
-                own = columns[baseline.reads]
-                frames.append(_score(data, fitted, method, seed=seed, n_train=n, **own))
+                encode = baseline.fit(sample, text) if text else fit_on_text(method, sample)
+                frames.append(_score(data, encode, method, seed=seed, n_train=n, **columns))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -14,7 +14,7 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
-from simcse_core.config import LANGUAGES, Pooling, TrainConfig
+from simcse_core.config import BEST, LANGUAGES, Pooling, TrainConfig
 from simcse_core.errors import PlainError
 from simcse_core.objectives import OBJECTIVES
 
@@ -116,6 +116,14 @@ def some(item: Parse, wanted: str, empty: bool = False) -> Parse:
     return parse
 
 
+def one_or_some(item: Parse, wanted: str) -> Parse:
+    """A list of distinct items, or one item as a text."""
+    several = some(item, wanted)
+    return lambda name, value: (
+        [item(name, value)] if isinstance(value, str) else several(name, value)
+    )
+
+
 def mapping(keys: Mapping[str, Parse], example: str, elsewhere: Mapping[str, str]) -> Parse:
     """A mapping with some of the keys.
 
@@ -170,7 +178,7 @@ PARAMETERS: dict[str, Parse] = {
     "hub": mapping(_HUB, '{"sts": "owner/name"}', {}),
     "encoder": text("an encoder's name, folder or hub id"),
     "encoders": some(text(), "names, folders or hub ids of encoders"),
-    "pooling": one_of(["", *Pooling]),
+    "pooling": one_or_some(one_of([*Pooling, BEST]), "poolings, such as [cls, best],"),
     "training": mapping(
         {f.name: _setting(f.name) for f in fields(TrainConfig) if f.name not in _ELSEWHERE},
         '{"learning_rate": 3e-5}',

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from math import isnan
 from pathlib import Path
 from typing import Any
 
-from simcse_core.config import Pooling, TrainConfig, encoder_settings
+from simcse_core.config import (
+    BEST,
+    PROTOCOLS,
+    Pooling,
+    TrainConfig,
+    encoder_settings,
+    own_pooling,
+)
+from simcse_core.data import StudyData
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.encoder_names import encoder_name, label, unique_labels
+from simcse_core.evaluation import look_up, pair_cosines
+from simcse_core.statistics import spearman
 
 
 @dataclass(frozen=True)
@@ -72,21 +84,74 @@ class Plan:
 
 def make_plan(
     encoder: str | Path,
-    pooling: str = "",
+    pooling: str,
     training: Mapping[str, object] | None = None,
     max_seq_length: int | None = None,
 ) -> Plan:
-    """An encoder's own settings, with what is given in their place.
+    """An encoder under a pooling: its own training settings, with what is given in their place.
 
     Raises:
         ValueError: an unknown pooling, an unknown training setting or a value out of range.
         EncoderNameError: a bare name that means two encoders.
     """
-    name = encoder_name(encoder)
-    settings = encoder_settings(name)
-    train = TrainConfig.from_mapping({**asdict(settings.train), **(training or {})})
-    pooled = Pooling(pooling) if pooling else settings.pooling
+    name, pooled = encoder_name(encoder), Pooling(pooling)
+    own = asdict(encoder_settings(name, pooled).train)
+    train = TrainConfig.from_mapping({**own, **(training or {})})
     return Plan(name, pooled, train, max_seq_length or None)
+
+
+def make_plans(
+    encoder: str | Path,
+    data: StudyData,
+    poolings: Sequence[str] = PROTOCOLS,
+    training: Mapping[str, object] | None = None,
+    max_seq_length: int | None = None,
+) -> list[Plan]:
+    """An encoder under each of several poolings, once where :data:`BEST` is one that is named too.
+
+    Raises:
+        ValueError: see :func:`make_plan`; or no pooling of the encoder has a score on dev.
+    """
+    found: list[Plan] = []
+    for asked in poolings:
+        if asked == BEST:
+            loaded = make_plan(encoder, own_pooling(encoder_name(encoder)), None, max_seq_length)
+            asked = best_pooling(loaded, data).value
+        plan = make_plan(encoder, asked, training, max_seq_length)
+        found += [plan] if plan not in found else []
+    return found
+
+
+def best_pooling(plan: Plan, data: StudyData) -> Pooling:
+    """The pooling under which the encoder, as it is, has the highest Spearman on dev.
+
+    One forward of dev's sentences gives all. Of equal ones the first of :class:`Pooling` is taken.
+
+    Raises:
+        ValueError: none has a score, as where all cosines are the same.
+    """
+    encoder = copy(plan.untrained)
+    encoder.pooling = Pooling.CLS  # whatever the plan's own, which the fingerprint covers
+    key = (encoder.fingerprint, data.fingerprint)
+    if key not in _BEST:
+        sentences = data.dev.sentences()
+        vectors = encoder.encode_poolings(sentences, encoder.poolings())
+        scores = {
+            pooling: spearman(pair_cosines(look_up(sentences, found), data.dev), data.dev.scores)
+            for pooling, found in vectors.items()
+        }
+        known = {pooling: score for pooling, score in scores.items() if not isnan(score)}
+        if not known:
+            raise ValueError(
+                f"pooling: {BEST} cannot be told, since no pooling of {encoder.name} has a score "
+                f"on dev of {data.name}; name one of {', '.join(scores)}"
+            )
+        _BEST[key] = max(known, key=known.__getitem__)
+    return _BEST[key]
+
+
+# By encoder and data: a study asks before it starts, for every notebook.
+_BEST: dict[tuple[str, str], Pooling] = {}
 
 
 def distinct(plans: Sequence[Plan], reserved: Collection[str] = ()) -> list[Plan]:

@@ -18,13 +18,13 @@ from simcse_core.application_data import load_application_data
 from simcse_core.application_experiments import draws_of
 from simcse_core.config import PROJECT_ROOT, HubData
 from simcse_core.data import StudyData, load_study_data
+from simcse_core.encoder import SentenceEncoder
 from simcse_core.encoder_names import encoder_name
 from simcse_core.errors import PlainError, one_line
 from simcse_core.experiment import SETTINGS, STUDIED, Experiment
 from simcse_core.hub import HubError
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.parameters import ParameterError, checked
-from simcse_core.plans import make_plan
 from simcse_core.yaml_values import parse_yaml
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
@@ -306,17 +306,17 @@ def check_agreement(reader: Step, steps: Sequence[Step]) -> None:
     for step in steps:
         if "run.read(" not in code or f'"{step.path.stem}"' not in code or step is reader:
             continue
-        there, here = step.parameters, reader.parameters
+        there, here = checked(step.parameters), checked(reader.parameters)
         for name in ("source", "hub", *SETTINGS):
             if name in here and name in there and here[name] != there[name]:
                 raise StudyError(
                     f"{reader.path.name}: {name} is {here[name]!r} here and {there[name]!r} in "
                     f"{step.path.name}, whose tables are read here; set it for both"
                 )
-        mine = {encoder_name(name) for name in here.get("encoders", [])}
-        if mine and "encoder" in there and encoder_name(there["encoder"]) not in mine:
+        mine = {encoder_name(name) for name in _encoders(here)}
+        if mine and (lacking := [e for e in _encoders(there) if encoder_name(e) not in mine]):
             raise StudyError(
-                f"{reader.path.name}: encoders lacks {there['encoder']!r}, with which "
+                f"{reader.path.name}: encoders lacks {lacking[0]!r}, with which "
                 f"{step.path.name} makes the tables that are read here; name it in both"
             )
 
@@ -348,7 +348,7 @@ def check_meaning(step: Step) -> None:
             )
         else:
             for encoder in _encoders(values):
-                make_plan(encoder, **_settings(values)).load()
+                SentenceEncoder.from_pretrained(encoder_name(encoder))
     except (ValueError, HubError, OSError) as error:
         raise StudyError(f"{step.path.name}: {one_line(error)}") from error
 

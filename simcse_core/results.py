@@ -209,12 +209,11 @@ def differing(made_by: Stamp, mine: Stamp, seeds: Sequence[int], planned: Mappin
     """In what a table's stamp is not what this run would make of it, in words; empty if in nothing.
 
     Args:
-        mine: what this run would stamp: experiment, data, encoders, versions, code.
+        mine: what this run would stamp: experiment, data, plans, versions, code.
         seeds: of this run. Without a plan, those of one of both must be among the other's.
         planned: the parameters that the study under way gives to the table's notebook.
     """
-    theirs = made_by.get("encoders", {})
-    foreign = [_foreign(encoder, mine["encoders"]) for encoder in theirs.values()]
+    foreign = [_foreign(plan, mine["plans"]) for plan in made_by.get("plans", ())]
     said = [
         f"{what} {made_by.get(key)!r} instead of {mine[key]!r}"
         for key, what in _MUST_AGREE.items()
@@ -242,23 +241,28 @@ _MUST_AGREE = {
 }
 
 
-def _foreign(encoder: Mapping[str, Any], mine: Mapping[str, Mapping[str, Any]]) -> str:
-    """In what an encoder is none of mine, in words; empty if it is one of them."""
-    same = [own for own in mine.values() if own["fingerprint"] == encoder.get("fingerprint")]
-    named = [mine[name] for name in [encoder.get("encoder", "")] if name in mine]
-    for own in same or named:
-        parts = [key for key in changes(encoder, own) if key != "encoder"]
+def _foreign(plan: Mapping[str, Any], mine: Sequence[Mapping[str, Any]]) -> str:
+    """In what a plan is none of mine, in words; empty if it is one of them."""
+    name, pooling = plan.get("encoder", ""), plan.get("pooling", "")
+    same = [own for own in mine if own["fingerprint"] == plan.get("fingerprint")]
+    named = [own for own in mine if own["encoder"] == name]
+    if named and not same and pooling not in (here := [own["pooling"] for own in named]):
+        return f"{name} of pooling {pooling!r} instead of {', '.join(here)}"
+    for own in same or [own for own in named if own["pooling"] == pooling]:
+        parts = [key for key in changes(plan, own) if key != "encoder"]
         return "".join(
-            f"{encoder['encoder']} of {key} {encoder.get(key)!r} instead of {own.get(key)!r}"
-            for key in parts[:1]
+            f"{name} of {key} {plan.get(key)!r} instead of {own.get(key)!r}" for key in parts[:1]
         )
-    return f"another encoder: {encoder.get('encoder')} instead of {', '.join(mine)}"
+    here = list(dict.fromkeys(own["encoder"] for own in mine))
+    return f"another encoder: {name} instead of {', '.join(here)}"
 
 
-def names_here(theirs: Mapping[str, Stamp], mine: Mapping[str, Stamp]) -> dict[str, str]:
+def names_here(
+    theirs: Sequence[Mapping[str, Any]], mine: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
     """What this run calls the encoders of a table that another notebook wrote."""
-    here = {own["fingerprint"]: name for name, own in mine.items()}
-    return {name: here[encoder["fingerprint"]] for name, encoder in theirs.items()}
+    here = {own["fingerprint"]: own["encoder"] for own in mine}
+    return {plan["encoder"]: here[plan["fingerprint"]] for plan in theirs}
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from simcse_core.config import PROJECT_ROOT
 from simcse_core.errors import PlainError, one_line
 from simcse_core.files import UNFINISHED, read_sealed, remove_unfinished, write_sealed
 from simcse_core.folders import Owner, claim, only_run, output_directory, owner_of
+from simcse_core.parameters import checked
 from simcse_core.profiles import (
     QUICK,
     Step,
@@ -78,7 +79,7 @@ def run_study(
     directory = output_directory(out or PROJECT_ROOT / "runs" / owner.default_name())
     claim(directory, owner)
     executed = directory / "notebooks"
-    plan = {step.path.stem: dict(step.parameters) for step in steps}
+    plan = {step.path.stem: checked(step.parameters) for step in steps}
     with only_run(directory, plan), tqdm(chosen, unit="notebook") as bar:
         executed.mkdir(exist_ok=True)
         for folder in (directory, executed, directory / "cells"):

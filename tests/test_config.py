@@ -12,6 +12,7 @@ from simcse_core.config import (
     HubData,
     check_language,
     encoder_settings,
+    own_pooling,
 )
 
 
@@ -91,16 +92,23 @@ def test_an_unknown_pooling_is_refused_with_the_four_names() -> None:
 
 @pytest.mark.parametrize("name", ["bert-base-chinese", "hfl/chinese-bert-wwm-ext", "some/folder"])
 def test_an_encoder_that_is_not_bundled_gets_the_reports_settings(name: str) -> None:
-    settings = encoder_settings(name)
-    assert (settings.pooling, settings.train) == (Pooling.CLS, TrainConfig())
+    for pooling in Pooling:
+        settings = encoder_settings(name, pooling)
+        report = (16, 1e-5, 0.3, 0.05, "constant", 1)
+        t = settings.train
+        found = (t.batch_size, t.learning_rate, t.dropout, t.temperature, t.schedule, t.num_epochs)
+        assert found == report, settings.reason
+    assert own_pooling(name) is Pooling.CLS
 
 
 @pytest.mark.parametrize("name", ["mini-bert", "mini-bert-wwm", "mini-bert-wwm-ext"])
 def test_a_bundled_encoder_has_its_own_settings_with_a_reason(name: str) -> None:
-    settings = encoder_settings(name)
-    assert settings is BUNDLED_ENCODERS[name]
-    assert settings.train != TrainConfig()
-    assert settings.reason
+    assert own_pooling(name) is BUNDLED_ENCODERS[name]
+    for pooling in Pooling:
+        settings = encoder_settings(name, pooling)
+        assert settings is encoder_settings("mini-bert", pooling)  # alike but for pretraining
+        assert settings.train != TrainConfig()
+        assert settings.reason
 
 
 @pytest.mark.parametrize("name", ["mini-bert", "mini-bert-wwm", "mini-bert-wwm-ext"])

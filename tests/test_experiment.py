@@ -164,8 +164,10 @@ def test_a_table_is_stamped_with_what_decides_it(
     assert (stamp["data"], stamp["dataset"]) == (study_data.fingerprint, "tiny data")
     assert (stamp["seeds"], stamp["parameters"]) == ([0, 1], {"n_train": 5})
     assert {"threads", "versions", "code"} <= set(stamp)
-    assert stamp["encoders"]["tiny-bert"]["fingerprint"] == plan.load().fingerprint
-    assert stamp["encoders"]["tiny-bert"]["train"]["learning_rate"] == 1e-3
+    (stamped,) = stamp["plans"]
+    assert (stamped["encoder"], stamped["pooling"]) == ("tiny-bert", "mean")
+    assert stamped["fingerprint"] == plan.load().fingerprint
+    assert stamped["train"]["learning_rate"] == 1e-3
     assert "published" not in stamp  # nobody published anything on these pairs
 
 
@@ -226,7 +228,8 @@ def test_a_table_of_another_notebook_of_the_same_run_is_read(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"pooling": "cls"}, "tiny-bert of fingerprint"),
+        ({"pooling": "cls"}, "tiny-bert of pooling 'mean' instead of cls"),
+        ({"pooling": ["cls", "pooler"]}, "tiny-bert of pooling 'mean' instead of cls, pooler"),
         ({"training": {"batch_size": 8}}, "tiny-bert of train"),
         ({"training": {"batch_size": 4, "learning_rate": 0.1}}, "tiny-bert of train"),
         ({"max_seq_length": 12}, "tiny-bert of fingerprint"),
@@ -265,15 +268,19 @@ def test_a_table_says_of_encoders_what_this_run_calls_them(
     assert run.plans[1].label.startswith("tiny-bert#")
 
 
-def test_a_notebook_without_pooling_and_training_is_read_whatever_they_are_here(
-    open_run: Open,
-) -> None:
-    open_run("01_base").table("01_base", FRAME)
-    run = open_run("05_summary", pooling="cls", training={"batch_size": 8})
+def test_a_notebook_that_trains_nothing_is_read_whatever_is_trained_here(open_run: Open) -> None:
+    open_run("01_base", pooling=["cls", "mean"]).table("01_base", FRAME)
+    both = {"pooling": ["cls", "mean"]}
+    run = open_run("05_summary", **both, training={"batch_size": 8})
     assert len(run.read("01_base", "01_base")) == 2
-    cut = open_run("05_summary", max_seq_length=12)
+    cut = open_run("05_summary", **both, max_seq_length=12)
     with pytest.raises(TableError, match="of fingerprint"):  # sentences of 64 tokens there
         cut.read("01_base", "01_base")
+
+
+def test_a_table_of_one_of_two_poolings_is_read(open_run: Open, written: Experiment) -> None:
+    run = open_run("05_summary", pooling=["cls", "mean"], training={"batch_size": 4})
+    assert len(run.read("02_small", "02_small")) == 2
 
 
 def test_a_table_of_other_data_is_refused(
@@ -347,7 +354,7 @@ def test_within_a_study_seeds_and_grids_are_those_of_its_plan(
     run = open_run("05_summary", **SAME)
     with only_run(out, {"02_small": {"seeds": [0, 1], "sizes": [2, 4]}}):
         assert len(run.read("02_small", "02_small")) == 2
-    for changed in ({"seeds": [0]}, {"sizes": [2, 8]}, {"pooling": ""}):
+    for changed in ({"seeds": [0]}, {"sizes": [2, 8]}, {"pooling": ["cls"]}):
         name = next(iter(changed))
         planned = {"02_small": {"seeds": [0, 1], **changed}}
         with only_run(out, planned), pytest.raises(TableError, match=name):

@@ -20,7 +20,6 @@ from simcse_core.evaluation import evaluate_sts, look_up
 from simcse_core.experiments import (
     Experiment,
     compare_encoders,
-    fit_sizes,
     sample_curves,
     train_epochs,
     train_sizes,
@@ -105,7 +104,8 @@ def test_whitening_is_fitted_anew_for_each_seed(baselines: pd.DataFrame) -> None
 
 @pytest.fixture(scope="module")
 def fitted(study_data: StudyData, plan: Plan, kept: Path) -> pd.DataFrame:
-    return fit_sizes(Experiment("02", study_data, [plan], [0, 1], kept), [plan], [16, 6])
+    rows = sample_curves(Experiment("02", study_data, [plan], [0, 1], kept), [16, 6])
+    return rows[rows["kind"] == "fitted"].reset_index(drop=True)
 
 
 def test_what_is_fitted_has_every_size_for_every_seed(fitted: pd.DataFrame) -> None:
@@ -113,9 +113,9 @@ def test_what_is_fitted_has_every_size_for_every_seed(fitted: pd.DataFrame) -> N
     rows = spearmans(fitted)
     assert list(zip(rows["method"], rows["n_train"], rows["seed"], strict=True)) == [
         (method, n, seed)
+        for method in ("tfidf-char", "idf-mean", "whitening")
         for seed in (0, 1)
         for n in (6, 16)
-        for method in ("tfidf-char", "idf-mean", "whitening")
     ]
     assert set(rows["epoch"]) == {0.0}
 
@@ -209,20 +209,25 @@ def test_encoders_are_compared_before_and_after_and_the_last_with_labels(
 ) -> None:
     other = replace(plan, encoder=str(encoder_dir("electra")))
     run = Experiment("05", study_data, [other, plan], [0, 1], tmp_path)
-    table = compare_encoders(run, 12)
+    table, fitted = compare_encoders(run, 12)
     rows = spearmans(table)
     assert list(zip(rows["encoder"], rows["method"], rows["n_train"], strict=True)) == [
         *[("tiny-electra", "untrained", 0), ("tiny-electra", "unsup-simcse", 12)] * 2,
         *[("tiny-bert", "untrained", 0), ("tiny-bert", "unsup-simcse", 12)] * 2,
         *[("tiny-bert", "sup-simcse", 4)] * 2,  # 4 triplets are 12 sentences
     ]
+    assert set(zip(fitted["encoder"], fitted["method"], fitted["n_train"], strict=True)) == {
+        ("none", "tfidf-char", 12),
+        ("tiny-bert", "idf-mean", 12),
+        ("tiny-bert", "whitening", 12),
+    }
 
 
 def test_supervised_training_is_measured_on_the_way(
     study_data: StudyData, plan: Plan, tmp_path: Path
 ) -> None:
     run = Experiment("05", study_data, [plan], [0], tmp_path)
-    rows = spearmans(compare_encoders(run, 21, [3, 7, 9, 12, 5000]))
+    rows = spearmans(compare_encoders(run, 21, [3, 7, 9, 12, 5000])[0])
     supervised = rows[rows["method"] == "sup-simcse"]
     assert supervised["n_train"].tolist() == [2, 3, 4, 7]  # triplets
     assert supervised["epoch"].tolist() == [1.0] * 4
@@ -240,7 +245,7 @@ def test_without_triplets_enough_nothing_is_trained_with_labels(
         study_data.triplets.hard_negative[:n_triplets],
     )
     data = replace(study_data, triplets=few if n_triplets else None)
-    table = compare_encoders(Experiment("05", data, [plan], [0], tmp_path), n_train)
+    table, _ = compare_encoders(Experiment("05", data, [plan], [0], tmp_path), n_train)
     assert set(table["method"]) == {"untrained", "unsup-simcse"}
 
 

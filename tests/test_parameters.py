@@ -28,7 +28,7 @@ TAKEN: dict[str, list[Any]] = {
     "hub": [{}, {"sts": "a/b", "nli": None, "sentences": ["c/d"]}],
     "encoder": ["mini-bert", "./mini-bert", "owner/name@revision"],
     "encoders": [["mini-bert"], ("a", "b")],
-    "pooling": ["", "cls", "first-last-mean"],
+    "pooling": [["cls", "best"], ["best"], ("mean",), ["first-last-mean", "cls", "pooler"]],
     "training": [{}, {"learning_rate": 3e-5, "batch_size": 8}, {"precision": "auto"}],
     "max_seq_length": [0, 3, 512],
     "sizes": [[50], [800, 50], (2, 3)],
@@ -47,7 +47,7 @@ REFUSED: dict[str, list[Any]] = {
     "hub": [[], "C-MTEB/STSB", {"sts": 5}, {"stss": "a/b"}, {1: 2}, {"sentences": "a/b"}, None],
     "encoder": ["", None, 5, ["mini-bert"]],
     "encoders": ["mini-bert", [], [5], ["a", "a"], {"a": 1}, b"ab", None],
-    "pooling": ["max", "CLS", None, 1, ["cls"]],
+    "pooling": ["max", "CLS", "", None, 1, [], ["max"], ["cls", "cls"], [1], {"cls": 1}],
     "training": [
         *([], "fast", None, 5),
         *({"seed": 7}, {"num_epochs": 3}, {"batchsize": 4}, {"learning_rate": "fast"}),

@@ -17,7 +17,7 @@ from simcse_core.plans import Plan, distinct, make_plan
 
 
 def test_a_plan_is_the_encoders_own_settings() -> None:
-    plan = make_plan("hfl/chinese-bert-wwm-ext")
+    plan = make_plan("hfl/chinese-bert-wwm-ext", "cls")
     assert (plan.pooling, plan.train) == (Pooling.CLS, TrainConfig())
 
 
@@ -31,8 +31,8 @@ def test_a_plan_takes_what_it_is_given_and_keeps_the_rest() -> None:
     ("pooling", "training", "said"),
     [
         ("max", {}, "pooling: .*'max'"),
-        ("", {"batchsize": 4}, "'batchsize'.*batch_size"),
-        ("", {"batch_size": 0}, "batch_size: must be"),
+        ("cls", {"batchsize": 4}, "'batchsize'.*batch_size"),
+        ("cls", {"batch_size": 0}, "batch_size: must be"),
     ],
 )
 def test_a_bad_plan_is_refused(pooling: str, training: dict[str, object], said: str) -> None:
@@ -61,7 +61,7 @@ def labels(plans: list[Plan], reserved: tuple[str, ...] = ()) -> list[str]:
 
 
 def plans_of(folders: dict[str, Path], *names: str) -> list[Plan]:
-    return [make_plan(str(folders[name])) for name in names]
+    return [make_plan(str(folders[name]), "cls") for name in names]
 
 
 def test_a_plan_is_told_in_one_line_without_a_path(folders: dict[str, Path]) -> None:
@@ -73,7 +73,7 @@ def test_a_plan_is_told_in_one_line_without_a_path(folders: dict[str, Path]) -> 
 
 def test_a_plan_cuts_where_it_is_told_to(folders: dict[str, Path]) -> None:
     for given, found in {None: 64, 0: 64, 12: 12}.items():
-        plan = make_plan(folders["x/bert"], max_seq_length=given)
+        plan = make_plan(folders["x/bert"], "cls", max_seq_length=given)
         assert (plan.load().max_seq_length, plan.stamp["max_seq_length"]) == (found, found)
 
 
@@ -115,12 +115,12 @@ def test_a_bundled_encoder_and_a_folder_of_its_name_are_two(
         "./mini-bert",
         str(tmp_path / "mini-bert"),
     ):
-        assert make_plan(name).load().hidden_size == 32, name  # the bundled one has 256
+        assert make_plan(name, "cls").load().hidden_size == 32, name  # the bundled one has 256
     with pytest.raises(EncoderNameError, match=r"'mini-bert' is an encoder of this package and a"):
-        make_plan("mini-bert")
+        make_plan("mini-bert", "cls")
     monkeypatch.chdir(tmp_path.parent)
-    assert make_plan("mini-bert").load().hidden_size == 256
-    assert len(set(labels([make_plan("mini-bert"), make_plan(tmp_path / "mini-bert")]))) == 2
+    assert make_plan("mini-bert", "cls").load().hidden_size == 256
+    assert len(set(labels([make_plan("mini-bert", "cls"), make_plan(tmp_path / "mini-bert", "cls")]))) == 2
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_whatever_a_folder_is_called_its_label_can_stand_in_a_table(
     folders: dict[str, Path], tmp_path: Path, name: str, label: str
 ) -> None:
     shutil.copytree(folders["x/bert"], tmp_path / name)
-    plan = make_plan(tmp_path / name)
+    plan = make_plan(tmp_path / name, "cls")
     assert plan.stamp["encoder"] == label
     assert plan.describe().startswith(f"{label}: ")
 
@@ -145,7 +145,7 @@ def test_whatever_a_folder_is_called_its_label_can_stand_in_a_table(
 def test_a_loaded_plan_is_a_fresh_copy(
     folders: dict[str, Path], load: Callable[..., SentenceEncoder]
 ) -> None:
-    plan = replace(make_plan(folders["x/bert"]), label="mine")
+    plan = replace(make_plan(folders["x/bert"], "cls"), label="mine")
     assert plan.load() is not plan.load()
     assert plan.load().name == "mine"
     assert load().name == "tiny-bert"

@@ -103,9 +103,7 @@ TABLES = {
 
 @pytest.mark.parametrize("use", TABLES)
 def test_a_chinese_table_has_the_same_numbers_under_chinese_heads(use: str) -> None:
-    english, chinese = (
-        TABLES[use](of(use), language=each).reset_index() for each in LANGUAGES
-    )
+    english, chinese = (TABLES[use](of(use), language=each).reset_index() for each in LANGUAGES)
     assert english.shape == chinese.shape
     assert "方法" in chinese.columns
     assert english.iloc[:, -1].to_list() == chinese.iloc[:, -1].to_list()

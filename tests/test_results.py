@@ -317,10 +317,10 @@ MINE = {
     "data": "d1",
     "code": "c1",
     "versions": {"torch": "2.13.0"},
-    "encoders": {"bert": encoder(), "wwm": encoder("wwm", fingerprint="bb22")},
+    "plans": [encoder(), encoder("wwm", fingerprint="bb22")],
 }
 THEIRS = MINE | {
-    "encoders": {"bert": encoder()},
+    "plans": [encoder()],
     "seeds": [0, 1],
     "parameters": {"sizes": [50, 100]},
     "settings": {"pooling": "cls"},
@@ -333,22 +333,26 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {
     "code": ({"code": "c2"}, "other code"),
     "versions": ({"versions": {"torch": "2.12.0"}}, "other versions: {'torch': '2.12.0'} instead"),
     "an encoder": (
-        {"encoders": {"x": encoder("x", fingerprint="ff")}},
+        {"plans": [encoder("x", fingerprint="ff")]},
         "another encoder: x instead of bert, wwm",
     ),
     "the weights behind a name": (
-        {"encoders": {"bert": encoder(fingerprint="ff")}},
+        {"plans": [encoder(fingerprint="ff")]},
         "bert of fingerprint 'ff' instead of 'aa11'",
     ),
     "one of two encoders": (
-        {"encoders": {"bert": encoder(), "x": encoder("x", fingerprint="ff")}},
+        {"plans": [encoder(), encoder("x", fingerprint="ff")]},
         "another encoder: x",
     ),
     "training": (
-        {"encoders": {"bert": encoder(train={"seed": 0, "learning_rate": 3e-5})}},
+        {"plans": [encoder(train={"seed": 0, "learning_rate": 3e-5})]},
         "bert of train {'seed': 0, 'learning_rate': 3e-05} instead",
     ),
-    "a length": ({"encoders": {"bert": encoder(max_seq_length=32)}}, "max_seq_length 32"),
+    "a length": ({"plans": [encoder(max_seq_length=32)]}, "max_seq_length 32"),
+    "a pooling": (
+        {"plans": [encoder(), encoder(pooling="mean", fingerprint="cc33")]},
+        "bert of pooling 'mean' instead of cls",
+    ),
     "other seeds": ({"seeds": [5, 6]}, "seeds [5, 6] instead of [0, 1]"),
     "some other seeds": ({"seeds": [1, 2]}, "seeds [1, 2] instead of [0, 1]"),
     "a seed of neither": ({"seeds": [7]}, "seeds [7] instead of [0, 1]"),
@@ -391,9 +395,9 @@ def test_within_a_study_a_table_is_held_against_the_studys_own_plan(
 
 
 def test_encoders_are_called_here_what_this_run_calls_them() -> None:
-    mine = {"bert#aa11": encoder("bert#aa11"), "wwm": encoder("wwm", fingerprint="bb22")}
-    assert names_here({"bert": encoder()}, mine) == {"bert": "bert#aa11"}
-    assert differing(THEIRS, MINE | {"encoders": mine}, [0, 1], {}) == ""
+    mine = [encoder("bert#aa11"), encoder("wwm", fingerprint="bb22")]
+    assert names_here([encoder()], mine) == {"bert": "bert#aa11"}
+    assert differing(THEIRS, MINE | {"plans": mine}, [0, 1], {}) == ""
 
 
 def test_changes_name_every_part_that_differs() -> None:

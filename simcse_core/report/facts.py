@@ -64,8 +64,8 @@ def _gains(test: pd.DataFrame) -> Iterator[str]:
 def use_facts(results: pd.DataFrame) -> list[str]:
     """Lines about the rows of the four uses that rounding cannot change.
 
-    They say how many rows there are, of which uses, methods, encoders and seeds, and that nothing is
-    missing or no share; a precision is missing where nothing was proposed.
+    They say how many rows there are, of which uses, methods, encoders and seeds, and that nothing
+    is missing or no share; a precision is missing where nothing was proposed.
     """
     told = [f"rows: {len(results)}"]
     for column in ("use", "method", "encoder", "seed"):

@@ -37,6 +37,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
 
 from simcse_core.files import write_text
 from simcse_core.report import prose, tables, use_prose, use_tables
@@ -47,6 +50,7 @@ from simcse_core.report.tables import to_markdown
 Fill = Callable[[Sequence[str]], str]
 # From records, further words and a language to Markdown.
 Tell = Callable[..., str]
+T = TypeVar("T")
 
 KINDS: dict[str, Tell] = {
     "spearman": lambda r, *keys, language: to_markdown(
@@ -83,7 +87,7 @@ def _published(records: Records, language: str) -> str:
 
 
 # By the name of the table without the notebook's number.
-_USE_TABLES: dict[str, Tell] = {
+_USE_TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "search": use_tables.search_table,
     "intents": use_tables.intents_table,
     "pseudo_labels": use_tables.pseudo_labels_table,
@@ -98,7 +102,7 @@ _PRACTICE: dict[str, Tell] = {
 }
 
 
-def _of_use(functions: Mapping[str, Tell], records: Records) -> Tell:
+def _of_use(functions: Mapping[str, Callable[..., T]], records: Records) -> Callable[..., T]:
     use = records.name.partition("_")[2]
     if use not in functions:
         raise ValueError(f"{records.name} is of no use; there are {', '.join(functions)}")

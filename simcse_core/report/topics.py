@@ -254,11 +254,12 @@ TOPICS: dict[str, Topic] = {
     "07_search": Topic(
         title={"en": "FAQ recall", "zh": "FAQ 问题召回"},
         guide={
-            "en": "One question of each group of equal meaning is the standard question, the others "
-            "are queries. Points are means over draws, bars 95 % intervals over queries, crosses "
-            "the same vectors fused with TF-IDF by reciprocal ranks. In the table, brackets are the "
-            "lowest and highest draw.",
-            "zh": "同义问题各取一条为标准问题，其余为查询。点为多次抽样平均，横线为查询间 95 % 区间，"
+            "en": "One question of each group of equal meaning is the standard question, the "
+            "others are queries. Points are means over draws, bars 95 % intervals over queries, "
+            "crosses the same vectors fused with TF-IDF by reciprocal ranks. In the table, "
+            "brackets are the lowest and highest draw.",
+            "zh": "同义问题各取一条为标准问题，其余为查询。点为多次抽样平均，"
+            "横线为查询间 95 % 区间，"
             "叉为同一向量与 TF-IDF 按名次倒数融合。表中方括号内为最低与最高的抽样。",
         },
         told=("use 07_search", "practice 07_search"),
@@ -271,12 +272,13 @@ TOPICS: dict[str, Topic] = {
     "07_intents": Topic(
         title={"en": "Intent pre-recall", "zh": "意图预召回"},
         guide={
-            "en": "From a few examples of each intent, the likeliest intents by logistic regression "
-            "on vectors. Left: how often the right one is among five. Middle: the share of intent "
-            "models that need not run if it is to be among those kept for 95 % of the utterances. "
-            "Right: recall by the number of intents kept.",
-            "zh": "由每个意图的少量示例，用向量上的逻辑回归给出最可能的意图。左：正确意图在前五之内的比例。"
-            "中：要使 95 % 的话语保留正确意图，不必运行的意图模型占比。右：召回随保留意图数的变化。",
+            "en": "From a few examples of each intent, the likeliest intents by logistic "
+            "regression on vectors. Left: how often the right one is among five. Middle: the share "
+            "of intent models that need not run if it is to be among those kept for 95 % of the "
+            "utterances. Right: recall by the number of intents kept.",
+            "zh": "由每个意图的少量示例，用向量上的逻辑回归给出最可能的意图。"
+            "左：正确意图在前五之内的比例。中：要使 95 % 的话语保留正确意图，"
+            "不必运行的意图模型占比。右：召回随保留意图数的变化。",
         },
         told=("use 07_intents", "practice 07_intents"),
         draw=lambda r, title, caption: use_plots.plot_intents(

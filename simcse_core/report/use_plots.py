@@ -21,7 +21,12 @@ from simcse_core.report.use_rows import line_name, lines, only, unknown_name, un
 # From a panel and its rows to what is drawn in it.
 Panel = Callable[[Axes, pd.DataFrame], None]
 
-_METRICS = {"recall@1": "Recall@1", "recall@5": "Recall@5", "recall@10": "Recall@10", "mrr@10": "MRR@10"}
+_METRICS = {
+    "recall@1": "Recall@1",
+    "recall@5": "Recall@5",
+    "recall@10": "Recall@10",
+    "mrr@10": "MRR@10",
+}
 _TRAININGS = ("few", "as they are", "confirmed", "corrected")
 
 
@@ -83,7 +88,9 @@ def plot_pseudo_labels(rows: pd.DataFrame, *, title: str = "", caption: str = ""
 
     def precision(ax: Axes, here: pd.DataFrame) -> None:
         _draw_methods(ax, only(here, way="curve", metric="precision"), "at")
-        ax.set(xlabel=label("Texts labelled, the surest first"), ylabel=label("Labels that are right"))
+        ax.set(
+            xlabel=label("Texts labelled, the surest first"), ylabel=label("Labels that are right")
+        )
         ax.xaxis.set_major_formatter(PercentFormatter(1))
 
     def accuracy(ax: Axes, here: pd.DataFrame) -> None:

@@ -78,7 +78,7 @@ def _worth(rows: pd.DataFrame) -> float:
     """The number of examples from which on more of them gain less than :data:`GAIN` a step."""
     means = rows.groupby("examples")["value"].mean()
     small = means.diff().shift(-1) < GAIN
-    return float(means.index[small.to_numpy().argmax()] if small.any() else means.index[-1])
+    return float(small.idxmax() if small.any() else means.index[-1])
 
 
 def tell_pseudo_labels(rows: pd.DataFrame, *, language: str = "en") -> str:
@@ -162,9 +162,9 @@ def _told(parts: list[dict[str, str]], told: dict[str, str], language: str) -> s
 
 _EFFECT = {
     what: {
-        "en": f"What unlabelled training changed in {what} against the untrained encoder, by draws: "
+        "en": f"What unlabelled training changed in {what} against the untrained encoder: "
         "{change}.",
-        "zh": f"无标注训练相对未训练编码器使 {what} 的变化（按抽样）：{{change}}。",
+        "zh": f"无标注训练相对未训练编码器使 {what} 的变化：{{change}}。",
     }
     for what in ("Recall@5", "accuracy", "AUROC")
 }
@@ -190,15 +190,15 @@ _SEARCH_PRACTICE = {
     "zh": "给出五到十个候选而不是一个；向量与编码器指纹一同保存；一百万个问题以内用精确检索。",
 }
 _INTENTS = {
-    "en": "With {most} examples of each intent, the right one is among the first five for {five} of "
-    "the utterances ({best}, {classifier}); {saved} of the intent models then need not run at 95 % "
-    "recall.",
+    "en": "With {most} examples of each intent, the right one is among the first five for {five} "
+    "of the utterances ({best}, {classifier}); {saved} of the intent models then need not run at "
+    "95 % recall.",
     "zh": "每个意图 {most} 条示例时，{five} 的话语其正确意图在前五之内（{best}，{classifier}）；"
     "在 95 % 召回下，{saved} 的意图模型不必运行。",
 }
 _INTENTS_PRACTICE = {
-    "en": "**In practice:** use {classifier}, write {worth} examples of each intent before anything "
-    "else, and keep {keep} intents: with {few} examples, recall is {reached} there.",
+    "en": "**In practice:** use {classifier}, write {worth} examples of each intent before "
+    "anything else, and keep {keep} intents: with {few} examples, recall is {reached} there.",
     "zh": "**实践建议：**用{classifier}，先为每个意图写好 {worth} 条示例，并保留 {keep} 个意图："
     "{few} 条示例时，此处召回为 {reached}。",
 }
@@ -221,7 +221,8 @@ _CHECK = {
     "zh": "**实践建议：**请人检查建议标签；不检查则没有值得一提的收益。",
 }
 _CORRECT = {
-    "en": "Correct wrong ones rather than drop them: what the classifier gets wrong teaches it most.",
+    "en": "Correct wrong ones rather than drop them: what the classifier gets wrong teaches it "
+    "most.",
     "zh": "错误的建议应改正而不是丢弃：分类器弄错的，正是它最该学的。",
 }
 _OUT_OF_SCOPE = {

@@ -114,9 +114,9 @@ def effects_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
 def _measured(row: Mapping[str, object], language: str) -> str:
     """The metric with how vectors are used, examples and what is unknown, as far as there."""
     parts = [say(str(row["metric"]), language), say(str(row["way"]), language)]
-    if not pd.isna(row.get("unknown")):
-        parts.append(unknown_name(str(row["unknown"]), float(str(row["at"])), language))
-    elif not pd.isna(row["examples"]):
+    if isinstance(unknown := row.get("unknown"), str):
+        parts.append(unknown_name(unknown, float(str(row["at"])), language))
+    elif row["examples"] == row["examples"]:  # a number, not a gap
         parts.append(f"{say('examples', language)} {row['examples']:.0f}")
     return " · ".join(parts)
 
