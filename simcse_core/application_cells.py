@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,7 @@ COUNTED = "tfidf-char"
 FITTED = tuple(name for name, row in BASELINES.items() if row.reads is Reads.VECTORS)
 # Shares of the hidden texts, the surest labels first, at which precision is told.
 COVERAGES = np.linspace(0.05, 1, 20)
+NOTHING_PROPOSED = "no label is sure enough to be proposed"  # where a precision is missing
 LONGEST_LIST = 20  # intents, up to which recall is told
 
 
@@ -126,12 +128,12 @@ def measure_uses(encode: Encode, data: ApplicationData, draws: Draws, seed: int)
         data: without what the encoder was fitted on.
 
     Returns:
-        Rows ``use, way, examples, unknown, at, metric, value, ci_low, ci_high``. ``way`` is how
-        vectors are used: a kind of search, a classifier, what a classifier is trained on, a score;
-        ``unknown`` what is out of scope; ``at`` a place on a curve, or the share held out.
+        Rows ``use, way, examples, unknown, at, metric, value, ci_low, ci_high, missing``. ``way``
+        is how vectors are used: a kind of search, a classifier, what a classifier is trained on, a
+        score; ``unknown`` what is out of scope; ``at`` a place on a curve, or the share held out.
     """
     frames = [measure(encode, data, draws, seed).assign(use=use) for use, measure in USES.items()]
-    columns = ["use", *DETAILS, "metric", "value", "ci_low", "ci_high"]
+    columns = ["use", *DETAILS, "metric", "value", "ci_low", "ci_high", "missing"]
     return pd.concat(frames, ignore_index=True).reindex(columns=columns)
 
 
@@ -158,6 +160,7 @@ def _intents(encode: Encode, data: ApplicationData, draws: Draws, seed: int) -> 
 def _pseudo_labels(encode: Encode, data: ApplicationData, draws: Draws, seed: int) -> pd.DataFrame:
     texts, labels, n = data.intents.texts, data.intents.labels, draws.labelled_examples
     rows = measure_gain(encode, texts, labels, n, [seed])
+    rows["missing"] = rows["value"].map(lambda value: NOTHING_PROPOSED if isnan(value) else None)
     curve = at_coverages(coverage_curve(encode, texts, labels, n, seed)).assign(examples=n)
     return pd.concat([rows.rename(columns={"training": "way"}), curve])
 

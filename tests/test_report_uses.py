@@ -48,7 +48,7 @@ def test_changes_are_trained_minus_untrained_seed_by_seed() -> None:
 
 
 def test_a_share_is_told_beside_what_is_unknown() -> None:
-    assert unknown_name("held-out intents", 0.25, "en") == "held-out intents, 25%"
+    assert unknown_name("held-out intents", 0.25, "en") == "held-out intents, 25 %"
     assert unknown_name("out of scope", float("nan"), "en") == "out of scope"
     assert unknown_name("out of scope", float("nan"), "zh") == "范围外话语"
 
@@ -81,7 +81,7 @@ def test_proposals_are_counted_and_what_they_gain_is_told() -> None:
 
 def test_out_of_scope_has_a_line_for_each_kind_of_unknown_text() -> None:
     table = use_tables.out_of_scope_table(of("out-of-scope")).reset_index()
-    assert table["unknown"].to_list()[:2] == ["held-out intents, 25%", "out of scope"]
+    assert table["unknown"].to_list()[:2] == ["held-out intents, 25 %", "out of scope"]
     assert len(table) == 8
 
 

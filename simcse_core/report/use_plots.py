@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from simcse_core.report.marks import draw_bar, draw_seeds, label_bars, label_seeds
+from simcse_core.report.marks import draw_bar, draw_seeds, label_seeds
 from simcse_core.report.methods import in_order, method
 from simcse_core.report.plotting import finish
 from simcse_core.report.rows import facet_titles, facets
@@ -45,7 +45,14 @@ def plot_search(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fi
             draw_bar(ax, only(mine, way="vectors"), place - 0.12)
             if len(fused := only(mine, way="fused")):
                 _draw_fused(ax, fused, place + 0.18)
-        label_bars(ax, "xerr")
+        ax.errorbar(
+            [],
+            [],
+            xerr=[],
+            color="0.5",
+            linestyle="none",
+            label=label("95 % interval over queries"),
+        )
         ax.set(title=head, yticks=range(len(names)), yticklabels=names)
     axes[0].invert_yaxis()
     return finish(figure, title, caption)
@@ -107,7 +114,9 @@ def plot_out_of_scope(rows: pd.DataFrame, *, title: str = "", caption: str = "")
     def by_unknown(metric: str, head: str) -> Panel:
         def draw(ax: Axes, here: pd.DataFrame) -> None:
             found = list(unknowns(only(here, metric=metric)))
-            names = [unknown_name(name, share, language()) for name, share, _ in found]
+            names = [
+                unknown_name(name, share, language(), between="\n") for name, share, _ in found
+            ]
             _draw_places(ax, [part for _, _, part in found], names)
             ax.set(ylabel=head)
 

@@ -16,6 +16,7 @@ from simcse_core.report.use_rows import (
     line_name,
     lines,
     only,
+    percent,
     unknown_name,
     unknowns,
     with_encoder,
@@ -67,7 +68,7 @@ def tell_intents(rows: pd.DataFrame, *, language: str = "en") -> str:
         "few": f"{curve['examples'].iloc[0]:.0f}",
         "keep": f"{(enough.index[0] if len(enough) else means.index[-1]):.0f}",
         "reached": f"{(enough.iloc[0] if len(enough) else means.iloc[-1]):.3f}",
-        "saved": _percent(only(saved, examples=n_examples[-1])["value"].mean()),
+        "saved": percent(only(saved, examples=n_examples[-1])["value"].mean()),
         "change": _changes(only(mine, examples=n_examples[0]), language),
     }
     parts = [_INTENTS, _EFFECT["Recall@5"], _INTENTS_PRACTICE]
@@ -90,8 +91,8 @@ def tell_pseudo_labels(rows: pd.DataFrame, *, language: str = "en") -> str:
     told = {
         "best": line_name(key, language),
         "few": _score(few, language),
-        "right": _percent(only(own, way="as they are", metric="precision")["value"].mean()),
-        "proposed": _percent(only(own, way="as they are", metric="coverage")["value"].mean()),
+        "right": percent(only(own, way="as they are", metric="precision")["value"].mean()),
+        "proposed": percent(only(own, way="as they are", metric="coverage")["value"].mean()),
         **{key: _score(ways[way], language) for way, key in _WAYS.items()},
         "change": _changes(only(accuracy, way="few"), language),
     }
@@ -107,9 +108,13 @@ _WAYS = {"as they are": "unchecked", "confirmed": "confirmed", "corrected": "cor
 
 
 def tell_out_of_scope(rows: pd.DataFrame, *, language: str = "en") -> str:
-    """Which score tells unknown text apart, how well, and what its threshold lets through."""
+    """Which score to use, how well it tells unknown text apart, what its threshold lets through.
+
+    That is the score whose threshold accepts most of what is in scope and refuses most of what is
+    not, as the mean of both shares; a good order alone is of no use where the threshold is wrong.
+    """
     auroc = only(rows, metric="auroc")
-    score = str(auroc.groupby("way")["value"].mean().idxmax())
+    score = _most_balanced(rows)
     mine = only(auroc, way=score)
     key, _ = best_line(mine)
     own = only(_line(rows, key), way=score)
@@ -121,12 +126,17 @@ def tell_out_of_scope(rows: pd.DataFrame, *, language: str = "en") -> str:
         "best": line_name(key, language),
         "score": say(score, language),
         "found": listed(found, language),
-        "accepted": _percent(only(own, metric="accepted")["value"].mean()),
-        "refused": _percent(only(own, metric="out-of-scope recall")["value"].mean()),
+        "accepted": percent(only(own, metric="accepted")["value"].mean()),
+        "refused": percent(only(own, metric="out-of-scope recall")["value"].mean()),
         "change": _changes(mine, language),
     }
     parts = [_OUT_OF_SCOPE, _EFFECT["AUROC"], _OUT_OF_SCOPE_PRACTICE]
     return _told(parts, told, language)
+
+
+def _most_balanced(rows: pd.DataFrame) -> str:
+    shares = rows[rows["metric"].isin(["accepted", "out-of-scope recall"])]
+    return str(shares.groupby("way")["value"].mean().idxmax())
 
 
 def _line(rows: pd.DataFrame, key: tuple[str, str, str]) -> pd.DataFrame:
@@ -135,10 +145,6 @@ def _line(rows: pd.DataFrame, key: tuple[str, str, str]) -> pd.DataFrame:
 
 def _score(rows: pd.DataFrame, language: str) -> str:
     return mean_and_range(rows, digits=3, language=language)
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %")
 
 
 def _changes(rows: pd.DataFrame, language: str) -> str:
@@ -197,9 +203,9 @@ _INTENTS = {
     "在 95 % 召回下，{saved} 的意图模型不必运行。",
 }
 _INTENTS_PRACTICE = {
-    "en": "**In practice:** use {classifier}, write {worth} examples of each intent before "
-    "anything else, and keep {keep} intents: with {few} examples, recall is {reached} there.",
-    "zh": "**实践建议：**用{classifier}，先为每个意图写好 {worth} 条示例，并保留 {keep} 个意图："
+    "en": "**In practice:** use {classifier}, label at least {worth} of each intent, and "
+    "keep {keep} intents: with {few} examples, recall is {reached} there.",
+    "zh": "**实践建议：**用{classifier}，每个意图至少标注 {worth} 条示例，并保留 {keep} 个意图："
     "{few} 条示例时，此处召回为 {reached}。",
 }
 _PSEUDO_LABELS = {
@@ -226,15 +232,16 @@ _CORRECT = {
     "zh": "错误的建议应改正而不是丢弃：分类器弄错的，正是它最该学的。",
 }
 _OUT_OF_SCOPE = {
-    "en": "AUROC of the best score ({score}) with the best vectors ({best}): {found}. At the "
+    "en": "AUROC of {score} with the best vectors ({best}): {found}. At the "
     "threshold from the examples alone, {accepted} of the in-scope utterances are accepted and "
     "{refused} of the others refused.",
-    "zh": "最好的分数（{score}）配最好的向量（{best}），AUROC 为：{found}。"
+    "zh": "{score}配最好的向量（{best}），AUROC 为：{found}。"
     "仅由示例得出的阈值下，范围内的话语有 {accepted} 被接受，范围外的有 {refused} 被拒绝。",
 }
 _OUT_OF_SCOPE_PRACTICE = {
-    "en": "**In practice:** use {score}, set the threshold by the share of own utterances that may "
-    "be refused, and send what is refused to a person; it is no basis for a promise.",
-    "zh": "**实践建议：**用{score}，按可以误拒的自有话语比例设定阈值，被拒的转人工；"
+    "en": "**In practice:** use {score}, whose threshold balances both best, set the threshold by "
+    "the share of own utterances that may be refused, and send what is refused to a person; it is "
+    "no basis for a promise.",
+    "zh": "**实践建议：**用阈值最均衡的{score}，按可以误拒的自有话语比例设定阈值，被拒的转人工；"
     "不能据此作出保证。",
 }

@@ -68,12 +68,24 @@ def changes(rows: pd.DataFrame) -> dict[tuple[str, str], pd.Series]:
     return found
 
 
-def unknown_name(unknown: str, share: float, language: str) -> str:
-    """What is out of scope: a share of the intents, or text of its own."""
+def unknown_name(unknown: str, share: float, language: str, between: str = "") -> str:
+    """What is out of scope: a share of the intents, or text of its own.
+
+    Args:
+        between: stands before the share; a comma, or nothing in Chinese, if empty.
+    """
     told = say(unknown, language)
     if pd.isna(share):
         return told
-    return f"{told}{share:.0%}" if language == "zh" else f"{told}, {share:.0%}"
+    return f"{told}{between or _BETWEEN[language]}{percent(share)}"
+
+
+def percent(share: float) -> str:
+    """A share as a whole per cent."""
+    return f"{100 * share:.0f} %"
+
+
+_BETWEEN = {"en": ", ", "zh": " "}
 
 
 def unknowns(rows: pd.DataFrame) -> Iterator[tuple[str, float, pd.DataFrame]]:

@@ -101,6 +101,7 @@ CHINESE = {
     "energy": "能量",
     "knn": "近邻距离",
     "mahalanobis": "马氏距离",
+    "95 % interval over queries": "查询抽样的 95 % 区间",
     "saved@95": "95 % 召回下不运行",
     "recall@1": "Recall@1",
     "recall@5": "Recall@5",
@@ -117,6 +118,8 @@ POOLINGS = {
 ENGLISH = {
     "logistic": "logistic regression",
     "nearest": "nearest example",
+    "knn": "distance to the fifth neighbour",
+    "mahalanobis": "Mahalanobis distance",
     "softmax": "highest probability",
     "saved@95": "models not run at 95 %",
     "recall@1": "Recall@1",
