@@ -44,7 +44,8 @@ class Draws:
 
     Attributes:
         examples: an intent, in pre-recall.
-        labelled_examples: an intent, for pseudo-labels, out-of-scope and the curve of recall.
+        labelled_examples: an intent, for pseudo-labels, out-of-scope and the curve of recall. Three
+            at least: a covariance needs two, where one is left out.
         unknown_shares: of the intents, held out as unknown.
     """
 

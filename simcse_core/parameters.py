@@ -193,7 +193,7 @@ PARAMETERS: dict[str, Parse] = {
     "objectives": some(one_of(OBJECTIVES), "objectives"),
     "application_source": text("sample or a folder"),
     "examples": some(whole(1), "whole numbers from 1, such as [1, 3, 5],"),
-    "labelled_examples": whole(2),
+    "labelled_examples": whole(3),
     "unknown_shares": some(share, "shares, such as [0.25, 0.5],", empty=True),
     "seeds": some(whole(0, LARGEST_SEED), "whole numbers from 0, such as [0, 1],"),
     "output_dir": text("a folder, or nothing,", empty=True),

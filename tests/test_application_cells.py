@@ -25,7 +25,7 @@ from simcse_core.config import Pooling
 from simcse_core.data import sample_sentences
 from simcse_core.plans import Plan
 
-DRAWS = Draws(examples=(1, 2), labelled_examples=2, unknown_shares=(0.5,))
+DRAWS = Draws(examples=(1, 2), labelled_examples=3, unknown_shares=(0.5,))
 N = 6
 
 
@@ -105,7 +105,7 @@ def test_every_method_has_the_same_rows_on_the_same_texts(
     assert fitted.groupby("method")["n_train"].first().to_dict() == {"untrained": 0, "whitening": N}
     # How many examples a classifier has is the same for all, whatever their vectors.
     n = {"use": "pseudo-labels", "way": "few", "metric": "n"}
-    assert values(counted, **n) == values(after, **n) == [8.0]
+    assert values(counted, **n) == values(after, **n) == [12.0]
 
 
 def test_training_starts_where_the_untrained_encoder_stands(

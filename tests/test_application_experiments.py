@@ -32,7 +32,7 @@ def open_run(bert_dir: Path, tmp_path: Path) -> Open:
             "training": TRAINING,
             "n_train": 6,
             "examples": [1, 2],
-            "labelled_examples": 2,
+            "labelled_examples": 3,
             "unknown_shares": [0.5],
             "seeds": [0, 1],
             "output_dir": str(tmp_path / "out"),
@@ -56,7 +56,7 @@ def test_what_is_opened_is_told(open_run: Open, capsys: pytest.CaptureFixture[st
     [
         ({"examples": []}, "examples: a list of whole numbers from 1"),
         ({"examples": [0]}, "examples, item 1: a whole number from 1"),
-        ({"labelled_examples": 1}, "labelled_examples: a whole number from 2"),
+        ({"labelled_examples": 2}, "labelled_examples: a whole number from 3"),
         ({"unknown_shares": [1.0]}, "unknown_shares, item 1: a number between 0 and 1"),
         ({"application_source": ""}, "application_source: sample or a folder"),
         ({"n_train": 1}, "n_train: a whole number from 2"),
@@ -71,8 +71,8 @@ def test_a_parameter_that_cannot_be_used_is_refused_before_anything(
 
 
 def test_more_texts_than_can_be_drawn_are_refused(open_run: Open) -> None:
-    with pytest.raises(DataError, match="n_train: distinct numbers from 2 to the 14 sentences"):
-        open_run(n_train=15)
+    with pytest.raises(DataError, match="n_train: distinct numbers from 2 to the 10 sentences"):
+        open_run(n_train=11)
 
 
 def test_every_method_is_measured_once_a_seed_and_kept(
