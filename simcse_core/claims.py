@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from simcse_core.comparison import MEAN_OF_ENCODERS
-from simcse_core.config import Kind
+from simcse_core.config import Kind, Pooling
 
 SUPPORTED, REFUTED, UNDECIDED = "supported", "not supported", "undecided"
 # Differences below this count as "hardly any": they are a fraction of a test-set interval's width.
@@ -66,6 +66,10 @@ class Differences(NamedTuple):
     epochs: pd.DataFrame
     overview: pd.DataFrame
 
+    def under(self, second: bool) -> Differences:
+        """Those of [CLS], or of the pooling of each encoder that stands beside it, if any does."""
+        return Differences(*(table[_of_protocol(table, second)] for table in self))
+
 
 class Check(NamedTuple):
     """A criterion in words, the difference it is held against, and the criterion."""
@@ -75,51 +79,51 @@ class Check(NamedTuple):
     criterion: Criterion
 
 
-def _untrained_poor(found: Differences) -> Check:
+def _untrained_poor(found: Differences, encoder: str) -> Check:
     dev, test = (_on(found.baselines, split) for split in ("dev", "test"))
     best = _best(dev, "encoder")
-    words = "untrained [CLS] minus TF-IDF, the best of each on dev, at most 0"
+    words = "untrained minus TF-IDF, the best of each on dev, at most 0"
     return Check(words, test[test["encoder"] == best], at_most(0.0))
 
 
-def _steep_rise(found: Differences) -> Check:
-    small, middle = _on(found.small, "test"), _turn(found)
+def _steep_rise(found: Differences, encoder: str) -> Check:
+    small, middle = _of(_on(found.small, "test"), encoder), _turn(found)
     rise = small[(small["after_at"] == middle) & (small["before_kind"] == Kind.UNTRAINED)]
     words = f"{middle:,.0f} sentences minus untrained at least {LARGE}"
     return Check(words, _studied(rise), at_least(LARGE))
 
 
-def _flat_after(found: Differences) -> Check:
-    small, middle = _studied(_on(found.small, "test")), _turn(found)
+def _flat_after(found: Differences, encoder: str) -> Check:
+    small, middle = _studied(_of(_on(found.small, "test"), encoder)), _turn(found)
     rest = small[(small["before"] == small["after"]) & (small["before_at"] == middle)]
-    last = _places(small)[-1]
+    last = _places(found.small)[-1]
     return Check(f"{last:,.0f} minus {middle:,.0f} sentences within ±{SMALL}", rest, within(SMALL))
 
 
-def _more_data(found: Differences) -> Check:
-    return _first_to_last(_on(found.large, "test"), "sentences")
+def _more_data(found: Differences, encoder: str) -> Check:
+    return _first_to_last(_of(_on(found.large, "test"), encoder), "sentences")
 
 
-def _more_epochs(found: Differences) -> Check:
-    return _first_to_last(_on(found.epochs, "test"), "epochs")
+def _more_epochs(found: Differences, encoder: str) -> Check:
+    return _first_to_last(_of(_on(found.epochs, "test"), encoder), "epochs")
 
 
-def _large_gain(found: Differences) -> Check:
-    test = _on(found.overview, "test")
-    gain = test[(test["encoder"] == MEAN_OF_ENCODERS) & (test["before_kind"] == Kind.UNTRAINED)]
-    words = f"after minus before, mean over encoders, at least {LARGE}"
-    return Check(words, gain, at_least(LARGE))
+def _large_gain(found: Differences, encoder: str) -> Check:
+    test = _of(_on(found.overview, "test"), encoder)
+    gain = test[(test["after_kind"] == Kind.TRAINED) & (test["before_kind"] == Kind.UNTRAINED)]
+    return Check(f"after minus before at least {LARGE}", gain, at_least(LARGE))
 
 
-def _as_supervised(found: Differences) -> Check:
-    test = _on(found.overview, "test")
+def _as_supervised(found: Differences, encoder: str) -> Check:
+    test = _of(_on(found.overview, "test"), encoder)
     words = f"unsupervised minus supervised at least -{SMALL}"
     return Check(words, test[test["before_kind"] == Kind.LABELLED], at_least(-SMALL))
 
 
-def _beats_fitting(found: Differences) -> Check:
+def _beats_fitting(found: Differences, encoder: str) -> Check:
     """Our own question: does training give more than fitting on the same sentences?"""
-    fitted = found.overview[found.overview["before_kind"] == Kind.FITTED]
+    overview = _of(found.overview, encoder)
+    fitted = overview[overview["before_kind"] == Kind.FITTED]
     # What training beats by least on dev is the best there.
     best = _best(_on(fitted, "dev").assign(value=lambda t: -t["value"]), "before")
     words = f"SimCSE minus {best}, the best fitted method on dev, at least 0"
@@ -127,44 +131,88 @@ def _beats_fitting(found: Differences) -> Check:
     return Check(words, test[test["before"] == best], at_least(0.0))
 
 
-# To add a claim: a row here, with a function that says what it is held against.
-CLAIMS: dict[str, Callable[[Differences], Check]] = {
-    "Untrained encoders are poor": _untrained_poor,
-    f"A steep rise below {TURN} sentences": _steep_rise,
-    f"Flat after {TURN} sentences": _flat_after,
-    "More data adds little": _more_data,
-    "More epochs add little": _more_epochs,
-    "SimCSE brings a large gain": _large_gain,
-    "Comparable to supervised training": _as_supervised,
-    "(ours) SimCSE beats fitting on the same sentences": _beats_fitting,
+class Claim(NamedTuple):
+    """A claim: what it is held against, and whether it is judged on the mean of encoders too."""
+
+    rule: Callable[[Differences, str], Check]
+    on_mean: bool = False
+
+
+# To add a claim: a row here, with a function that says what it is held against. What the report
+# says of its one encoder is also judged on the mean of all, where there are several.
+CLAIMS: dict[str, Claim] = {
+    "Untrained encoders are poor": Claim(_untrained_poor),
+    f"A steep rise below {TURN} sentences": Claim(_steep_rise, on_mean=True),
+    f"Flat after {TURN} sentences": Claim(_flat_after, on_mean=True),
+    "More data adds little": Claim(_more_data),
+    "More epochs add little": Claim(_more_epochs),
+    "SimCSE brings a large gain": Claim(_large_gain, on_mean=True),
+    "Comparable to supervised training": Claim(_as_supervised),
+    "(ours) SimCSE beats fitting on the same sentences": Claim(_beats_fitting),
 }
+
+# What is told of a claim under a protocol; the columns of the second one begin with SECOND.
+JUDGED = ("encoder", "pooling", "effect", "over_seeds", "over_pairs", "verdict")
+SECOND = "second_"
 
 
 def judge(found: Differences) -> pd.DataFrame:
     """The report's claims, and one question of ours, with effect, intervals and verdict.
 
-    A verdict needs both intervals: the criterion must hold, or fail, over seeds and over pairs.
-    Without any seed in it, an effect is judged over pairs alone; with a single one it is undecided.
+    Each is judged under [CLS] and, by the same criterion, under the pooling that stands beside it;
+    on the encoder that the report used, which is the last one of the overview, and some on the mean
+    of encoders. A verdict needs both intervals: the criterion must hold, or fail, over seeds and
+    over pairs. Without any seed in it, an effect is judged over pairs alone; with a single one it is
+    undecided.
+
+    Returns:
+        A row for each claim and encoder: ``claim``, ``criterion``, and :data:`JUDGED` twice, those
+        of the second protocol behind :data:`SECOND`; these are empty where there is one alone.
     """
-    return pd.DataFrame([{"claim": claim} | _judged(rule(found)) for claim, rule in CLAIMS.items()])
+    last = str(found.overview["encoder"].iloc[-1])
+    poolings = set(found.overview["pooling"])
+    both = Pooling.CLS in poolings and len(poolings) > 1
+    parts = [found.under(second) for second in ([False, True] if both else [True])]
+    rows = []
+    for name, claim in CLAIMS.items():
+        for encoder in [last, MEAN_OF_ENCODERS] if claim.on_mean else [last]:
+            checks = [claim.rule(part, encoder) for part in parts]
+            if encoder == MEAN_OF_ENCODERS and all(check.difference.empty for check in checks):
+                continue  # a single encoder
+            one, other = [*map(_judged, checks), dict.fromkeys(JUDGED, "")][:2]
+            rows.append(
+                {"claim": name, "criterion": " / ".join(dict.fromkeys(c.words for c in checks))}
+                | {**one, "encoder": one["encoder"] or encoder}
+                | {f"{SECOND}{key}": value for key, value in other.items()}
+            )
+    return pd.DataFrame(rows)
 
 
 def _judged(check: Check) -> dict[str, object]:
     if check.difference.empty or isnan(check.difference["value"].iloc[0]):
-        nothing = {"effect": "not measured", "over seeds": "", "over pairs": ""}
-        return {"criterion": check.words, **nothing, "verdict": UNDECIDED}
+        return {**dict.fromkeys(JUDGED, ""), "effect": "not measured", "verdict": UNDECIDED}
     row = check.difference.iloc[0]
     seeds = Interval(row["seed_low"], row["seed_high"])
     pairs = Interval(row["pair_low"], row["pair_high"])
     deciding = [pairs] if row["n_seeds"] == 0 else [pairs, seeds]
     verdicts = {check.criterion(interval) for interval in deciding}
-    return {
-        "criterion": check.words,
-        "effect": f"{row['value']:+.3f}",
-        "over seeds": str(seeds),
-        "over pairs": str(pairs),
-        "verdict": verdicts.pop() if len(verdicts) == 1 else UNDECIDED,
-    }
+    verdict = verdicts.pop() if len(verdicts) == 1 else UNDECIDED
+    told = (f"{row['value']:+.3f}", str(seeds), str(pairs), verdict)
+    return dict(zip(JUDGED, (row["encoder"], row["pooling"], *told), strict=True))
+
+
+def _of_protocol(table: pd.DataFrame, second: bool) -> pd.Series:
+    """Which rows are of [CLS]; or of their encoder's first other pooling, [CLS] if it has none."""
+    others = table[table["pooling"] != Pooling.CLS].groupby("encoder")["pooling"].first()
+    wanted = [others.get(e, Pooling.CLS.value) if second else Pooling.CLS for e in table["encoder"]]
+    return table["pooling"] == wanted
+
+
+def _of(table: pd.DataFrame, encoder: str) -> pd.DataFrame:
+    """The rows of an encoder; of the last one of the table where it lacks that one."""
+    single = [name for name in dict.fromkeys(table["encoder"]) if name != MEAN_OF_ENCODERS]
+    known = encoder == MEAN_OF_ENCODERS or encoder in single or not single
+    return table[table["encoder"] == (encoder if known else single[-1])]
 
 
 def _on(table: pd.DataFrame, split: str) -> pd.DataFrame:

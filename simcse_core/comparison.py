@@ -7,7 +7,7 @@ set of pairs could. They are kept apart: neither holds what the other measures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from simcse_core.config import Kind, Pooling
 from simcse_core.data import StudyData
 from simcse_core.objectives import OBJECTIVES
+from simcse_core.protocols import protocols
 from simcse_core.statistics import (
     CONFIDENCE,
     percentiles,
@@ -51,18 +52,29 @@ class Contrast(NamedTuple):
     before: Side
 
 
-def baseline_differences(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
-    """Each encoder's untrained [CLS] minus the counting that is best on dev; nothing has seeds."""
+def baseline_differences(
+    results: pd.DataFrame, data: StudyData, studied: Collection[tuple[str, str]]
+) -> pd.DataFrame:
+    """Untrained encoders minus the counting that is best on dev; nothing has seeds.
+
+    Args:
+        studied: encoder and pooling of those that are compared.
+    """
     rows = _with_cosines(results)
     counting = rows[rows["pooling"].isna()]
     best = counting[counting["split"] == "dev"].nlargest(1, "value")["method"].item()
     before = _side(counting[counting["method"] == best], 0)
-    cls = rows[(rows["kind"] == Kind.UNTRAINED) & (rows["pooling"] == Pooling.CLS)]
+    untrained = rows[rows["kind"] == Kind.UNTRAINED]
     contrasts = [
-        Contrast(str(encoder), Pooling.CLS, _side(mine, 0), before)
-        for encoder, mine in cls.groupby("encoder", sort=False)
+        Contrast(encoder, pooling, _side(mine, 0), before)
+        for encoder, pooling in studied
+        if len(mine := untrained[_is(untrained, encoder, pooling)])
     ]
     return _differences(contrasts, data).assign(n_seeds=0)
+
+
+def _is(rows: pd.DataFrame, encoder: str, pooling: str) -> pd.Series:
+    return (rows["encoder"] == encoder) & (rows["pooling"] == pooling)
 
 
 def curve_differences(results: pd.DataFrame, data: StudyData, x: str = "n_train") -> pd.DataFrame:
@@ -70,7 +82,8 @@ def curve_differences(results: pd.DataFrame, data: StudyData, x: str = "n_train"
 
     For each encoder under each pooling: each point of each method minus the untrained encoder, the
     objective that is studied (the first in the rows) minus each other method at the same point, and
-    the last point of each objective minus its earlier ones.
+    the last point of each objective minus its earlier ones. Where there are several encoders, what
+    is trained is told for their mean too, under each of the :func:`protocols`.
 
     Returns:
         A row for each difference and split: ``encoder``, ``pooling``, ``after`` and ``before``
@@ -87,8 +100,7 @@ def overview_differences(
     """Trained minus untrained for each encoder and over all; for the last, minus every method.
 
     Args:
-        overview: rows of ``compare_encoders``.
-        fitted: rows of ``fit_sizes`` for the last encoder, at the same number of sentences.
+        overview, fitted: what ``compare_encoders`` gives.
     """
     return _differences(
         list(_overview_contrasts(_with_cosines(overview), _with_cosines(fitted))), data
@@ -127,6 +139,8 @@ def same_sizes(
 ) -> pd.DataFrame:
     """What about n sentences buy by each method, from the rows of three notebooks.
 
+    Of several encoders it is the last one that was trained in the overview and in ``small``.
+
     Each of ``sizes`` stands for the nearest size that training was measured at; labelled training
     is there where it saw as many sentences. Where several have a size, the small sample's rows win
     and the overview's come next: both draw from one pool, while ``large`` may have text added.
@@ -136,10 +150,12 @@ def same_sizes(
         and ``max`` over ``n_seeds``, and ``pair_low`` and ``pair_high``, the mean ends of the
         intervals over pairs.
     """
+    trained = overview.loc[overview["kind"] == Kind.TRAINED, "encoder"]
+    last = trained[trained.isin(small["encoder"])].iloc[-1]
     curves, large, overview = (
-        rows[rows["metric"] == "spearman"] for rows in (small, large, overview)
+        rows[(rows["metric"] == "spearman") & ((rows["encoder"] == last) | rows["pooling"].isna())]
+        for rows in (small, large, overview)
     )
-    overview = overview[overview["encoder"].isin(curves["encoder"])]
     with_labels = overview["kind"] == Kind.LABELLED
     labelled = overview[with_labels]
     per_example = labelled["method"].map(
@@ -199,19 +215,25 @@ def cosine_quantiles(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
 
 
 def best_of_each(results: pd.DataFrame) -> pd.DataFrame:
-    """The rows of what counts text, and of what encodes untrained, that are best on dev."""
+    """The rows of what counts text, of untrained [CLS] and of any pooling that are best on dev."""
     rows = _with_cosines(results)
     dev = rows[rows["split"] == "dev"]
+    untrained = dev[dev["kind"] == Kind.UNTRAINED]
+    cls = untrained[untrained["pooling"] == Pooling.CLS]
     best = [
         part.nlargest(1, "value")[["encoder", "method", "pooling"]]
-        for part in (dev[dev["pooling"].isna()], dev[dev["kind"] == Kind.UNTRAINED])
+        for part in (dev[dev["pooling"].isna()], cls, untrained)
     ]
-    return pd.concat(best).merge(rows, on=["encoder", "method", "pooling"])
+    return pd.concat(best).drop_duplicates().merge(rows, on=["encoder", "method", "pooling"])
 
 
 def ends_of_curve(results: pd.DataFrame) -> pd.DataFrame:
-    """The first seed's rows: encoders as they are, and after the last point of each objective."""
+    """The first seed's rows of the last encoder: as it is, and after each objective's last point.
+
+    Under each of its poolings.
+    """
     rows = results[results["seed"] == results["seed"].min()]
+    rows = rows[rows["encoder"] == rows.loc[rows["kind"] == Kind.TRAINED, "encoder"].iloc[-1]]
     trained = rows[rows["kind"] == Kind.TRAINED]
     last = trained.groupby("method")["n_train"].transform("max")
     return pd.concat([rows[rows["kind"] == Kind.UNTRAINED], trained[trained["n_train"] == last]])
@@ -254,6 +276,13 @@ def _curve_contrasts(rows: pd.DataFrame, x: str) -> Iterator[Contrast]:
         learnt = learnt[learnt["kind"] != Kind.UNTRAINED]
         for after, before in _curve_sides(_side(start, 0), learnt, x):
             yield Contrast(str(encoder), str(pooling), after, before)
+    if untrained["encoder"].nunique() > 1:
+        for protocol in protocols(rows):
+            mine = protocol.rows(rows)
+            start = mine[mine["kind"] == Kind.UNTRAINED]
+            learnt = mine[mine["kind"] == Kind.TRAINED]
+            for after, before in _curve_sides(_side(start, 0), learnt, x):
+                yield Contrast(MEAN_OF_ENCODERS, protocol.name, after, before)
 
 
 def _curve_sides(start: Side, learnt: pd.DataFrame, x: str) -> Iterator[tuple[Side, Side]]:
@@ -279,23 +308,22 @@ def _overview_contrasts(overview: pd.DataFrame, fitted: pd.DataFrame) -> Iterato
     )
     after = after[after["method"] == after["method"].iloc[0]] if len(after) else after
     n = after["n_train"].max()
+    for protocol in protocols(overview) if overview["encoder"].nunique() > 1 else []:
+        mine, start = protocol.rows(after), protocol.rows(before)
+        if len(mine):
+            yield Contrast(MEAN_OF_ENCODERS, protocol.name, _side(mine, n), _side(start, 0))
+    own = list(after.groupby(["pooling", "encoder"], sort=False))
+    for (pooling, encoder), mine in own:
+        start = before[_is(before, str(encoder), str(pooling))]
+        yield Contrast(str(encoder), str(pooling), _side(mine, n), _side(start, 0))
     last = str(overview["encoder"].iloc[-1])
-    for pooling, mine in after.groupby("pooling", sort=False):
-        start = before[before["pooling"] == pooling]
-        yield Contrast(MEAN_OF_ENCODERS, str(pooling), _side(mine, n), _side(start, 0))
-        for encoder, own in mine.groupby("encoder", sort=False):
-            yield Contrast(
-                str(encoder),
-                str(pooling),
-                _side(own, n),
-                _side(start[start["encoder"] == encoder], 0),
-            )
-        trained = _side(mine[mine["encoder"] == last], n)
-        most = labelled[labelled["pooling"] == pooling]
-        most = most[most["n_train"] == most["n_train"].max()]
-        beside = pd.concat([most, of_protocol(fitted, last, str(pooling))])
-        for _, other in beside.groupby("method", sort=False):
-            yield Contrast(last, str(pooling), trained, _side(other, n))
+    for (pooling, encoder), mine in own:
+        if encoder == last:
+            most = labelled[_is(labelled, last, str(pooling))]
+            most = most[most["n_train"] == most["n_train"].max()]
+            beside = pd.concat([most, of_protocol(fitted, last, str(pooling))])
+            for _, other in beside.groupby("method", sort=False):
+                yield Contrast(last, str(pooling), _side(mine, n), _side(other, n))
 
 
 def _side(rows: pd.DataFrame, at: float) -> Side:

@@ -158,7 +158,7 @@ def load_triplets(source: str | Path, hub: HubData = HubData()) -> NliTriplets:
     if "nli" not in opened.parts:
         raise DataError(
             "hub_nli: no NLI data set is named; give the id of one with the columns "
-            "anchor, positive and negative"
+            "anchor, positive, negative, or premise, hypothesis, label"
         )
     return NliTriplets(*(list(column) for column in zip(*_fields(opened, "nli"), strict=True)))
 

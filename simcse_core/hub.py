@@ -147,8 +147,32 @@ def load_hub_rows(
             f"hub data set {dataset}: no column {', '.join(missing)}; it has "
             f"{', '.join(table.column_names)}"
         )
+    names = {c: f.names for c, f in table.features.items() if hasattr(f, "names")}
     for row in table:
-        yield tuple(row[column] for column in columns)
+        yield tuple(_named(row[column], names.get(column)) for column in columns)
+
+
+def _named(value: object, names: Sequence[str] | None) -> object:
+    """A class by its name, whatever its number; -1 is none."""
+    if names is None or not isinstance(value, int):
+        return value
+    return names[value] if value >= 0 else None
+
+
+def hub_columns(
+    dataset: str, revision: str | None, split: str, forms: Sequence[tuple[str, ...]]
+) -> tuple[str, ...]:
+    """The first of several sets of columns of which a hub data set has all.
+
+    Raises:
+        HubError: it has none of them, or see :func:`load_hub_rows`.
+    """
+    there = _load_split(dataset, revision, _HUB_SPLITS[split]).column_names
+    for columns in forms:
+        if set(columns) <= set(there):
+            return columns
+    wanted = "; or ".join(", ".join(columns) for columns in forms)
+    raise HubError(f"hub data set {dataset}: needs the columns {wanted}; it has {', '.join(there)}")
 
 
 def load_hub_sentences(dataset: str, columns: Sequence[str]) -> Iterator[str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from simcse_core.config import ASSETS, REPORT_UNTRAINED, HubData
-from simcse_core.hub import load_hub_rows, load_hub_sentences
+from simcse_core.hub import hub_columns, load_hub_rows, load_hub_sentences
+from simcse_core.nli import PAIR_COLUMNS, TRIPLET_COLUMNS, triplets_by_premise
 
 SEPARATOR = "||"
 SPLITS = ("train", "dev", "test")
@@ -36,7 +37,7 @@ class Form:
 
 
 PAIR = Form("id||sentence||sentence||label", ("sentence1", "sentence2", "score"))
-TRIPLET = Form("premise||entailed||contradicted", ("anchor", "positive", "negative"))
+TRIPLET = Form("premise||entailed||contradicted", TRIPLET_COLUMNS)
 SENTENCE = Form("sentence", ("sentence",))
 # The part of a source, and how its records are written.
 FORMS = {"train": PAIR, "dev": PAIR, "test": PAIR, "nli": TRIPLET, "sentences": SENTENCE}
@@ -95,15 +96,32 @@ def _on_hub(hub: HubData) -> Source:
             for name in hub.sentences:
                 yield from ((name, (s,)) for s in load_hub_sentences(name, hub.sentence_columns))
             return
-        revision = hub.nli_revision if part == "nli" else hub.sts_revision
-        split = part if part in SPLITS else "train"
-        rows = load_hub_rows(parts[part], revision, split, FORMS[part].columns)
+        if part == "nli":
+            yield from _hub_triplets(parts["nli"], hub.nli_revision)
+            return
+        rows = load_hub_rows(parts[part], hub.sts_revision, part, FORMS[part].columns)
         for i, row in enumerate(rows, start=1):
-            where = f"{parts[part]}, {split}, row {i}"
-            yield where, _hub_texts(row, where, 3 if part == "nli" else 2)
+            where = f"{parts[part]}, {part}, row {i}"
+            yield where, _hub_texts(row, where, 2)
 
     published = REPORT_UNTRAINED if hub.sts.partition("@")[0] == CHINESE_STSB else {}
     return Source(hub.sts, parts, read, _score_in_range, published=published)
+
+
+def _hub_triplets(name: str, revision: str | None) -> Iterator[Record]:
+    """The triplets of a data set, or those that its labelled pairs make up."""
+    where = f"{name}, train"
+    columns = hub_columns(name, revision, "train", (TRIPLET_COLUMNS, *PAIR_COLUMNS))
+    rows = load_hub_rows(name, revision, "train", columns)
+    if columns == TRIPLET_COLUMNS:
+        for i, row in enumerate(rows, start=1):
+            yield f"{where}, row {i}", _hub_texts(row, f"{where}, row {i}", 3)
+        return
+    try:
+        for triplet in triplets_by_premise(rows):
+            yield where, triplet
+    except ValueError as error:
+        raise DataError(f"{where}: {error}; choose another data set or revision") from error
 
 
 CHINESE_STSB = "C-MTEB/STSB"  # the pairs that the report measured, on the hub

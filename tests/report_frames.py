@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from application_frames import use_frame
 
+from simcse_core.application_comparison import application_differences
+from simcse_core.application_experiments import of_use
 from simcse_core.results import write_table
 
 KINDS = {
@@ -161,17 +164,21 @@ def shared() -> pd.DataFrame:
 
 
 def claims() -> pd.DataFrame:
-    """A claim of each sort of verdict."""
-    columns = ["claim", "criterion", "effect", "over seeds", "over pairs", "verdict"]
+    """Two claims under two protocols, a verdict of each sort."""
+    judged = ["encoder", "pooling", "effect", "over_seeds", "over_pairs", "verdict"]
+    rise = ["tiny", "cls", "+0.200", "[+0.100, +0.300]", "[+0.1, +0.3]", "supported"]
+    flat = ["tiny", "cls", "+0.010", "", "[-0.1, +0.3]", "undecided"]
+    lower = ["tiny", "mean", "+0.050", "[+0.040, +0.060]", "[+0.0, +0.1]", "not supported"]
     return pd.DataFrame(
         [
-            ["A rise", "at least 0.1", "+0.200", "[+0.100, +0.300]", "[+0.1, +0.3]", "supported"],
-            ["Flat after", "within 0.02", "+0.010", "", "[-0.1, +0.3]", "undecided"],
+            ["A rise", "at least 0.1", *rise, *lower],
+            ["Flat after", "within 0.02", *flat, *flat[:1], "mean", *flat[2:]],
         ],
-        columns=columns,
+        columns=["claim", "criterion", *judged, *(f"second_{name}" for name in judged)],
     )
 
 
+USES = use_frame().assign(dataset="sample")
 TABLES = {
     "01_scores_by_label": quantiles(),
     "01_baselines": baselines(),
@@ -188,6 +195,11 @@ TABLES = {
     "05_sample": sample(),
     "05_shared": shared(),
     "05_claims": claims(),
+    "07_search": of_use(USES, "search"),
+    "07_intents": of_use(USES, "intents"),
+    "07_pseudo_labels": of_use(USES, "pseudo-labels"),
+    "07_out_of_scope": of_use(USES, "out-of-scope"),
+    "07_effects": application_differences(USES),
 }
 
 
@@ -197,7 +209,7 @@ def write(directory: Path, name: str, frame: pd.DataFrame, **stamp: object) -> N
         "experiment": name,
         "dataset": "sample",
         "seeds": [0, 1, 2],
-        "encoders": {"tiny": {"fingerprint": "abc", "pooling": "cls", "train": TRAIN}},
+        "plans": [{"encoder": "tiny", "fingerprint": "abc", "pooling": "cls", "train": TRAIN}],
         "versions": {"torch": "2.13.0", "numpy": "2.4.6"},
         "code": "0123456789ab",
         "command": f"python -m simcse_core.study --only {name[:2]}",

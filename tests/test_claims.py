@@ -39,7 +39,7 @@ def difference(
 ) -> dict[str, object]:
     """A row with intervals of these half widths; without seeds where that is None."""
     half = NAN if seeds is None else seeds
-    row = {"encoder": "tiny", "after": after[0], "after_at": after[1], "split": "test"}
+    row = {"encoder": "tiny", "pooling": "cls", "after": after[0], "after_at": after[1], "split": "test"}
     row |= {"after_kind": KINDS[after[0]], "before_kind": KINDS[before[0]]}
     row |= {"before": before[0], "before_at": before[1], "n_seeds": 0 if seeds is None else 3}
     row |= {"value": value, "seed_low": value - half, "seed_high": value + half}
@@ -49,6 +49,16 @@ def difference(
 def on_both(*rows: dict[str, object]) -> pd.DataFrame:
     """The rows on test, and the same on dev but for what they say themselves."""
     return pd.DataFrame([*rows, *({**row, "split": "dev"} for row in rows)])
+
+
+def and_mean(table: pd.DataFrame, **columns: object) -> pd.DataFrame:
+    """The table with the same rows for the mean of encoders before it, but for ``columns``."""
+    return pd.concat([table.assign(encoder=MEAN_OF_ENCODERS, **columns), table])
+
+
+def and_pooled(table: pd.DataFrame, pooling: str = "mean", **columns: object) -> pd.DataFrame:
+    """The table with the same rows under another pooling before it, but for ``columns``."""
+    return pd.concat([table.assign(pooling=pooling, **columns), table])
 
 
 UNTRAINED = ("untrained", 0.0)
@@ -96,18 +106,21 @@ def overview(
 ) -> pd.DataFrame:
     at = simcse(1000)
     return on_both(
-        difference(at, UNTRAINED, gain, encoder=MEAN_OF_ENCODERS, **columns),
-        difference(at, UNTRAINED, -0.9),
+        difference(at, UNTRAINED, gain, **columns),
         difference(at, ("sup-simcse", 1000), labels, **columns),
         difference(at, ("tfidf-char", 1000), counting, **columns),
         difference(at, ("whitening", 1000), 0.5),
     )
 
 
-def verdicts(**changed: pd.DataFrame) -> dict[str, str]:
+def judged(**changed: pd.DataFrame) -> pd.DataFrame:
     tables = {"baselines": baselines(), "small": small(), "large": large()}
     tables |= {"epochs": epochs(), "overview": overview()}
-    table = judge(Differences(**{**tables, **changed}))
+    return judge(Differences(**{**tables, **changed}))
+
+
+def verdicts(**changed: pd.DataFrame) -> dict[str, str]:
+    table = judged(**changed)
     return dict(zip(table["claim"], table["verdict"], strict=True))
 
 
@@ -264,8 +277,8 @@ def test_effects_and_criteria_are_told_with_both_intervals() -> None:
     rise = table.loc["A steep rise below 400 sentences"]
     assert rise["criterion"] == "350 sentences minus untrained at least 0.1"
     assert rise["effect"] == "+0.200"
-    assert (rise["over seeds"], rise["over pairs"]) == ("[+0.195, +0.205]",) * 2
-    assert table.loc["Untrained encoders are poor", "over seeds"] == ""
+    assert (rise["over_seeds"], rise["over_pairs"]) == ("[+0.195, +0.205]",) * 2
+    assert table.loc["Untrained encoders are poor", "over_seeds"] == ""
     assert table.loc["More data adds little", "criterion"] == (
         "50,000 minus 5,000 sentences within ±0.02"
     )
@@ -287,3 +300,103 @@ def test_a_curve_without_any_trained_point_leaves_its_claims_undecided() -> None
     verdicts = judge(Differences(baselines(), *broken, overview())).set_index("claim")
     for claim in CLAIMS[1:5]:
         assert verdicts.loc[claim, ["effect", "verdict"]].tolist() == ["not measured", "undecided"]
+
+
+# --- encoders and protocols ------------------------------------------------------------------
+
+ON_MEAN = (
+    "A steep rise below 400 sentences",
+    "Flat after 400 sentences",
+    "SimCSE brings a large gain",
+)
+
+
+def test_what_the_report_says_of_its_encoder_is_judged_on_the_mean_of_encoders_too() -> None:
+    table = judged(small=and_mean(small(), value=0.3), overview=and_mean(overview(), value=0.3))
+    by_claim = table.groupby("claim", sort=False)["encoder"].agg(list).to_dict()
+    assert by_claim == {
+        claim: ["tiny", MEAN_OF_ENCODERS] if claim in ON_MEAN else ["tiny"] for claim in CLAIMS
+    }
+    rows = table.set_index(["claim", "encoder"])["effect"]
+    assert rows["SimCSE brings a large gain", "tiny"] == "+0.200"
+    assert rows["SimCSE brings a large gain", MEAN_OF_ENCODERS] == "+0.300"
+
+
+def test_of_several_encoders_the_last_one_counts() -> None:
+    others = small(rise=0.9, rest=0.9).assign(encoder="another")
+    gains = overview(gain=-0.9).assign(encoder="another")
+    table = judged(small=pd.concat([others, small()]), overview=pd.concat([gains, overview()]))
+    assert set(table["encoder"]) == {"tiny"}
+    assert set(table["verdict"]) == {"supported"}
+
+
+def test_a_curve_that_lacks_the_last_encoder_is_judged_on_the_one_it_has_and_says_so() -> None:
+    table = judged(large=large().assign(encoder="another")).set_index("claim")
+    assert table.loc["More data adds little", ["encoder", "effect"]].tolist() == [
+        "another",
+        "+0.010",
+    ]
+
+
+def test_each_claim_is_judged_by_the_same_criterion_under_the_second_protocol() -> None:
+    table = judged(
+        baselines=and_pooled(baselines(-0.2), value=0.2, pair_low=0.1, pair_high=0.3),
+        small=and_pooled(small(rise=0.2), value=0.05, seed_low=0.04, seed_high=0.06,
+                         pair_low=0.04, pair_high=0.06),
+        large=and_pooled(large()),
+        epochs=and_pooled(epochs()),
+        overview=and_pooled(overview(gain=0.2), value=0.05, seed_low=0.04, seed_high=0.06,
+                            pair_low=0.04, pair_high=0.06),
+    ).set_index("claim")
+    assert set(table["pooling"]) == {"cls"}
+    assert set(table["second_pooling"]) == {"mean"}
+    assert set(table["verdict"]) == {"supported"}
+    second = table["second_verdict"]
+    assert second.to_dict() == {
+        "Untrained encoders are poor": "not supported",
+        "A steep rise below 400 sentences": "not supported",
+        "Flat after 400 sentences": "not supported",
+        "More data adds little": "supported",
+        "More epochs add little": "supported",
+        "SimCSE brings a large gain": "not supported",
+        "Comparable to supervised training": "supported",
+        "(ours) SimCSE beats fitting on the same sentences": "supported",
+    }
+    rise = table.loc["A steep rise below 400 sentences"]
+    assert (rise["effect"], rise["second_effect"]) == ("+0.200", "+0.050")
+    assert rise["second_over_seeds"] == "[+0.040, +0.060]"
+
+
+def test_where_cls_is_the_best_pooling_nothing_stands_beside_it() -> None:
+    table = judged()
+    assert set(table["pooling"]) == {"cls"}
+    for column in ("second_pooling", "second_effect", "second_over_seeds", "second_verdict"):
+        assert set(table[column]) == {""}, column
+
+
+def test_a_run_without_cls_is_judged_under_what_it_has() -> None:
+    tables = {"baselines": baselines(), "small": small(), "large": large()}
+    tables |= {"epochs": epochs(), "overview": overview()}
+    table = judge(Differences(**{k: t.assign(pooling="mean") for k, t in tables.items()}))
+    assert set(table["pooling"]) == {"mean"}
+    assert set(table["verdict"]) == {"supported"}
+    assert set(table["second_verdict"]) == {""}
+
+
+def test_an_encoder_whose_best_pooling_is_cls_has_it_twice_where_another_has_not() -> None:
+    other = and_pooled(overview().assign(encoder="another"))
+    table = judged(overview=pd.concat([other, overview()])).set_index("claim")
+    gain = table.loc["SimCSE brings a large gain"]
+    assert (gain["encoder"], gain["pooling"], gain["second_pooling"]) == ("tiny", "cls", "cls")
+    assert gain["second_effect"] == gain["effect"] == "+0.200"
+
+
+def test_a_criterion_that_names_another_method_under_each_protocol_names_both() -> None:
+    second = overview(counting=-0.1)
+    dev = second["split"] == "dev"
+    second.loc[dev & (second["before"] == "whitening"), "value"] = -0.3
+    table = judged(overview=pd.concat([overview(), second.assign(pooling="mean")]))
+    assert table["criterion"].iloc[-1] == (
+        "SimCSE minus tfidf-char, the best fitted method on dev, at least 0 / "
+        "SimCSE minus whitening, the best fitted method on dev, at least 0"
+    )

@@ -20,6 +20,7 @@ from simcse_core.comparison import (
     without_shared,
 )
 from simcse_core.data import SentencePool, StsPairs, StudyData
+from simcse_core.protocols import protocols
 from simcse_core.statistics import (
     bootstrap_interval,
     pack_cosines,
@@ -170,7 +171,7 @@ def test_a_seed_interval_is_students() -> None:
 # --- without training, and over encoders -----------------------------------------------------
 
 
-def test_each_cls_is_held_against_the_tfidf_that_is_best_on_dev(data: StudyData) -> None:
+def test_what_is_studied_is_held_against_the_tfidf_that_is_best_on_dev(data: StudyData) -> None:
     counting = [
         rows(data, quality, 1, method=method, encoder="none", pooling=None)
         for method, quality in (("tfidf-char", 0.9), ("tfidf-word", 0.1))
@@ -180,8 +181,10 @@ def test_each_cls_is_held_against_the_tfidf_that_is_best_on_dev(data: StudyData)
         for name in ("a", "b")
         for pooling in ("cls", "mean")
     ]
-    table = baseline_differences(pd.concat([*counting, *encoders]), data)
-    assert table["encoder"].tolist() == ["a", "a", "b", "b"]
+    studied = [("a", "cls"), ("b", "cls"), ("b", "mean"), ("b", "pooler")]  # one not measured
+    table = baseline_differences(pd.concat([*counting, *encoders]), data, studied)
+    test = table[table["split"] == "test"]
+    assert list(zip(test["encoder"], test["pooling"], strict=True)) == studied[:3]
     assert set(told(table)) == {("untrained", 0, "tfidf-char", 0)}
     assert set(table["n_seeds"]) == {0}  # nothing here depends on a seed
     assert (table["value"] < 0).all()
@@ -274,8 +277,26 @@ def test_what_counts_and_what_encodes_best_on_dev_are_shown(data: StudyData) -> 
         ]
     )
     found = best_of_each(results)
-    assert found["method"].tolist() == ["tfidf-word"] * 2 + ["untrained"] * 2  # dev and test
-    assert found["pooling"].tolist()[2:] == ["mean", "mean"]
+    assert found["method"].tolist() == ["tfidf-word"] * 2 + ["untrained"] * 4  # dev and test
+    assert found["pooling"].tolist()[2:] == ["cls", "cls", "mean", "mean"]
+
+
+def test_where_cls_is_the_best_pooling_it_is_shown_once(data: StudyData) -> None:
+    results = [
+        rows(data, quality, 1, method="untrained", pooling=pooling)
+        for pooling, quality in (("cls", 0.6), ("mean", 0.1))
+    ]
+    assert best_of_each(pd.concat(results))["pooling"].tolist() == ["cls", "cls"]
+
+
+def test_cosines_are_shown_of_the_last_encoder_under_each_of_its_poolings(data: StudyData) -> None:
+    results = pd.concat(
+        [curve(data).assign(encoder=e, pooling=p) for e in ("a", "b") for p in ("cls", "mean")]
+    )
+    found = ends_of_curve(results)
+    assert set(found["encoder"]) == {"b"}
+    assert set(found["pooling"]) == {"cls", "mean"}
+    assert set(found["n_train"]) == {0, 800}
 
 
 # --- several objectives, several poolings ----------------------------------------------------
@@ -304,6 +325,70 @@ def test_each_pooling_has_differences_of_its_own_and_shares_what_has_none(data: 
         assert ("unsup-simcse", 800, "tfidf-char", 800) in mine
         assert ("unsup-simcse", 800, "idf-mean", 800) in mine
         assert len(mine) == len(set(mine)) == 9 + 4
+
+
+def poolings_of(data: StudyData, **by_encoder: dict[str, float]) -> pd.DataFrame:
+    """Untrained rows of encoders: pooling to quality."""
+    return pd.concat(
+        [
+            rows(data, quality, method="untrained", encoder=encoder, pooling=pooling)
+            for encoder, mine in by_encoder.items()
+            for pooling, quality in mine.items()
+        ]
+    )
+
+
+def test_protocols_are_the_poolings_that_all_encoders_have_and_cls_is_first(
+    data: StudyData,
+) -> None:
+    found = protocols(poolings_of(data, a={"mean": 0.1, "cls": 0.9}, b={"mean": 0.2, "cls": 0.1}))
+    assert [name for name, _ in found] == ["cls", "mean"]
+    assert found[1].pooling == {"a": "mean", "b": "mean"}
+
+
+def test_where_the_best_pooling_differs_the_last_protocol_is_each_ones_best(
+    data: StudyData,
+) -> None:
+    table = poolings_of(
+        data,
+        a={"cls": 0.1, "mean": 0.6},
+        b={"cls": 0.1, "pooler": 0.7},
+        c={"cls": 0.3},  # its [CLS] is its best
+    )
+    found = protocols(table)
+    assert [name for name, _ in found] == ["cls", "best"]
+    assert found[1].pooling == {"a": "mean", "b": "pooler", "c": "cls"}
+    assert len(found[1].rows(table)) == 3 * 2 * 2  # encoders, splits, seeds
+
+
+def test_the_mean_of_encoders_along_a_curve_is_the_mean_of_their_differences(
+    data: StudyData,
+) -> None:
+    a = pd.concat([rows(data, 0.1, method="untrained"), rows(data, 0.5, method="unsup-simcse",
+                                                             n_train=50)])
+    b = pd.concat([rows(data, 0.3, method="untrained"), rows(data, 0.4, method="unsup-simcse",
+                                                             n_train=50)])
+    both = pd.concat([a.assign(encoder="a", pooling="cls"), b.assign(encoder="b", pooling="cls")])
+    table = curve_differences(both, data)
+    test = table[table["split"] == "test"].set_index("encoder")["value"]
+    assert list(test.index) == ["a", "b", MEAN_OF_ENCODERS]
+    assert test[MEAN_OF_ENCODERS] == pytest.approx((test["a"] + test["b"]) / 2)
+
+
+def test_a_single_encoder_has_no_mean_of_encoders(data: StudyData) -> None:
+    assert MEAN_OF_ENCODERS not in set(curve_differences(curve(data), data)["encoder"])
+    overview = pd.concat(
+        [rows(data, 0.1, method="untrained"), rows(data, 0.5, method="unsup-simcse", n_train=9)]
+    )
+    table = overview_differences(overview, overview.iloc[:0], data)
+    assert set(table["encoder"]) == {"tiny"}
+
+
+def test_the_mean_of_encoders_is_told_of_what_is_trained_alone(data: StudyData) -> None:
+    both = pd.concat([curve(data).assign(encoder=name) for name in ("a", "b")])
+    table = curve_differences(both, data)
+    mean = table[table["encoder"] == MEAN_OF_ENCODERS]
+    assert set(mean["after_kind"]) == {"trained"}  # nothing fitted
 
 
 # --- every method at the same sizes ----------------------------------------------------------

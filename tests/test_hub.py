@@ -25,7 +25,7 @@ from conftest import NO_HUB, SENTENCES
 
 from simcse_core import SentenceEncoder, hub
 from simcse_core.config import HubData
-from simcse_core.data import load_sts
+from simcse_core.data import load_sts, load_triplets
 from simcse_core.encoder import EncoderError
 from simcse_core.hub import HubError, fetch_encoder, load_hub_rows, load_hub_sentences
 
@@ -450,6 +450,68 @@ def test_a_hub_data_set_without_the_hub_says_what_to_use_instead(
     with pytest.raises(HubError, match=r"nobody/nothing.*source='sample' or a directory of CNSD"):
         list(load_hub_rows("nobody/nothing", None, "dev", ("sentence1",)))
     assert datasets.config.HF_HUB_OFFLINE is False  # the next data set is asked for again
+
+
+# What the hub makes of shibing624/snli-zh, whose own branch holds a script: parquet on another
+# branch, in a folder named after the configuration, with classes as numbers.
+SNLI_ZH = [
+    ("一个男人在睡觉。", "有人在睡觉。", 0),
+    ("一个男人在睡觉。", "他很累。", 1),
+    ("一个男人在睡觉。", "他在跑步。", 2),
+    ("两个孩子在看书。", "孩子在看书。", 0),
+    ("两个孩子在看书。", "孩子在读东西。", 0),
+    ("两个孩子在看书。", "孩子在游泳。", 2),
+    ("天气很好。", "下雨了。", 2),
+    ("一个男人在睡觉。", "他在做梦。", -1),
+]
+
+
+def snli_file(columns: tuple[str, str, str], as_classes: bool) -> bytes:
+    first, second, labels = (list(column) for column in zip(*SNLI_ZH, strict=True))
+    if as_classes:
+        names = ["entailment", "neutral", "contradiction"]
+        features = datasets.Features(
+            {
+                columns[0]: datasets.Value("string"),
+                columns[1]: datasets.Value("string"),
+                columns[2]: datasets.ClassLabel(names=names),
+            }
+        )
+        table = datasets.Dataset.from_dict(
+            dict(zip(columns, (first, second, labels), strict=True)), features=features
+        )
+        file = io.BytesIO()
+        table.to_parquet(file)
+        return file.getvalue()
+    return parquet(**dict(zip(columns, (first, second, labels), strict=True)))
+
+
+@pytest.mark.parametrize("as_classes", [True, False])
+@pytest.mark.parametrize(
+    "columns", [("premise", "hypothesis", "label"), ("sentence1", "sentence2", "label")]
+)
+def test_triplets_are_built_by_premise_from_the_hubs_own_parquet(
+    data_sets: LoopbackHub, columns: tuple[str, str, str], as_classes: bool
+) -> None:
+    data_sets.repositories["datasets/shibing624/snli-zh"] = {
+        "main": {"snli-zh.py": b"raise SystemExit", "train.txt": b"text"},
+        "refs/convert/parquet": {"plain_text/train/0000.parquet": snli_file(columns, as_classes)},
+    }
+    found = load_triplets("hub", HubData(nli="shibing624/snli-zh@refs/convert/parquet"))
+    assert list(zip(found.anchor, found.positive, found.hard_negative, strict=True)) == [
+        ("一个男人在睡觉。", "有人在睡觉。", "他在跑步。"),
+        ("两个孩子在看书。", "孩子在看书。", "孩子在游泳。"),
+    ]
+    with pytest.raises(HubError, match="scripts are no longer supported"):
+        load_triplets("hub", HubData(nli="shibing624/snli-zh"))
+
+
+def test_a_data_set_that_is_no_nli_is_told_the_columns(data_sets: LoopbackHub) -> None:
+    data_sets.repositories["datasets/owner/text"]["main"] = {
+        "data/train-00000-of-00001.parquet": parquet(text=["甲"])
+    }
+    with pytest.raises(HubError, match=r"needs the columns anchor, .*; or premise, .*has text"):
+        load_triplets("hub", HubData(nli="owner/text"))
 
 
 # --- a connection that breaks ----------------------------------------------------------------

@@ -42,6 +42,20 @@ def test_the_answer_tells_every_size_and_who_is_ahead_at_few_sentences(
     assert said.endswith(ahead)
 
 
+def test_the_answer_is_told_for_each_pooling_cls_first() -> None:
+    mean = table(0.7).assign(encoder="tiny", pooling="mean")
+    cls = table(0.5).assign(encoder="tiny", pooling="cls")
+    without = pd.concat([mean, cls]).assign(
+        encoder=lambda t: t["encoder"].where(t["method"] != "tfidf-char", "none"),
+        pooling=lambda t: t["pooling"].where(t["method"] != "tfidf-char"),
+    )
+    first, second = tell_answer(without.drop_duplicates()).split("\n\n")
+    assert first.startswith("[CLS]: On data")
+    assert first.endswith("**Whitening is ahead there, by 0.100.**")
+    assert second.startswith("mean: On data")
+    assert second.endswith("SimCSE is ahead there, by 0.100.**")
+
+
 def test_the_answer_is_there_in_chinese() -> None:
     said = tell_answer(table(0.5), language="zh")
     assert "得 0.400" in said

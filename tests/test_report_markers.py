@@ -25,6 +25,8 @@ WORDS = {
     "curve": "04_epochs epoch",
     "comparison": "05_before_after",
     "answer": "05_sample",
+    "use": "07_effects",
+    "practice": "07_intents",
 }
 SHOUT = {"shout": lambda words: " ".join(words).upper()}
 
@@ -75,7 +77,7 @@ def test_markers_that_do_not_fit_are_named_with_their_line(text: str, what: str)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_kind_tells_something_of_its_table(kind: str, language: str, tmp_path: Path) -> None:
     write_all(tmp_path)
-    write(tmp_path, "01_baselines", TABLES["01_baselines"], published={"dev": {"BERT": 0.42}})
+    write(tmp_path, "01_baselines", TABLES["01_baselines"], published={"dev": {"BERT-BASE": 0.42}})
     filled = fill(part(kind, WORDS[kind]), result_kinds(tmp_path, language))
     assert "stale" not in filled
     assert len(filled.splitlines()) > 2
@@ -87,9 +89,10 @@ def test_every_kind_is_explained() -> None:
     assert set(explained) - {"kind"} == set(KINDS)
 
 
-def test_nothing_published_is_nothing_to_tell(tmp_path: Path) -> None:
+def test_where_the_report_measured_other_pairs_that_is_told(tmp_path: Path) -> None:
     write_all(tmp_path)
-    assert tell("published", read_records(tmp_path, "01_baselines"), []) == ""
+    said = tell("published", read_records(tmp_path, "01_baselines"), [])
+    assert said.startswith("The report measured other pairs than these")
 
 
 @pytest.mark.parametrize(

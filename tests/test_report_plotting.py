@@ -360,6 +360,48 @@ def test_published_numbers_are_drawn_only_where_given() -> None:
     assert ([0.42, 0.42], [0.0, 1.0]) not in drawn(plot_baselines(baselines()), "dev")
 
 
+def test_a_number_of_the_report_stands_on_the_line_of_the_encoder_in_its_place() -> None:
+    table = baselines().replace({"encoder": {"tiny": "mini-bert"}})
+    panel = plot_baselines(table, {"dev": {"BERT-BASE": 0.42, "other": 0.2}}).axes[0]
+    names = [tick.get_text() for tick in panel.get_yticklabels()]
+    points = [
+        (line.get_xdata()[0], line.get_ydata()[0])
+        for line in panel.lines
+        if line.get_label() == "the report, untrained [CLS]"
+    ]
+    assert points == [(0.42, names.index("mini-bert, [CLS]"))]
+    lines = [list(line.get_xdata()) for line in panel.lines if len(line.get_xdata()) == 2]
+    assert [0.2, 0.2] in lines  # stands in nobody's place
+    assert [0.42, 0.42] not in lines
+
+
+def test_cls_comes_first_and_what_has_no_encoder_last() -> None:
+    panel = plot_baselines(baselines()).axes[0]
+    assert [tick.get_text() for tick in panel.get_yticklabels()] == [
+        "tiny, [CLS]",
+        "other, [CLS]",
+        "tiny, mean",
+        "TF-IDF (characters)",
+        "TF-IDF (words)",
+    ]
+
+
+def test_encoders_of_other_best_poolings_share_a_panel_and_their_lines_say_which() -> None:
+    other = comparison().assign(encoder="other")
+    table = pd.concat(
+        [comparison(), comparison().assign(pooling="mean"), other, other.assign(pooling="pooler")]
+    )
+    table = pd.concat([table, table.assign(split="dev")])
+    figure = plot_before_after(table)
+    lines = {ax.get_title(): [t.get_text() for t in ax.get_yticklabels()] for ax in figure.axes}
+    assert lines == {
+        "dev · [CLS]": ["tiny", "other"],
+        "test · [CLS]": ["tiny", "other"],
+        "dev · each one's best": ["tiny, [CLS]", "other, [CLS]"],
+        "test · each one's best": ["tiny, [CLS]", "other, [CLS]"],
+    }
+
+
 def test_published_numbers_stand_beside_cls_alone() -> None:
     figure = plot_before_after(protocols(comparison()), PUBLISHED)
     lines = {ax.get_title(): [t.get_text() for t in ax.get_yticklabels()] for ax in figure.axes}
@@ -379,6 +421,16 @@ def test_a_panel_of_boxes_says_method_split_encoder_and_spearman() -> None:
     assert titles(plot_scores_by_label(quantiles())) == [
         "untrained\ndev · tiny, [CLS]\nSpearman 0.300",
         "unsupervised SimCSE, 800 sentences\ndev · tiny, [CLS]\nSpearman 0.450",
+    ]
+
+
+def test_boxes_of_what_has_no_encoder_stand_beside_cls() -> None:
+    counting = quantiles(pooling=np.nan, encoder="none")
+    counting = counting[counting["method"] == "untrained"].assign(method="tfidf-char")
+    table = pd.concat([counting, quantiles(pooling="mean"), quantiles()], ignore_index=True)
+    assert [title.split("\n")[0] for title in titles(plot_scores_by_label(table))] == [
+        *("untrained", "unsupervised SimCSE, 800 sentences", "TF-IDF (characters)"),
+        *("untrained", "unsupervised SimCSE, 800 sentences"),
     ]
 
 

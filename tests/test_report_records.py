@@ -27,8 +27,12 @@ from simcse_core.report.records import Records, caption, read_records
 
 def records(frame: pd.DataFrame, **stamp: object) -> Records:
     fixed = {"dataset": "sample", "seeds": [0, 1, 2, 3, 4, 5, 6]}
-    tiny = {"tiny": {"pooling": "cls", "train": TRAIN}}
-    return Records("table", frame, {**fixed, "encoders": tiny, **stamp})
+    tiny = [plan("tiny"), plan("tiny", "mean")]
+    return Records("table", frame, {**fixed, "plans": tiny, **stamp})
+
+
+def plan(encoder: str, pooling: str = "cls", **train: object) -> dict[str, object]:
+    return {"encoder": encoder, "pooling": pooling, "train": {**TRAIN, **train}}
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -170,13 +174,12 @@ def test_a_table_that_does_not_tell_its_seeds_has_none_in_its_caption(table: pd.
 
 
 def test_encoders_are_those_in_the_rows_and_share_a_line_if_they_share_their_settings() -> None:
-    stamp = {"pooling": "mean", "train": TRAIN}
-    other = {"pooling": "mean", "train": {**TRAIN, "batch_size": 16}}
-    encoders = {"one": stamp, "two": stamp, "three": other, "absent": stamp}
+    plans = [plan(name, "mean") for name in ("one", "two", "absent")]
+    plans.append(plan("three", "mean", batch_size=16))
     table = pd.concat([curve(encoder=name, pooling="mean") for name in ("one", "two", "three")])
     assert [
         line.partition(",  ")[0]
-        for line in caption(records(table, encoders=encoders)).splitlines()[1:]
+        for line in caption(records(table, plans=plans)).splitlines()[1:]
     ] == [
         "one, two: mean pooling, batch 64, learning rate 0.0005, dropout 0.3, temperature 0.05",
         "three: mean pooling, batch 16, learning rate 0.0005, dropout 0.3, temperature 0.05",
@@ -191,6 +194,19 @@ def test_training_settings_are_told_only_where_something_was_trained() -> None:
 def test_every_pooling_of_the_rows_is_told_and_cls_first() -> None:
     table = pd.concat([curve(pooling="mean"), curve()])
     assert "tiny: [CLS] and mean pooling, batch" in caption(records(table))
+
+
+def test_poolings_of_other_settings_have_lines_of_their_own() -> None:
+    table = pd.concat([curve(), curve(pooling="mean")])
+    plans = [plan("tiny"), plan("tiny", "mean", learning_rate=1e-4)]
+    assert caption(records(table, plans=plans)).splitlines()[1:] == [
+        "tiny: [CLS] pooling, batch 64, learning rate 0.0005, dropout 0.3, temperature 0.05",
+        "tiny: mean pooling, batch 64, learning rate 0.0001, dropout 0.3, temperature 0.05",
+    ]
+
+
+def test_a_table_without_poolings_of_its_own_tells_those_that_were_planned() -> None:
+    assert "tiny: [CLS] and mean pooling, batch 64" in caption(records(claims()))
 
 
 def test_a_weighted_mean_does_not_give_the_encoder_its_pooling() -> None:

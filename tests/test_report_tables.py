@@ -185,25 +185,53 @@ def test_sharing_is_told_beside_the_number_of_pairs() -> None:
 
 def test_claims_are_shown_as_they_were_written() -> None:
     table = claims_table(claims())
-    assert table.loc["A rise"].tolist() == [
-        "at least 0.1",
-        "+0.200",
-        "[+0.100, +0.300]",
-        "[+0.1, +0.3]",
-        "supported",
+    assert table.loc["A rise"].to_dict() == {
+        "criterion": "at least 0.1",
+        "encoder": "tiny",
+        "[CLS]: effect": "+0.200",
+        "[CLS]: over seeds": "[+0.100, +0.300]",
+        "[CLS]: over pairs": "[+0.1, +0.3]",
+        "[CLS]: verdict": "supported",
+        "mean: effect": "+0.050",
+        "mean: over seeds": "[+0.040, +0.060]",
+        "mean: over pairs": "[+0.0, +0.1]",
+        "mean: verdict": "not supported",
+    }
+
+
+def test_claims_under_one_protocol_have_its_columns_alone() -> None:
+    one = claims()
+    one[[name for name in one if name.startswith("second_")]] = float("nan")  # as a CSV has it
+    assert list(claims_table(one).columns) == [
+        *("criterion", "encoder", "[CLS]: effect", "[CLS]: over seeds", "[CLS]: over pairs"),
+        "[CLS]: verdict",
     ]
 
 
-def test_a_claim_judged_in_two_columns_keeps_both() -> None:
-    table = claims_table(claims().assign(**{"verdict, mean": ["undecided", "supported"]}))
-    assert table["verdict, mean"].tolist() == ["undecided", "supported"]
+def test_where_encoders_have_another_best_pooling_each_effect_says_which() -> None:
+    table = claims_table(claims().assign(second_pooling=["mean", "best"]))
+    assert table["each one's best: effect"].tolist() == ["+0.050 (mean)", "+0.010 (each one's best)"]
 
 
-@pytest.mark.parametrize(("encoder", "line"), [("A", "| A | 0.1000 | 0.3000 |")])
-def test_published_numbers_become_a_table(encoder: str, line: str) -> None:
-    table = published_table({"dev": {encoder: 0.1}, "test": {encoder: 0.3}})
-    lines = to_markdown(table).splitlines()
-    assert lines == ["| encoder, untrained | dev | test |", "|---|---|---|", line]
+PUBLISHED = {
+    "dev": {"BERT-BASE": 0.4228, "BERT-wwm": 0.4465},
+    "test": {"BERT-BASE": 0.3395, "BERT-wwm": 0.3408},
+}
+
+
+def test_the_reports_numbers_stand_beside_those_of_the_encoder_in_their_place() -> None:
+    ours = joined(
+        both(0.41, 0.33, method="untrained", encoder="bert-base-chinese@8f23c25"),
+        both(0.9, 0.9, method="untrained", encoder="bert-base-chinese@8f23c25", pooling="mean"),
+        both(0.9, 0.9, method="whitening", encoder="bert-base-chinese@8f23c25"),
+        both(0.9, 0.9, method="untrained", encoder="some-bert"),
+    )
+    assert to_markdown(published_table(PUBLISHED, ours)).splitlines() == [
+        "| the report | the report, dev | the report, test | here | here, dev | here, test |",
+        "|---|---|---|---|---|---|",
+        "| BERT-BASE | 0.4228 | 0.3395 | bert-base-chinese@8f23c25 | 0.4100 | 0.3300 |",
+        "| BERT-wwm | 0.4465 | 0.3408 |  |  |  |",
+    ]
 
 
 # --- Markdown and Chinese --------------------------------------------------------------------
@@ -233,7 +261,7 @@ def test_a_bar_in_a_name_does_not_break_a_line_in_two() -> None:
         sample_table(sample(), language="zh"),
         shared_table(shared(), language="zh"),
         claims_table(claims(), language="zh"),
-        published_table({"dev": {"A": 0.1}}, language="zh"),
+        published_table(PUBLISHED, CURVE, language="zh"),
     ],
 )
 def test_every_head_of_a_chinese_table_is_chinese(table: pd.DataFrame) -> None:
@@ -244,7 +272,7 @@ def test_every_head_of_a_chinese_table_is_chinese(table: pd.DataFrame) -> None:
 
 def test_methods_and_verdicts_have_their_chinese_names() -> None:
     assert sample_table(sample(), language="zh").index[0] == ("验证集", "未训练")
-    assert claims_table(claims(), language="zh")["判定"].tolist() == ["支持", "无法判定"]
+    assert claims_table(claims(), language="zh")["[CLS]：判定"].tolist() == ["支持", "无法判定"]
 
 
 # --- what is missing -------------------------------------------------------------------------

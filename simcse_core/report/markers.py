@@ -18,7 +18,7 @@ differences    [dev|test]                   a table of differences with both int
 sample                                      a table of every method at the same sizes
 shared                                      a table with and without pairs that share a sentence
 claims                                      a table of claims and verdicts
-published                                   a table of the report's own numbers; nothing without
+published                                   a table of the report's own numbers beside ours
 baselines                                   prose on what needs no training
 curve          n_train|epoch                prose on a curve
 comparison                                  prose on before and after
@@ -83,8 +83,15 @@ KINDS: dict[str, Tell] = {
 
 def _published(records: Records, language: str) -> str:
     numbers = records.stamp.get("published")
-    return to_markdown(tables.published_table(numbers, language=language)) if numbers else ""
+    if not numbers:
+        return _NOT_PUBLISHED[language]
+    return to_markdown(tables.published_table(numbers, records.frame, language=language))
 
+
+_NOT_PUBLISHED = {
+    "en": "The report measured other pairs than these, so none of its numbers belongs here.",
+    "zh": "原报告所测的不是这些句对，故此处没有可以并列的数字。",
+}
 
 # By the name of the table without the notebook's number.
 _USE_TABLES: dict[str, Callable[..., pd.DataFrame]] = {

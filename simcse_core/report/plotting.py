@@ -21,8 +21,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from simcse_core.config import Kind
+from simcse_core.config import BEST, Kind, Pooling
 from simcse_core.files import write_bytes
+from simcse_core.protocols import Protocol, protocols
 from simcse_core.report.marks import (
     PLANE,
     draw_bar,
@@ -47,6 +48,7 @@ from simcse_core.report.rows import (
     facets,
     of_kind,
     on,
+    report_encoder,
     spearman,
     splits,
     trained_methods,
@@ -60,6 +62,7 @@ Published = Mapping[str, Mapping[str, float]]
 # A Spearman axis is at least this wide, five times what the study counts as hardly any difference:
 # on a narrower one, noise looks like a trend.
 NARROWEST = 0.1
+LOWEST = 2.6  # inches of a panel where there are many
 
 
 def plot_scores_by_label(quantiles: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
@@ -76,6 +79,8 @@ def plot_scores_by_label(quantiles: pd.DataFrame, *, title: str = "", caption: s
     for _, rows in quantiles.groupby(keys, sort=False, dropna=False):
         pooling = rows["pooling"].iloc[0]
         lines[poolings.index(pooling) if pooling in poolings else 0].append(rows)
+    for line in lines:  # what has no encoder stands beside what has one
+        line.sort(key=lambda rows: bool(rows["pooling"].isna().all()))
     figure, axes = _axes([4.2] * len(lines), max(map(len, lines)), width=5.2, share_x="none")
     for line, panels in zip(axes, lines, strict=True):
         for ax, panel in zip_longest(line, panels):
@@ -101,11 +106,20 @@ def plot_baselines(
 
     Args:
         results: tidy rows with metric ``spearman``.
-        published: numbers of others, drawn as lines for comparison.
+        published: numbers of the report, each on the line of the encoder that stands in the place
+            of the report's; as a line down where none does.
     """
     rows = spearman(results).copy()
     rows["line"] = [_line_name(row) for _, row in rows.iterrows()]
+    # The report's protocol first, then the other poolings, then what has no encoder.
+    cls, without = rows["pooling"] == Pooling.CLS, rows["pooling"].isna()
+    rows = pd.concat([rows[cls], rows[~cls & ~without], rows[without]])
     names = list(dict.fromkeys(rows["line"]))
+    theirs = {
+        line: found
+        for line, encoder in rows[cls][["line", "encoder"]].drop_duplicates().to_numpy()
+        if (found := report_encoder(encoder))
+    }
     figure, panels = _panels({Facet("", ""): rows}, width=6, lines=[names])
     for ax, here in panels:
         for place, line in enumerate(names):
@@ -115,7 +129,11 @@ def plot_baselines(
             for name, offset in zip(methods, offsets, strict=True):
                 draw_bar(ax, mine[mine["method"] == name], place + offset)
         label_bars(ax, "xerr")
-        draw_published_lines(ax, (published or {}).get(str(here["split"].iloc[0]), {}))
+        numbers = dict((published or {}).get(str(here["split"].iloc[0]), {}))
+        for line, encoder in theirs.items():
+            if encoder in numbers:
+                draw_mark(ax, numbers.pop(encoder), names.index(line), PUBLISHED)
+        draw_published_lines(ax, numbers)
         ax.set(xlabel=label("Spearman"))
         ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))
     return finish(figure, title, caption)
@@ -219,11 +237,13 @@ def plot_before_after(
         published: numbers of others for untrained encoders, drawn below ours.
     """
     rows = at_last(spearman(results))
-    poolings = cls_first(rows["pooling"].dropna())
-    parts = {Facet("", pooling): rows[rows["pooling"] == pooling] for pooling in poolings}
+    found = protocols(rows)
+    parts = {Facet("", protocol.name): protocol.rows(rows) for protocol in found}
     theirs = list(dict.fromkeys(name for split in (published or {}).values() for name in split))
     ours = [list(dict.fromkeys(part["encoder"])) for part in parts.values()]
-    lines = [names + theirs * (i == 0) for i, names in enumerate(ours)]
+    # Where each encoder has a best pooling of its own, its line says which.
+    named = [[_of_protocol(protocol, e) for e in names] for protocol, names in zip(found, ours, strict=True)]
+    lines = [names + theirs * (i == 0) for i, names in enumerate(named)]
     figure, panels = _panels(parts, width=5.8, lines=lines)
     for i, (ax, here) in enumerate(panels):
         names = ours[i // len(splits(rows))]
@@ -236,6 +256,13 @@ def plot_before_after(
         ax.set(xlabel=label("Spearman"))
     _widen([ax for ax, _ in panels], "x")
     return finish(figure, title, caption)
+
+
+def _of_protocol(protocol: Protocol, encoder: str) -> str:
+    if protocol.name != BEST:
+        return encoder
+    name = pooling_name(protocol.pooling[encoder], language())
+    return f"{encoder}{COMMA[language()]}{name}"
 
 
 def save_chart(figure: Figure, directory: Path, name: str) -> Figure:
@@ -292,7 +319,8 @@ def _panels(
     if not names:
         raise ValueError("nothing to draw: no row of split dev or test has this metric")
     titles = facet_titles(parts, language())
-    heights = [0.5 * len(of_facet) for of_facet in lines] or [3.5] * len(parts)
+    heights = [0.5 * len(of_facet) for of_facet in lines]
+    heights = heights or [3.5 if len(parts) <= 2 else LOWEST] * len(parts)
     figure, axes = _axes(heights, len(names), width, share_y="row" if lines else "all")
     panels = []
     for i, (facet, rows) in enumerate(parts.items()):

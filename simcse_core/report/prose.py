@@ -99,11 +99,22 @@ def tell_answer(rows: pd.DataFrame, *, language: str = "en") -> str:
     """What to do with a few hundred sentences, as these results have it: three sentences.
 
     They say what training gives at each size, what the fitted method that is best on dev gives at
-    the largest size up to :data:`FEW`, and which of the two is ahead there.
+    the largest size up to :data:`FEW`, and which of the two is ahead there; for each pooling, [CLS]
+    first.
 
     Args:
         rows: of the table of methods at the same sizes; the first trained method counts.
     """
+    parts = facets(rows)
+    titles = facet_titles(parts, language)
+    told = []
+    for facet, mine in parts.items():
+        head = f"{titles[facet]}{COLON[language]}" if titles[facet] else ""
+        told.append(head + _answer(mine, language))
+    return "\n\n".join(told)
+
+
+def _answer(rows: pd.DataFrame, language: str) -> str:
     dev, test = (on(rows, split) for split in ("dev", "test"))
     studied = trained_methods(rows)[0]
     trained = test[test["method"] == studied]

@@ -20,6 +20,8 @@ _DIFFERENCES = (
     "encoder after after_kind after_at before before_kind before_at split n_seeds value seed_low "
     "seed_high pair_low pair_high"
 )
+# What a claim is told by under a protocol; those of the second one begin with ``second_``.
+JUDGED = ("encoder", "pooling", "effect", "over_seeds", "over_pairs", "verdict")
 # What a table must hold to be drawn, by its name without the notebook's number.
 COLUMNS = {
     "differences": _DIFFERENCES,
@@ -36,10 +38,10 @@ COLUMNS = {
         "seed_low seed_high"
     ),
     "shared": "encoder pooling method kind split all kept pairs kept_pairs",
-    "claims": "claim criterion verdict",
+    "claims": " ".join(["claim criterion", *JUDGED, *(f"second_{key}" for key in JUDGED)]),
 }
 # These are shown as they were written: +0.10 is no number to be rounded again.
-_TEXTS = ("claim", "criterion", "effect", "over seeds", "over pairs")
+_TEXTS = ("claim", "criterion", *JUDGED, *(f"second_{key}" for key in JUDGED))
 _SETTINGS = {
     "batch_size": ("batch {}", "批大小 {}"),
     "learning_rate": ("learning rate {:g}", "学习率 {:g}"),
@@ -52,8 +54,8 @@ _SETTINGS = {
 class Records:
     """A table, and what it was made from as its stamp says.
 
-    ``stamp`` has the keys ``experiment``, ``dataset``, ``encoders`` (name to ``weights``,
-    ``pooling``, ``train``), ``versions``, ``code``, ``command``; ``published`` (split to encoder to
+    ``stamp`` has the keys ``experiment``, ``dataset``, ``plans`` (a list of ``encoder``,
+    ``fingerprint``, ``pooling``, ``train``), ``versions``, ``code``, ``command``; ``published`` (split to encoder to
     Spearman) where the report's own numbers belong beside the data; ``made_from`` (table to
     SHA-256) in a table derived from others.
     """
@@ -143,27 +145,37 @@ def _plural(word: str, count: int) -> str:
 
 def _encoder_lines(records: Records, language: str) -> list[str]:
     """A line for encoders with the same poolings and settings; those in the rows alone."""
-    frame = records.frame
+    frame, plans = records.frame, records.stamp.get("plans", [])
     lines: dict[str, list[str]] = {}
-    for encoder, stamp in records.stamp.get("encoders", {}).items():
+    for encoder in dict.fromkeys(plan["encoder"] for plan in plans):
         mine = frame[frame["encoder"] == encoder] if "encoder" in frame else frame
         if len(mine):
-            lines.setdefault(_settings(mine, stamp, language), []).append(encoder)
+            own = {p["pooling"]: p.get("train", {}) for p in plans if p["encoder"] == encoder}
+            for line in _settings(mine, own, language):
+                lines.setdefault(line, []).append(encoder)
     return [f"{', '.join(encoders)}{COLON[language]}{told}" for told, encoders in lines.items()]
 
 
-def _settings(rows: pd.DataFrame, stamp: Mapping[str, Any], language: str) -> str:
-    poolings = _poolings(rows) or [stamp["pooling"]]
-    names = listed([pooling_name(pooling, language) for pooling in poolings], language)
-    told = [spaced(f"{names}池化") if language == "zh" else f"{names} pooling"]
-    if "kind" not in rows or len(of_kind(rows, Kind.TRAINED, Kind.LABELLED)):
-        settings = stamp.get("train", {})
-        told += [
+def _settings(
+    rows: pd.DataFrame, train: Mapping[str, Mapping[str, Any]], language: str
+) -> list[str]:
+    """The poolings of some rows with what they were trained with, those that share it together."""
+    trained = "kind" not in rows or len(of_kind(rows, Kind.TRAINED, Kind.LABELLED))
+    alike: dict[str, list[str]] = {}
+    for pooling in _poolings(rows) or list(train):
+        settings = train.get(pooling, {}) if trained else {}
+        told = [
             form[language == "zh"].format(settings[name])
             for name, form in _SETTINGS.items()
             if name in settings
         ]
-    return COMMA[language].join(told)
+        alike.setdefault(COMMA[language].join(told), []).append(pooling)
+    lines = []
+    for told_settings, poolings in alike.items():
+        names = listed([pooling_name(pooling, language) for pooling in poolings], language)
+        told_poolings = spaced(f"{names}池化") if language == "zh" else f"{names} pooling"
+        lines.append(COMMA[language].join(filter(None, (told_poolings, told_settings))))
+    return lines
 
 
 def _poolings(rows: pd.DataFrame) -> list[str]:

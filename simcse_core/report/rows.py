@@ -6,13 +6,14 @@ method by its name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from simcse_core.config import Kind, Pooling
+from simcse_core.config import REPORT_ENCODERS, Kind, Pooling
 from simcse_core.report.wording import COMMA, pooling_name
 
 
@@ -108,6 +109,14 @@ def facet_titles(found: Iterable[Facet], language: str = "en") -> dict[Facet, st
         )
         for facet in found
     }
+
+
+def report_encoder(name: str) -> str:
+    """The encoder of the report in whose place this one stands; empty if in none's.
+
+    A label may end with a revision or a fingerprint.
+    """
+    return REPORT_ENCODERS.get(re.split("[@#]", name)[0], "")
 
 
 def best_on_dev(rows: pd.DataFrame, method: str, x: str) -> float | None:

@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from simcse_core.config import Kind
+from simcse_core.config import BEST, Kind, Pooling
 from simcse_core.report.methods import in_order, method
 from simcse_core.report.rows import (
     Facet,
@@ -22,11 +22,12 @@ from simcse_core.report.rows import (
     facets,
     of_kind,
     on,
+    report_encoder,
     spearman,
     splits,
     trained_methods,
 )
-from simcse_core.report.wording import COLON, pooling_name, quantity, say, spaced
+from simcse_core.report.wording import COLON, COMMA, pooling_name, quantity, say, spaced
 
 # What tells results apart beside the seed.
 _DECIDING = ("encoder", "pooling", "method", "n_train", "epoch")
@@ -189,20 +190,60 @@ def _pairs_head(split: str, which: str, count: int, language: str) -> str:
 
 
 def claims_table(claims: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
-    """Each claim with criterion, effect, intervals and verdict, as they were judged."""
-    table = claims.fillna("").map(lambda cell: say(str(cell), language))
+    """Each claim and criterion, with effect, intervals and verdict under each protocol."""
+    claims = claims.fillna("")
+    columns = {key: claims[key] for key in ("claim", "criterion", "encoder")}
+    for second in ("", "second_"):
+        poolings = claims[f"{second}pooling"]
+        distinct = list(dict.fromkeys(filter(None, poolings)))
+        if second and not distinct:
+            continue
+        head = pooling_name(distinct[0] if len(distinct) == 1 else BEST, language)
+        head = head if distinct else ""
+        for key in ("effect", "over_seeds", "over_pairs", "verdict"):
+            told = say(key.replace("_", " "), language)
+            cells = claims[f"{second}{key}"]
+            if key == "effect" and len(distinct) > 1:
+                cells = [_beside(cell, p, language) for cell, p in zip(cells, poolings, strict=True)]
+            columns[COLON[language].join(filter(None, (head, told)))] = cells
+    table = pd.DataFrame(columns).map(lambda cell: say(str(cell), language))
     table.columns = pd.Index([say(column, language) for column in table.columns])
     return table.set_index(say("claim", language))
 
 
+def _beside(effect: str, pooling: str, language: str) -> str:
+    """An effect with the pooling that it was measured under."""
+    name = pooling_name(pooling, language)
+    return f"{say(effect, language)} ({name})" if pooling else effect
+
+
 def published_table(
-    published: Mapping[str, Mapping[str, float]], *, language: str = "en"
+    published: Mapping[str, Mapping[str, float]], results: pd.DataFrame, *, language: str = "en"
 ) -> pd.DataFrame:
-    """Numbers of others (split to encoder to Spearman), a line for each encoder."""
-    table = pd.DataFrame(published).map("{:.4f}".format)
-    table.columns = pd.Index([say(column, language) for column in table.columns])
-    head = {"en": "encoder, untrained", "zh": "编码器（未训练）"}
-    return table.rename_axis(head[language])
+    """Numbers of the report beside ours, both untrained [CLS], a line for each of its encoders.
+
+    Args:
+        published: split to encoder to Spearman.
+        results: tidy rows; an encoder stands beside the one whose place it takes, if any does
+            (:data:`~simcse_core.config.REPORT_ENCODERS`).
+    """
+    rows = of_kind(spearman(results), Kind.UNTRAINED)
+    rows = rows[rows["pooling"] == Pooling.CLS]
+    ours = {report_encoder(encoder): encoder for encoder in dict.fromkeys(rows["encoder"])}
+    report = {"en": "the report", "zh": "原报告"}[language]
+    lines = []
+    for encoder in dict.fromkeys(name for split in published.values() for name in split):
+        mine = rows[rows["encoder"] == ours.get(encoder)]
+        line = {report: encoder}
+        for split, numbers in published.items():
+            line[f"{report}{COMMA[language]}{say(split, language)}"] = f"{numbers[encoder]:.4f}"
+        line[{"en": "here", "zh": "本文"}[language]] = ours.get(encoder, "")
+        for split in published:
+            line[{"en": f"here, {split}", "zh": f"本文，{say(split, 'zh')}"}[language]] = (
+                mean_and_range(on(mine, split), language=language)
+            )
+        lines.append(line)
+    return pd.DataFrame(lines).set_index(report)
 
 
 def to_markdown(table: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from simcse_core.config import Pooling, check_language
+from simcse_core.config import BEST, Pooling, check_language
 
 CHINESE = {
     # charts
@@ -113,6 +113,7 @@ POOLINGS = {
     Pooling.POOLER: ("pooler", "pooler"),
     Pooling.MEAN: ("mean", "均值"),
     Pooling.FIRST_LAST_MEAN: ("first-last-mean", "首末层均值"),
+    BEST: ("each one's best", "各自最佳"),
 }
 # How the parts of a use are named in English, where that is not their name in the results.
 ENGLISH = {
@@ -150,7 +151,10 @@ def say(text: str, language: str = "en") -> str:
 
 
 def pooling_name(pooling: str, language: str = "en") -> str:
-    """A pooling as people write it: ``cls`` is [CLS]; one that is unknown stays as it is."""
+    """A pooling as people write it: ``cls`` is [CLS]; one that is unknown stays as it is.
+
+    ``best`` stands where each encoder has its own.
+    """
     known = {str(member): names for member, names in POOLINGS.items()}
     return known.get(pooling, (pooling, pooling))[language == "zh"]
 
