@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, nan
 
 import numpy as np
 import pandas as pd
@@ -116,7 +116,8 @@ def trained(
         rows = train(encoder, objective, examples, plan.train, [n_train], measure, True, checkpoint)
     except TrainingError as error:
         print(error)
-        rows = pd.DataFrame([{"use": use, **main, "missing": str(error)} for use, main in MAIN])
+        lost = {"value": nan, "missing": str(error)}
+        rows = pd.DataFrame([{"use": use, **main, **lost} for use, main in MAIN])
     rows = _named(rows, method, objective.kind, n_train, seed, data)
     return rows.assign(encoder=encoder.name, pooling=plan.pooling.value)
 

@@ -87,19 +87,19 @@ def test_precision_is_told_at_the_first_place_that_covers_as_much() -> None:
     assert found.iloc[-1] == 0.6
 
 
+def told(rows: pd.DataFrame) -> list[str]:
+    keys = ["use", "way", "examples", "unknown", "at", "metric"]
+    return ["|".join(map(str, row)) for row in rows[keys].itertuples(index=False)]
+
+
 def test_every_method_has_the_same_rows_on_the_same_texts(
     data: ApplicationData, plan: Plan
 ) -> None:
     counted = of_text(data, DRAWS, N, seed=1)
     fitted = of_encoder(data, plan, DRAWS, N, seeds=[0, 1])
     after = trained(data, plan, "unsup-simcse", DRAWS, N)
-    keys = ["use", "way", "examples", "unknown", "at", "metric"]
-    rows = {
-        name: mine[keys].astype(str).agg("|".join, axis=1).to_list()
-        for name, mine in fitted[fitted["seed"] == 1].groupby("method")
-    }
-    rows["counted"] = counted[keys].astype(str).agg("|".join, axis=1).to_list()
-    rows["trained"] = after[keys].astype(str).agg("|".join, axis=1).to_list()
+    rows = {name: told(mine) for name, mine in fitted[fitted["seed"] == 1].groupby("method")}
+    rows |= {"counted": told(counted), "trained": told(after)}
     assert len(set(map(tuple, rows.values()))) == 1
     assert set(counted["use"]) == set(USES)
     assert fitted.groupby("method")["n_train"].first().to_dict() == {"untrained": 0, "whitening": N}

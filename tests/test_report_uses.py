@@ -71,6 +71,13 @@ def test_intents_have_a_line_for_each_number_of_examples() -> None:
     assert table["Recall@5"].iloc[0] == "0.610 [0.600, 0.620]"
 
 
+def test_the_curve_of_other_examples_adds_no_line() -> None:
+    rows = of("intents")
+    rows.loc[rows["metric"] == "recall", "examples"] = 7
+    assert len(use_tables.intents_table(rows)) == 8
+    assert "With 3 examples of each intent" in use_prose.tell_intents(rows)
+
+
 def test_proposals_are_counted_and_what_they_gain_is_told() -> None:
     table = use_tables.pseudo_labels_table(of("pseudo-labels")).reset_index()
     row = table[table["method"] == "whitening"].iloc[0]

@@ -72,9 +72,10 @@ def plot_intents(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> F
 
     def by_examples(metric: str, head: str) -> Panel:
         def draw(ax: Axes, here: pd.DataFrame) -> None:
-            _draw_methods(ax, only(here, metric=metric), "examples")
+            mine = only(here, metric=metric)
+            _draw_methods(ax, mine, "examples")
             ax.set(xlabel=label("Examples of each intent"), ylabel=label(head))
-            ax.set_xticks(sorted(here["examples"].unique()))
+            ax.set_xticks(sorted(mine["examples"].unique()))
 
         return draw
 

@@ -50,7 +50,8 @@ def tell_search(rows: pd.DataFrame, *, language: str = "en") -> str:
 
 def tell_intents(rows: pd.DataFrame, *, language: str = "en") -> str:
     """Which classifier, how many examples and how many intents to keep."""
-    at_5, n_examples = only(rows, metric="recall@5"), sorted(rows["examples"].unique())
+    at_5 = only(rows, metric="recall@5")
+    n_examples = sorted(at_5["examples"].unique())
     most = only(at_5, examples=n_examples[-1])
     classifier = str(most.groupby("way")["value"].mean().idxmax())
     mine = only(at_5, way=classifier)
@@ -79,7 +80,7 @@ def _worth(rows: pd.DataFrame) -> float:
     """The number of examples from which on more of them gain less than :data:`GAIN` a step."""
     means = rows.groupby("examples")["value"].mean()
     small = means.diff().shift(-1) < GAIN
-    return float(small.idxmax() if small.any() else means.index[-1])
+    return float(means.index[int(small.argmax())] if small.any() else means.index[-1])
 
 
 def tell_pseudo_labels(rows: pd.DataFrame, *, language: str = "en") -> str:

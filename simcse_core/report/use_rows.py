@@ -91,4 +91,4 @@ _BETWEEN = {"en": ", ", "zh": " "}
 def unknowns(rows: pd.DataFrame) -> Iterator[tuple[str, float, pd.DataFrame]]:
     """What is out of scope, the share held out (NaN for text of its own), and the rows."""
     for (unknown, share), mine in rows.groupby(["unknown", "at"], sort=False, dropna=False):
-        yield str(unknown), float(share), mine
+        yield str(unknown), float(str(share)), mine

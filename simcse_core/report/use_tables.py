@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -68,6 +69,7 @@ def intents_table(
 ) -> pd.DataFrame:
     """A line for each method and number of examples, by one classifier."""
     found = []
+    rows = rows[rows["metric"] != "recall"]  # the curve
     for key, mine in lines(only(rows, way=classifier)):
         for n, here in mine.groupby("examples"):
             line = _head(key, language) | {say("examples", language): f"{n:.0f}"}
@@ -111,7 +113,7 @@ def effects_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
     return _table(found)
 
 
-def _measured(row: Mapping[str, object], language: str) -> str:
+def _measured(row: Mapping[Any, Any], language: str) -> str:
     """The metric with how vectors are used, examples and what is unknown, as far as there."""
     parts = [say(str(row["metric"]), language), say(str(row["way"]), language)]
     if isinstance(unknown := row.get("unknown"), str):
