@@ -59,7 +59,7 @@ study: $(READY) ## runs the notebooks of a profile; what is finished is not done
 	exec $(BIN)/python -m simcse_core.study "$$@"
 
 figures: $(READY) ## draws a folder's charts and pages from its tables; without OUT, the committed ones
-	@if [ -n "$$OUT" ]; then set -- "$$OUT"; else set -- figures/mini figures/quick README.md README.zh-CN.md; fi; \
+	@if [ -n "$$OUT" ]; then set -- "$$OUT"; else set -- figures/mini figures/quick README.md README.zh-CN.md docs/protocol.md; fi; \
 	exec $(BIN)/python -m simcse_core.report "$$@"
 
 # The package with the 4-bit weights is 91 MB.

@@ -162,8 +162,8 @@ def judge(found: Differences) -> pd.DataFrame:
     Each is judged under [CLS] and, by the same criterion, under the pooling that stands beside it;
     on the encoder that the report used, which is the last one of the overview, and some on the mean
     of encoders. A verdict needs both intervals: the criterion must hold, or fail, over seeds and
-    over pairs. Without any seed in it, an effect is judged over pairs alone; with a single one it is
-    undecided.
+    over pairs. Without any seed in it, an effect is judged over pairs alone; with a single one it
+    is undecided.
 
     Returns:
         A row for each claim and encoder: ``claim``, ``criterion``, and :data:`JUDGED` twice, those

@@ -180,8 +180,8 @@ class HubData:
     """Which Hugging Face data sets stand behind ``source="hub"``, and at which revision.
 
     ``C-MTEB/STSB`` is Chinese STS-B in parquet (sentence1, sentence2, score). ``nli`` and
-    ``sentences`` are optional ids: triplets need the columns anchor, positive, negative, or are made
-    of pairs with premise, hypothesis (or sentence1, sentence2) and label; a sentence set gives
+    ``sentences`` are optional ids: triplets need the columns anchor, positive, negative, or are
+    made of pairs with premise, hypothesis (or sentence1, sentence2) and label; a sentence set gives
     every text column named in ``sentence_columns``.
     """
 

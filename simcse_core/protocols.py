@@ -1,4 +1,4 @@
-"""Under which protocols encoders were measured, from tidy rows: [CLS], and what stands beside it."""
+"""Under which protocols encoders were measured: [CLS], and what stands beside it."""
 
 from __future__ import annotations
 

@@ -178,8 +178,17 @@ def claims() -> pd.DataFrame:
     )
 
 
+def settings_grid() -> pd.DataFrame:
+    """A setting under one protocol, and the untrained encoder."""
+    fixed = {"protocol": "cls", "encoder": "tiny", "pooling": "cls", "seed": 0}
+    own = {"learning_rate": 5e-4, "batch_size": 64, "dropout": 0.3, "temperature": 0.05}
+    rows = [{"n_train": 0, "spearman": 0.3}, {"n_train": 800, "spearman": 0.4, **own}]
+    return pd.DataFrame([{**fixed, **row} for row in rows])
+
+
 USES = use_frame().assign(dataset="sample")
 TABLES = {
+    "settings_grid": settings_grid(),
     "01_scores_by_label": quantiles(),
     "01_baselines": baselines(),
     "01_differences": differences(),

@@ -39,7 +39,13 @@ def difference(
 ) -> dict[str, object]:
     """A row with intervals of these half widths; without seeds where that is None."""
     half = NAN if seeds is None else seeds
-    row = {"encoder": "tiny", "pooling": "cls", "after": after[0], "after_at": after[1], "split": "test"}
+    row = {
+        "encoder": "tiny",
+        "pooling": "cls",
+        "after": after[0],
+        "after_at": after[1],
+        "split": "test",
+    }
     row |= {"after_kind": KINDS[after[0]], "before_kind": KINDS[before[0]]}
     row |= {"before": before[0], "before_at": before[1], "n_seeds": 0 if seeds is None else 3}
     row |= {"value": value, "seed_low": value - half, "seed_high": value + half}
@@ -341,12 +347,24 @@ def test_a_curve_that_lacks_the_last_encoder_is_judged_on_the_one_it_has_and_say
 def test_each_claim_is_judged_by_the_same_criterion_under_the_second_protocol() -> None:
     table = judged(
         baselines=and_pooled(baselines(-0.2), value=0.2, pair_low=0.1, pair_high=0.3),
-        small=and_pooled(small(rise=0.2), value=0.05, seed_low=0.04, seed_high=0.06,
-                         pair_low=0.04, pair_high=0.06),
+        small=and_pooled(
+            small(rise=0.2),
+            value=0.05,
+            seed_low=0.04,
+            seed_high=0.06,
+            pair_low=0.04,
+            pair_high=0.06,
+        ),
         large=and_pooled(large()),
         epochs=and_pooled(epochs()),
-        overview=and_pooled(overview(gain=0.2), value=0.05, seed_low=0.04, seed_high=0.06,
-                            pair_low=0.04, pair_high=0.06),
+        overview=and_pooled(
+            overview(gain=0.2),
+            value=0.05,
+            seed_low=0.04,
+            seed_high=0.06,
+            pair_low=0.04,
+            pair_high=0.06,
+        ),
     ).set_index("claim")
     assert set(table["pooling"]) == {"cls"}
     assert set(table["second_pooling"]) == {"mean"}

@@ -364,10 +364,12 @@ def test_where_the_best_pooling_differs_the_last_protocol_is_each_ones_best(
 def test_the_mean_of_encoders_along_a_curve_is_the_mean_of_their_differences(
     data: StudyData,
 ) -> None:
-    a = pd.concat([rows(data, 0.1, method="untrained"), rows(data, 0.5, method="unsup-simcse",
-                                                             n_train=50)])
-    b = pd.concat([rows(data, 0.3, method="untrained"), rows(data, 0.4, method="unsup-simcse",
-                                                             n_train=50)])
+    a = pd.concat(
+        [rows(data, 0.1, method="untrained"), rows(data, 0.5, method="unsup-simcse", n_train=50)]
+    )
+    b = pd.concat(
+        [rows(data, 0.3, method="untrained"), rows(data, 0.4, method="unsup-simcse", n_train=50)]
+    )
     both = pd.concat([a.assign(encoder="a", pooling="cls"), b.assign(encoder="b", pooling="cls")])
     table = curve_differences(both, data)
     test = table[table["split"] == "test"].set_index("encoder")["value"]

@@ -20,6 +20,8 @@ WORDS = {
     "sample": "05_sample",
     "shared": "05_shared",
     "claims": "05_claims",
+    "verdicts": "05_claims",
+    "settings": "settings_grid",
     "published": "01_baselines",
     "baselines": "01_baselines",
     "curve": "04_epochs epoch",
@@ -81,7 +83,7 @@ def test_every_kind_tells_something_of_its_table(kind: str, language: str, tmp_p
     filled = fill(part(kind, WORDS[kind]), result_kinds(tmp_path, language))
     assert "stale" not in filled
     assert len(filled.splitlines()) > 2
-    assert re.search(r"\d\.\d{3}", filled) or kind == "claims"
+    assert re.search(r"\d\.\d{3}", filled) or kind in ("claims", "verdicts")
 
 
 def test_every_kind_is_explained() -> None:
@@ -158,6 +160,14 @@ def test_a_files_name_says_its_language(tmp_path: Path) -> None:
     assert "| 论断 |" in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+@pytest.mark.parametrize(("kind", "table"), [("verdicts", "05_claims"), ("settings", "x_grid")])
+def test_what_may_come_later_says_so_until_it_is_there(
+    kind: str, table: str, tmp_path: Path
+) -> None:
+    filled = fill(part(kind, table), result_kinds(tmp_path))
+    assert f"Not measured yet: there is no {table}.csv." in filled
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/protocol.md"])
 def test_generated_parts_of_a_readme_are_what_the_results_say(name: str) -> None:
     assert not fill_file(PROJECT_ROOT / name, check=True), "run make figures"

@@ -178,8 +178,7 @@ def test_encoders_are_those_in_the_rows_and_share_a_line_if_they_share_their_set
     plans.append(plan("three", "mean", batch_size=16))
     table = pd.concat([curve(encoder=name, pooling="mean") for name in ("one", "two", "three")])
     assert [
-        line.partition(",  ")[0]
-        for line in caption(records(table, plans=plans)).splitlines()[1:]
+        line.partition(",  ")[0] for line in caption(records(table, plans=plans)).splitlines()[1:]
     ] == [
         "one, two: mean pooling, batch 64, learning rate 0.0005, dropout 0.3, temperature 0.05",
         "three: mean pooling, batch 16, learning rate 0.0005, dropout 0.3, temperature 0.05",

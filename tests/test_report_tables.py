@@ -16,6 +16,7 @@ from simcse_core.report.tables import (
     shared_table,
     spearman_table,
     to_markdown,
+    verdicts_table,
 )
 
 # On dev 400 sentences are best (0.61); on test 1,200 are as good in the mean.
@@ -208,9 +209,19 @@ def test_claims_under_one_protocol_have_its_columns_alone() -> None:
     ]
 
 
+def test_what_the_protocol_changes_in_a_verdict_is_told() -> None:
+    table = verdicts_table(claims())
+    assert list(table.columns) == ["encoder", "[CLS]", "mean", "the same"]
+    assert table.loc["A rise"].tolist() == ["tiny", "supported", "not supported", "no"]
+    assert table.loc["Flat after"].tolist() == ["tiny", "undecided", "undecided", "yes"]
+
+
 def test_where_encoders_have_another_best_pooling_each_effect_says_which() -> None:
     table = claims_table(claims().assign(second_pooling=["mean", "best"]))
-    assert table["each one's best: effect"].tolist() == ["+0.050 (mean)", "+0.010 (each one's best)"]
+    assert table["each one's best: effect"].tolist() == [
+        "+0.050 (mean)",
+        "+0.010 (each one's best)",
+    ]
 
 
 PUBLISHED = {

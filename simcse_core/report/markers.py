@@ -18,6 +18,8 @@ differences    [dev|test]                   a table of differences with both int
 sample                                      a table of every method at the same sizes
 shared                                      a table with and without pairs that share a sentence
 claims                                      a table of claims and verdicts
+verdicts                                    a table of what the protocol changes in each verdict
+settings                                    a table of training settings, best on dev first
 published                                   a table of the report's own numbers beside ours
 baselines                                   prose on what needs no training
 curve          n_train|epoch                prose on a curve
@@ -38,8 +40,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
-
-import pandas as pd
 
 from simcse_core.files import write_text
 from simcse_core.report import prose, tables, use_prose, use_tables
@@ -71,12 +71,20 @@ KINDS: dict[str, Tell] = {
     "sample": lambda r, *, language: to_markdown(tables.sample_table(r.frame, language=language)),
     "shared": lambda r, *, language: to_markdown(tables.shared_table(r.frame, language=language)),
     "claims": lambda r, *, language: to_markdown(tables.claims_table(r.frame, language=language)),
+    "verdicts": lambda r, *, language: to_markdown(
+        tables.verdicts_table(r.frame, language=language)
+    ),
+    "settings": lambda r, *, language: to_markdown(
+        tables.settings_table(r.frame, language=language)
+    ),
     "published": lambda r, *, language: _published(r, language),
     "baselines": lambda r, *, language: prose.tell_baselines(r.frame, language=language),
     "curve": lambda r, x, *, language: prose.tell_curve(r.frame, x, language=language),
     "answer": lambda r, *, language: prose.tell_answer(r.frame, language=language),
-    "use": lambda r, *, language: to_markdown(_of_use(_USE_TABLES, r)(r.frame, language=language)),
-    "practice": lambda r, *, language: _of_use(_PRACTICE, r)(r.frame, language=language),
+    "use": lambda r, *, language: to_markdown(
+        _of_use(use_tables.TABLES, r)(r.frame, language=language)
+    ),
+    "practice": lambda r, *, language: _of_use(use_prose.PRACTICE, r)(r.frame, language=language),
     "comparison": lambda r, *, language: prose.tell_comparison(r.frame, language=language),
 }
 
@@ -92,21 +100,9 @@ _NOT_PUBLISHED = {
     "en": "The report measured other pairs than these, so none of its numbers belongs here.",
     "zh": "原报告所测的不是这些句对，故此处没有可以并列的数字。",
 }
-
-# By the name of the table without the notebook's number.
-_USE_TABLES: dict[str, Callable[..., pd.DataFrame]] = {
-    "search": use_tables.search_table,
-    "intents": use_tables.intents_table,
-    "pseudo_labels": use_tables.pseudo_labels_table,
-    "out_of_scope": use_tables.out_of_scope_table,
-    "effects": use_tables.effects_table,
-}
-_PRACTICE: dict[str, Tell] = {
-    "search": use_prose.tell_search,
-    "intents": use_prose.tell_intents,
-    "pseudo_labels": use_prose.tell_pseudo_labels,
-    "out_of_scope": use_prose.tell_out_of_scope,
-}
+# Pages that are written before these tables are measured say so.
+OPTIONAL = ("verdicts", "settings")
+_NOT_YET = {"en": "Not measured yet: there is no {}.", "zh": "尚未测量：没有 {}。"}
 
 
 def _of_use(functions: Mapping[str, Callable[..., T]], records: Records) -> Callable[..., T]:
@@ -192,6 +188,8 @@ def _from_table(kind: str, folder: Path, language: str, words: Sequence[str]) ->
     if not words or not words[0].endswith(".csv"):
         raise ValueError(f"{kind}: a table (.csv) must come first")
     table = folder / words[0]
+    if kind in OPTIONAL and not table.is_file():
+        return _NOT_YET[language].format(table.name)
     return tell(kind, read_records(table.parent, table.stem), words[1:], language)
 
 

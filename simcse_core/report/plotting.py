@@ -115,11 +115,8 @@ def plot_baselines(
     cls, without = rows["pooling"] == Pooling.CLS, rows["pooling"].isna()
     rows = pd.concat([rows[cls], rows[~cls & ~without], rows[without]])
     names = list(dict.fromkeys(rows["line"]))
-    theirs = {
-        line: found
-        for line, encoder in rows[cls][["line", "encoder"]].drop_duplicates().to_numpy()
-        if (found := report_encoder(encoder))
-    }
+    of_cls = rows[rows["pooling"] == Pooling.CLS].drop_duplicates("line")
+    theirs = dict(zip(of_cls["line"], of_cls["encoder"].map(report_encoder), strict=True))
     figure, panels = _panels({Facet("", ""): rows}, width=6, lines=[names])
     for ax, here in panels:
         for place, line in enumerate(names):
@@ -242,7 +239,10 @@ def plot_before_after(
     theirs = list(dict.fromkeys(name for split in (published or {}).values() for name in split))
     ours = [list(dict.fromkeys(part["encoder"])) for part in parts.values()]
     # Where each encoder has a best pooling of its own, its line says which.
-    named = [[_of_protocol(protocol, e) for e in names] for protocol, names in zip(found, ours, strict=True)]
+    named = [
+        [_of_protocol(protocol, e) for e in names]
+        for protocol, names in zip(found, ours, strict=True)
+    ]
     lines = [names + theirs * (i == 0) for i, names in enumerate(named)]
     figure, panels = _panels(parts, width=5.8, lines=lines)
     for i, (ax, here) in enumerate(panels):

@@ -38,6 +38,10 @@ COLUMNS = {
         "seed_low seed_high"
     ),
     "shared": "encoder pooling method kind split all kept pairs kept_pairs",
+    "grid": (
+        "protocol encoder pooling n_train learning_rate batch_size dropout temperature seed "
+        "spearman"
+    ),
     "claims": " ".join(["claim criterion", *JUDGED, *(f"second_{key}" for key in JUDGED)]),
 }
 # These are shown as they were written: +0.10 is no number to be rounded again.
@@ -55,9 +59,9 @@ class Records:
     """A table, and what it was made from as its stamp says.
 
     ``stamp`` has the keys ``experiment``, ``dataset``, ``plans`` (a list of ``encoder``,
-    ``fingerprint``, ``pooling``, ``train``), ``versions``, ``code``, ``command``; ``published`` (split to encoder to
-    Spearman) where the report's own numbers belong beside the data; ``made_from`` (table to
-    SHA-256) in a table derived from others.
+    ``fingerprint``, ``pooling``, ``train``), ``versions``, ``code``, ``command``; ``published``
+    (split to encoder to Spearman) where the report's own numbers belong beside the data;
+    ``made_from`` (table to SHA-256) in a table derived from others.
     """
 
     name: str

@@ -27,7 +27,10 @@ from simcse_core.report.rows import (
     splits,
     trained_methods,
 )
-from simcse_core.report.wording import COLON, COMMA, pooling_name, quantity, say, spaced
+from simcse_core.report.wording import COLON, COMMA, listed, pooling_name, quantity, say, spaced
+
+# What a grid of training settings varies.
+SETTINGS = ["learning_rate", "batch_size", "dropout", "temperature"]
 
 # What tells results apart beside the seed.
 _DECIDING = ("encoder", "pooling", "method", "n_train", "epoch")
@@ -204,7 +207,9 @@ def claims_table(claims: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
             told = say(key.replace("_", " "), language)
             cells = claims[f"{second}{key}"]
             if key == "effect" and len(distinct) > 1:
-                cells = [_beside(cell, p, language) for cell, p in zip(cells, poolings, strict=True)]
+                cells = [
+                    _beside(cell, p, language) for cell, p in zip(cells, poolings, strict=True)
+                ]
             columns[COLON[language].join(filter(None, (head, told)))] = cells
     table = pd.DataFrame(columns).map(lambda cell: say(str(cell), language))
     table.columns = pd.Index([say(column, language) for column in table.columns])
@@ -244,6 +249,62 @@ def published_table(
             )
         lines.append(line)
     return pd.DataFrame(lines).set_index(report)
+
+
+def settings_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
+    """Every training setting under each protocol, mean on dev over encoders and seeds, best first.
+
+    The untrained encoders come before them.
+
+    Args:
+        rows: columns ``protocol, n_train``, :data:`SETTINGS` and ``spearman``; ``n_train`` is 0 for
+            untrained encoders.
+    """
+    sizes = sorted(set(rows["n_train"]) - {0})
+    lines = []
+    for protocol, mine in rows.groupby("protocol", sort=False):
+        name = pooling_name(str(protocol), language)
+        start = mine.loc[mine["n_train"] == 0, "spearman"].mean()
+        lines.append([name, say("untrained", language), "", "", "", *[f"{start:.4f}"] * len(sizes)])
+        scores = {
+            n: settings_means(mine[mine["n_train"] == n]).set_index(SETTINGS)["spearman"]
+            for n in sizes
+        }
+        for setting in scores[sizes[0]].index:
+            told = [f"{scores[n][setting]:.4f}" if setting in scores[n] else "" for n in sizes]
+            lines.append([name, *(f"{value:g}" for value in setting), *told])
+    heads = [say(name, language) for name in ("protocol", *SETTINGS)]
+    columns = [*heads, *(quantity(n, "n_train", language) for n in sizes)]
+    return pd.DataFrame(lines, columns=columns).set_index(heads[0])
+
+
+def settings_means(rows: pd.DataFrame) -> pd.DataFrame:
+    """The mean of each setting under each protocol, best first; NaN where a run of it failed."""
+    groups = rows.groupby(["protocol", *SETTINGS], sort=False)["spearman"]
+    means = groups.agg(lambda values: values.mean(skipna=False)).reset_index()
+    return means.sort_values("spearman", ascending=False, kind="stable", na_position="last")
+
+
+def verdicts_table(claims: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
+    """What the protocol changes in each claim: the verdict under either, and whether they agree."""
+    claims = claims.fillna("")
+    head = {"en": "the same", "zh": "是否相同"}[language]
+    words = {"en": ("no", "yes"), "zh": ("否", "是")}[language]
+    same = claims["verdict"] == claims["second_verdict"]
+    poolings = [
+        [pooling_name(pooling, language) for pooling in dict.fromkeys(filter(None, column))]
+        for column in (claims["pooling"], claims["second_pooling"])
+    ]
+    columns = {
+        say(key, language): [say(cell, language) for cell in claims[key]]
+        for key in ("claim", "encoder")
+    }
+    columns[listed(poolings[0], language)] = [say(cell, language) for cell in claims["verdict"]]
+    if poolings[1]:
+        second = [say(cell, language) for cell in claims["second_verdict"]]
+        columns[listed(poolings[1], language)] = second
+        columns[head] = [words[bool(equal)] for equal in same]
+    return pd.DataFrame(columns).set_index(say("claim", language))
 
 
 def to_markdown(table: pd.DataFrame) -> str:

@@ -6,6 +6,8 @@ of the data to choose it on, so a difference within the spread over draws decide
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from simcse_core.report.methods import method
@@ -245,4 +247,12 @@ _OUT_OF_SCOPE_PRACTICE = {
     "no basis for a promise.",
     "zh": "**实践建议：**用阈值最均衡的{score}，按可以误拒的自有话语比例设定阈值，被拒的转人工；"
     "不能据此作出保证。",
+}
+
+# By the name of the table without the notebook's number.
+PRACTICE: dict[str, Callable[..., str]] = {
+    "search": tell_search,
+    "intents": tell_intents,
+    "pseudo_labels": tell_pseudo_labels,
+    "out_of_scope": tell_out_of_scope,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -145,3 +145,13 @@ def _table(found: list[dict[str, str]]) -> pd.DataFrame:
     """Lines as a frame; the first column is the index, and one alike in every line is left out."""
     table = pd.DataFrame(found)
     return table.set_index(str(table.columns[0]))
+
+
+# By the name of the table without the notebook's number.
+TABLES: dict[str, Callable[..., pd.DataFrame]] = {
+    "search": search_table,
+    "intents": intents_table,
+    "pseudo_labels": pseudo_labels_table,
+    "out_of_scope": out_of_scope_table,
+    "effects": effects_table,
+}

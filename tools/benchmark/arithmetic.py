@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from simcse_core.config import encoder_settings
+from simcse_core.config import Pooling, encoder_settings
 from simcse_core.profiles import NOTEBOOKS, defaults, load_profile
 
 SWEEPS = ("02_small_sample", "03_large_data")
@@ -69,7 +69,8 @@ def grid_cost(profile: str = "mini") -> dict[str, dict[str, float]]:
     parts: dict[str, dict[str, float]] = {}
     for name in (*SWEEPS, EPOCHS):
         values = {**defaults(NOTEBOOKS / f"{name}.ipynb"), **given[name]}
-        batch_size = encoder_settings(values["encoder"]).train.batch_size
+        encoder = values.get("encoder") or values["encoders"][-1]
+        batch_size = encoder_settings(encoder, Pooling.CLS).train.batch_size
         if name == EPOCHS:
             n, epochs = values["n_train"], values["num_epochs"]
             once = {"ours": n * epochs, "separate runs": n * epochs}

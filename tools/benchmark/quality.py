@@ -9,7 +9,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from simcse_core import SentenceEncoder, sample_sentences, train_simcse
-from simcse_core.config import encoder_settings
+from simcse_core.config import encoder_settings, own_pooling
 from simcse_core.data import StudyData
 from simcse_core.evaluation import pair_cosines
 from simcse_core.statistics import spearman
@@ -28,13 +28,14 @@ def compare_quality(
     Returns:
         Rows of ``levers`` (all on, all off), ``seed`` and ``spearman``.
     """
-    settings = encoder_settings(name)
+    pooling = own_pooling(name)
+    settings = encoder_settings(name, pooling)
     rows = []
     for seed in seeds:
         sentences = sample_sentences(data.pool.sentences, n, seed)
         for levers, off in ((ALL_ON, ()), (ALL_OFF, LEVERS[1:])):
             bar.set_description(f"{name}, seed {seed}: {levers}")
-            encoder = SentenceEncoder.from_pretrained(name, settings.pooling)
+            encoder = SentenceEncoder.from_pretrained(name, pooling)
             switches = Levers(encoder, sentences)
             with switches.training():
                 switches.turn_off(*off)
