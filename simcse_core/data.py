@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -133,6 +133,8 @@ class StudyData:
     fingerprint: str
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     found: Sequence[Found] = ()
+
+    MEASURED: ClassVar[str] = "sentences of dev and test"  # what held_out() holds, in words
 
     def splits(self) -> dict[str, StsPairs]:
         """The labelled parts that methods are scored on, by name; those that are there."""

@@ -6,10 +6,11 @@ changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import torch
@@ -23,6 +24,7 @@ from simcse_core.errors import DataError
 from simcse_core.fitted_cells import NO_ENCODER
 from simcse_core.folders import (
     NOTEBOOKS_BESIDE,
+    Owner,
     claim,
     only_run,
     output_directory,
@@ -47,9 +49,9 @@ from simcse_core.results import (
 from simcse_core.text_profile import describe_tokens
 
 # Whose code decides the numbers of a table.
-_TABLE_MODULES = [
+TABLE_MODULES = tuple(
     f"simcse_core.{name}" for name in ("trained_cells", "fitted_cells", "comparison", "claims")
-]
+)
 # What the study is about; others stand beside it where they are asked for.
 STUDIED = ("unsup-simcse",)
 # What a notebook may set for all of its encoders, in the place of each one's own.
@@ -72,6 +74,7 @@ class Experiment:
         language: of charts and prose.
         settings: those of :data:`SETTINGS` that the notebook sets for all of its encoders.
         origin: the ``source``, ``extra_sentences`` and ``hub`` that the data was read from.
+        modules: of this package, whose code decides the numbers of its tables.
 
     Raises:
         DataError: no seed, a negative one, or one twice.
@@ -87,6 +90,7 @@ class Experiment:
     language: str = "en"
     settings: Mapping[str, Any] = field(default_factory=dict)
     origin: Mapping[str, Any] = field(default_factory=dict)
+    modules: Sequence[str] = TABLE_MODULES
     _read: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -111,7 +115,7 @@ class Experiment:
         pair_columns: Sequence[str] = (),
         label_column: str = "",
         **parameters: Any,
-    ) -> Experiment:
+    ) -> Self:
         """Reads the data, finds the encoders, and prints what is going to be run on what.
 
         Args:
@@ -125,12 +129,32 @@ class Experiment:
         origin = checked({"source": source, "extra_sentences": extra_sentences, "hub": hub})
         named = {"text_column": text_column, "label_column": label_column}
         origin |= checked({**named, "pair_columns": list(pair_columns)})
-        own = checked({"encoders": encoders, "seeds": seeds, "language": language, **parameters})
+        given = {"encoders": encoders, "seeds": seeds, "language": language, **parameters}
         owner = owner_of(origin["source"], origin["hub"])
+        return cls.opened(name, partial(_load, **origin), owner, output_dir, given, origin)
+
+    @classmethod
+    def opened(
+        cls,
+        name: str,
+        load: Callable[[], StudyData],
+        owner: Owner,
+        output_dir: str,
+        given: Mapping[str, Any],
+        origin: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """What every notebook opens: checks what is given, claims the folder, reads, and prints.
+
+        Args:
+            load: reads the data, once the parameters are known to be usable.
+            owner: whose the folder is unless a study has claimed it.
+            given: what :meth:`on` takes.
+        """
+        own = checked(given)
         folder = checked({"output_dir": output_dir})["output_dir"]
         folder = output_directory(folder, owner.default_name())
         own["language"] = set_style(own["language"])
-        run = cls.on(_load(**origin), name, output_dir=folder, origin=origin, **own)
+        run = cls.on(load(), name, output_dir=folder, origin=origin, **own)
         if plan_of_run(folder) is None:  # a study has claimed its folder itself
             claim(folder, owner, NOTEBOOKS_BESIDE)
         with only_run(folder):  # refused now rather than after the first computation
@@ -149,7 +173,7 @@ class Experiment:
         language: str = "en",
         origin: Mapping[str, Any] | None = None,
         **parameters: Any,
-    ) -> Experiment:
+    ) -> Self:
         """An experiment on data that was read; nothing is printed or written."""
         settings = {key: parameters.pop(key) for key in SETTINGS if key in parameters}
         asked = {("poolings" if key == "pooling" else key): v for key, v in settings.items()}
@@ -179,7 +203,7 @@ class Experiment:
         if self.data.found:
             text = [*self.data.held_out(), *self.data.pool.sentences]
             return describe_tokens(text, plan.untrained)
-        return plan.describe_cut(self.data.held_out())
+        return plan.describe_cut(self.data.held_out(), self.data.MEASURED)
 
     def _describe_best(self) -> Iterator[str]:
         """Lines for people: which pooling of each encoder was found to be best, if that was asked.
@@ -230,7 +254,7 @@ class Experiment:
         }
 
     def _stamp(self, **parts: object) -> Stamp:
-        return stamp(_TABLE_MODULES, **self._shared(), **parts)
+        return stamp(self.modules, **self._shared(), **parts)
 
     # ---------------------------------------------------------------- what is studied
 

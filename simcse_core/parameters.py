@@ -74,6 +74,13 @@ def whole(at_least: int = 0, at_most: float = math.inf, or_zero: bool = False) -
     return parse
 
 
+def share(name: str, value: object) -> float:
+    """A number between 0 and 1, both left out."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < 1:
+        raise refuse(name, "a number between 0 and 1", value)
+    return float(value)
+
+
 def one_of(known: Collection[str]) -> Parse:
     """One of some names; of those that are not empty, the message lists all."""
 
@@ -184,6 +191,10 @@ PARAMETERS: dict[str, Parse] = {
     "num_epochs": whole(1, MOST_EPOCHS),
     "whitening_sentences": whole(2),
     "objectives": some(one_of(OBJECTIVES), "objectives"),
+    "application_source": text("sample or a folder"),
+    "examples": some(whole(1), "whole numbers from 1, such as [1, 3, 5],"),
+    "labelled_examples": whole(3),
+    "unknown_shares": some(share, "shares, such as [0.25, 0.5],", empty=True),
     "seeds": some(whole(0, LARGEST_SEED), "whole numbers from 0, such as [0, 1],"),
     "output_dir": text("a folder, or nothing,", empty=True),
     "language": one_of(LANGUAGES),

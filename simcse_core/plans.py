@@ -82,10 +82,12 @@ class Plan:
             f"{t.learning_rate:g}, dropout {t.dropout:g}, temperature {t.temperature:g}"
         )
 
-    def describe_cut(self, sentences: Sequence[str]) -> str:
-        """One line for people: how many of the sentences of dev and test are cut."""
+    def describe_cut(
+        self, sentences: Sequence[str], measured: str = "sentences of dev and test"
+    ) -> str:
+        """One line for people: how many of the sentences that are ``measured`` are cut."""
         n, longest = self.untrained.n_truncated(sentences), self.untrained.max_seq_length
-        cut = f"cut at {longest} tokens: {n:,} of the {len(sentences):,} sentences of dev and test"
+        cut = f"cut at {longest} tokens: {n:,} of the {len(sentences):,} {measured}"
         unknown = self.untrained.unknown_share(sentences)
         return f"{cut}; {unknown:.2%} of their tokens are unknown" if unknown else cut
 

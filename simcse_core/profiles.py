@@ -14,6 +14,8 @@ from typing import Any
 
 import nbformat
 
+from simcse_core.application_data import load_application_data
+from simcse_core.application_experiments import draws_of
 from simcse_core.config import PROJECT_ROOT, HubData
 from simcse_core.data import StudyData, load_study_data
 from simcse_core.encoder import SentenceEncoder
@@ -245,8 +247,10 @@ def chosen_steps(
     if unknown := sorted(set(only) - {step.path.stem for step in chosen}):
         there = ", ".join(step.path.stem for step in steps)
         raise StudyError(f"notebook: unknown value {unknown[0]!r}; use one of: {there}")
+    # The source says whose results the folder holds, even where no chosen notebook reads it.
+    anywhere = {"source", "hub"} & {name for step in steps for name in step.parameters}
     known = {name for step in chosen for name in defaults(step.path)}
-    if unknown := sorted(set(overrides) - known):
+    if unknown := sorted(set(overrides) - known - anywhere):
         raise StudyError(
             f"unknown parameter {unknown[0]!r}; the notebooks have {', '.join(sorted(known))}"
         )
@@ -337,7 +341,9 @@ def check_meaning(step: Step) -> None:
     """
     values = checked(step.parameters)
     try:
-        if "source" in values:
+        if "application_source" in values:
+            _check_on_texts(step.path.stem, values)
+        elif "source" in values:
             _check_on_data(step.path.stem, values)
         elif need := sorted(values.keys() & MEANINGS.keys()):
             raise ParameterError(
@@ -370,6 +376,21 @@ def _check_on_data(notebook: str, values: Mapping[str, Any]) -> None:
     )
     for name, value in own.items():
         MEANINGS[name](run, value)
+    _check_objectives(run, STUDIED)
+
+
+def _check_on_texts(notebook: str, values: Mapping[str, Any]) -> None:
+    draws = draws_of(values)
+    data = load_application_data(values["application_source"], draws.smallest)
+    run = Experiment.on(
+        data,
+        notebook,
+        encoders=_encoders(values),
+        seeds=values["seeds"],
+        output_dir=PROJECT_ROOT,
+        **_settings(values),
+    )
+    run.check_sizes([values["n_train"]], "n_train")
     _check_objectives(run, STUDIED)
 
 

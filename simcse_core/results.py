@@ -274,7 +274,10 @@ def names_here(
 
 
 def from_rows(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(rows).reindex(columns=COLUMNS).astype(_COLUMN_TYPES)
+    """The columns of :data:`COLUMNS`, and after them whatever a cell has of its own."""
+    frame = pd.DataFrame(rows)
+    own = [column for column in frame if column not in COLUMNS]
+    return frame.reindex(columns=[*COLUMNS, *own]).astype(_COLUMN_TYPES)
 
 
 def to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from application_frames import use_frame
 
+from simcse_core.application_comparison import application_differences
+from simcse_core.application_experiments import of_use
 from simcse_core.results import write_table
 
 KINDS = {
@@ -183,6 +186,7 @@ def settings_grid() -> pd.DataFrame:
     return pd.DataFrame([{**fixed, **row} for row in rows])
 
 
+USES = use_frame().assign(dataset="sample")
 TABLES = {
     "settings_grid": settings_grid(),
     "01_scores_by_label": quantiles(),
@@ -200,6 +204,11 @@ TABLES = {
     "05_sample": sample(),
     "05_shared": shared(),
     "05_claims": claims(),
+    "07_search": of_use(USES, "search"),
+    "07_intents": of_use(USES, "intents"),
+    "07_pseudo_labels": of_use(USES, "pseudo-labels"),
+    "07_out_of_scope": of_use(USES, "out-of-scope"),
+    "07_effects": application_differences(USES),
 }
 
 

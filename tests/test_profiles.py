@@ -52,7 +52,14 @@ def test_the_notebooks_are_there_in_order() -> None:
         "04_epochs",
         "05_summary",
         "06_your_sentences",
+        "07_applications",
     ]
+
+
+def test_the_uses_have_texts_of_their_own_in_the_place_of_a_source() -> None:
+    names = set(defaults(notebook_paths()[6]))
+    assert {"application_source", "encoders", "seeds", "output_dir", "language"} <= names
+    assert "source" not in names
 
 
 @pytest.mark.parametrize("number", range(6))
@@ -102,6 +109,9 @@ def test_the_report_profile_pins_everything_it_takes_from_the_hub() -> None:
     pinned = re.compile(r"[\w-]+(/[\w-]+)?@[0-9a-f]{40}")
     for parameters in load_profile("report").values():
         named = [parameters.get("encoder"), *parameters.get("encoders", [])]
+        assert all(pinned.fullmatch(name) for name in named if name), named
+        if "hub" not in parameters:
+            continue
         # What the hub itself turns into parquet has a branch and no commit that stays.
         named += [name for key, name in parameters["hub"].items() if key != "nli"]
         assert parameters["hub"]["nli"] == "shibing624/snli-zh@refs/convert/parquet"

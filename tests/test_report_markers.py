@@ -27,6 +27,8 @@ WORDS = {
     "curve": "04_epochs epoch",
     "comparison": "05_before_after",
     "answer": "05_sample",
+    "use": "07_effects",
+    "practice": "07_intents",
 }
 SHOUT = {"shout": lambda words: " ".join(words).upper()}
 

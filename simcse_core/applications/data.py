@@ -168,10 +168,15 @@ def clusters(pairs: Pairs) -> list[list[str]]:
     return sorted((c for c in found if len(c) > 1), key=len, reverse=True)
 
 
-def faq_from_clusters(groups: Sequence[Sequence[str]], seed: int = 0) -> Faq:
-    """One text of each cluster, drawn at random, as standard question; the others as queries."""
+def faq_from_clusters(groups: Sequence[Sequence[str]], seed: int | None = 0) -> Faq:
+    """One text of each cluster as standard question, the others as queries.
+
+    Args:
+        groups: texts that mean the same.
+        seed: of the draw of standard questions; None takes the first of each cluster.
+    """
     rng = np.random.default_rng(seed)
-    standard = [int(rng.integers(len(group))) for group in groups]
+    standard = [0 if seed is None else int(rng.integers(len(group))) for group in groups]
     others = [
         (text, number)
         for number, (group, place) in enumerate(zip(groups, standard, strict=True))

@@ -59,3 +59,19 @@ def _gains(test: pd.DataFrame) -> Iterator[str]:
         known = last.index.intersection(before.index)
         gained = int((last[known] > before[known]).sum())
         yield f"{method}, {encoder}, {pooling}: {gained} of {len(known)} seeds gain"
+
+
+def use_facts(results: pd.DataFrame) -> list[str]:
+    """Lines about the rows of the four uses that rounding cannot change.
+
+    They say how many rows there are, of which uses, methods, encoders and seeds, and that nothing
+    is missing or no share; a precision is missing where nothing was proposed.
+    """
+    told = [f"rows: {len(results)}"]
+    for column in ("use", "method", "encoder", "seed"):
+        told.append(f"{column}s: {', '.join(map(str, dict.fromkeys(results[column])))}")
+    for (use, metric), rows in results.groupby(["use", "metric"], sort=False):
+        if not rows["value"].dropna().between(0, 1).all() and metric != "n":
+            told.append(f"{use}, {metric}: not between 0 and 1")
+    gaps = results[results["value"].isna() & (results["metric"] != "precision")]
+    return [*told, f"no missing value: {gaps.empty}"]

@@ -28,6 +28,8 @@ answer                                      prose on what to do with few sentenc
 training                                    a table of what was measured along training on own text
 beside                                      a table of the kept encoder and what needs no training
 kept                                        prose on the encoder that was kept
+use                                         a table of one of the four uses, or of effects on them
+practice                                    prose on what to do in one of the four uses
 =============  ===========================  ========================================================
 
 A file named ``*.zh-CN.md`` gets Chinese. Markers inside a fenced block are left as they are.
@@ -40,9 +42,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from simcse_core.files import write_text
-from simcse_core.report import own_text, prose, tables
+from simcse_core.report import own_text, prose, tables, use_prose, use_tables
 from simcse_core.report.records import Records, bounds, read_records
 from simcse_core.report.rows import spearman
 from simcse_core.report.tables import to_markdown
@@ -52,6 +55,7 @@ from simcse_core.report.wording import capitalised
 Fill = Callable[[Sequence[str]], str]
 # From records, further words and a language to Markdown.
 Tell = Callable[..., str]
+T = TypeVar("T")
 
 KINDS: dict[str, Tell] = {
     "spearman": lambda r, *keys, language: to_markdown(
@@ -87,6 +91,10 @@ KINDS: dict[str, Tell] = {
     "beside": lambda r, *, language: _beside(r, language),
     "kept": lambda r, *, language: own_text.tell_own_text(r.frame, language=language),
     "answer": lambda r, *, language: prose.tell_answer(r.frame, language=language),
+    "use": lambda r, *, language: to_markdown(
+        _of_use(use_tables.TABLES, r)(r.frame, language=language)
+    ),
+    "practice": lambda r, *, language: _of_use(use_prose.PRACTICE, r)(r.frame, language=language),
     "comparison": lambda r, *, language: prose.tell_comparison(r.frame, language=language),
 }
 
@@ -113,6 +121,14 @@ _NOT_PUBLISHED = {
 # Pages that are written before these tables are measured say so.
 OPTIONAL = ("verdicts", "settings")
 _NOT_YET = {"en": "Not measured yet: there is no {}.", "zh": "尚未测量：没有 {}。"}
+
+
+def _of_use(functions: Mapping[str, Callable[..., T]], records: Records) -> Callable[..., T]:
+    use = records.name.partition("_")[2]
+    if use not in functions:
+        raise ValueError(f"{records.name} is of no use; there are {', '.join(functions)}")
+    return functions[use]
+
 
 _COMMENT = re.compile(r"<!-- ([\w-]+)((?: \S+)*) -->")
 _CLOSING = "<!-- end -->"

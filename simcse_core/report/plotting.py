@@ -91,7 +91,7 @@ def plot_scores_by_label(quantiles: pd.DataFrame, *, title: str = "", caption: s
             draw_boxes(ax, panel)
             ax.set(xlabel=label("Human label"), ylabel=label("Cosine similarity"))
             ax.set_title(_panel_title(panel.iloc[0]), fontsize="medium")
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def plot_baselines(
@@ -134,7 +134,7 @@ def plot_baselines(
         draw_published_lines(ax, numbers)
         ax.set(xlabel=label("Spearman"))
         ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def plot_curve(results: pd.DataFrame, x: str, *, title: str = "", caption: str = "") -> Figure:
@@ -158,7 +158,7 @@ def plot_curve(results: pd.DataFrame, x: str, *, title: str = "", caption: str =
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         ax.xaxis.set_major_formatter(_COUNT)
     _widen([ax for ax, _ in panels], "y")
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def plot_sample(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
@@ -188,7 +188,7 @@ def plot_sample(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fi
         ax.xaxis.set_major_formatter(_COUNT)
         ax.xaxis.set_minor_locator(NullLocator())
     _widen([ax for ax, _ in panels], "y")
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def plot_geometry(results: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
@@ -218,7 +218,7 @@ def plot_geometry(results: pd.DataFrame, *, title: str = "", caption: str = "") 
             ylabel=label("Alignment (lower is better)"),
         )
         ax.margins(0.12)
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def plot_before_after(
@@ -256,7 +256,7 @@ def plot_before_after(
                 draw_mark(ax, value, len(names) + theirs.index(name), PUBLISHED)
         ax.set(xlabel=label("Spearman"))
     _widen([ax for ax, _ in panels], "x")
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def _of_protocol(protocol: Protocol, encoder: str) -> str:
@@ -280,7 +280,7 @@ def plot_lengths(lengths: pd.DataFrame, *, title: str = "", caption: str = "") -
             bars = (mine["n_tokens"], mine["n_sentences"])
             ax.bar(*bars, width=1.0, color=colour, label=label(name))
     ax.set(xlabel=label("Tokens"), ylabel=label("Sentences"))
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def plot_training(results: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
@@ -298,7 +298,7 @@ def plot_training(results: pd.DataFrame, *, title: str = "", caption: str = "") 
         ax.set_title(label(name))
         ax.set_xlabel(label("Epochs" if x == "epoch" else "Unlabelled training sentences"))
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    return _finish(figure, title, caption)
+    return finish(figure, title, caption)
 
 
 def save_chart(figure: Figure, directory: Path, name: str) -> Figure:
@@ -398,7 +398,7 @@ def _widen(axes: Iterable[Axes], axis: str) -> None:
         set_limits(low - lacking / 2, high + lacking / 2)
 
 
-def _finish(figure: Figure, title: str, caption: str) -> Figure:
+def finish(figure: Figure, title: str, caption: str) -> Figure:
     """Title, legend and caption, all outside the panels."""
     _legend(figure, title)
     if caption:

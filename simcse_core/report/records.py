@@ -15,6 +15,7 @@ from simcse_core.report.wording import COLON, COMMA, listed, pooling_name, say, 
 from simcse_core.results import read_table
 
 _TIDY = "encoder method kind pooling n_train epoch seed dataset split metric value ci_low ci_high"
+_USE = f"use way {_TIDY}".replace(" epoch", "").replace(" split", "").replace(" ci_low ci_high", "")
 _DIFFERENCES = (
     "encoder after after_kind after_at before before_kind before_at split n_seeds value seed_low "
     "seed_high pair_low pair_high"
@@ -29,6 +30,14 @@ COLUMNS = {
     ),
     "lengths": "n_tokens n_sentences is_cut encoder",
     "sample": "n_sentences method kind split mean min max n_seeds pair_low pair_high",
+    "search": f"{_USE} ci_low ci_high",
+    "intents": f"{_USE} examples at",
+    "pseudo_labels": f"{_USE} examples at",
+    "out_of_scope": f"{_USE} examples unknown at",
+    "effects": (
+        "use way examples unknown at metric encoder pooling after before before_kind n_seeds value "
+        "seed_low seed_high"
+    ),
     "shared": "encoder pooling method kind split all kept pairs kept_pairs",
     "grid": (
         "protocol encoder pooling n_train learning_rate batch_size dropout temperature seed "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from simcse_core.report import plotting
+from simcse_core.report import plotting, use_plots
 from simcse_core.report.records import Records
 
 # A text in each language.
@@ -50,6 +50,7 @@ SECTIONS: dict[str, Words] = {
     "04": {"en": "Epochs", "zh": "训练轮数"},
     "05": {"en": "Summary and claims", "zh": "总结与论断"},
     "06": {"en": "Your sentences", "zh": "自己的句子"},
+    "07": {"en": "What vectors are for", "zh": "句向量的用途"},
 }
 
 _SCORES_GUIDE = {
@@ -292,6 +293,99 @@ TOPICS: dict[str, Topic] = {
             "against how far training is",
             "zh": "损失、对齐性、均匀性以及（有标注时）Spearman 各一幅，随训练进程变化",
         },
+    ),
+    "07_search": Topic(
+        title={"en": "FAQ recall", "zh": "FAQ 问题召回"},
+        guide={
+            "en": "One question of each group of equal meaning is the standard question, the "
+            "others are queries. Points are means over draws, bars 95 % intervals over queries, "
+            "crosses the same vectors fused with TF-IDF by reciprocal ranks. In the table, "
+            "brackets are the lowest and highest draw.",
+            "zh": "同义问题各取一条为标准问题，其余为查询。点为多次抽样平均，"
+            "横线为查询间 95 % 区间，"
+            "叉为同一向量与 TF-IDF 按名次倒数融合。表中方括号内为最低与最高的抽样。",
+        },
+        told=("use 07_search", "practice 07_search"),
+        draw=lambda r, title, caption: use_plots.plot_search(r.frame, title=title, caption=caption),
+        alt={
+            "en": "A line for each method with its recall at 1, 5 and 10 and MRR at 10",
+            "zh": "每种方法一行，标出前 1、5、10 的召回率与前 10 的 MRR",
+        },
+    ),
+    "07_intents": Topic(
+        title={"en": "Intent pre-recall", "zh": "意图预召回"},
+        guide={
+            "en": "From a few examples of each intent, the likeliest intents by logistic "
+            "regression on vectors. Left: how often the right one is among five. Middle: the share "
+            "of intent models that need not run if it is to be among those kept for 95 % of the "
+            "utterances. Right: recall by the number of intents kept.",
+            "zh": "由每个意图的少量示例，用向量上的逻辑回归给出最可能的意图。"
+            "左：正确意图在前五之内的比例。中：要使 95 % 的话语保留正确意图，"
+            "不必运行的意图模型占比。右：召回随保留意图数的变化。",
+        },
+        told=("use 07_intents", "practice 07_intents"),
+        draw=lambda r, title, caption: use_plots.plot_intents(
+            r.frame, title=title, caption=caption
+        ),
+        alt={
+            "en": "Recall and the share of models that need not run against the number of "
+            "examples, and recall against the number of intents kept, a line for each method",
+            "zh": "召回率与不运行模型占比随示例数、召回率随保留意图数的变化，每种方法一条线",
+        },
+    ),
+    "07_pseudo_labels": Topic(
+        title={"en": "Pseudo-labels", "zh": "伪标签"},
+        guide={
+            "en": "Left: how many labels are right among the surest. Right: accuracy of a "
+            "classifier on the few examples alone, with the proposals as they are, with those that "
+            "a person would confirm, and with all of them corrected; the true labels stand in for "
+            "the person. Bars run from the lowest to the highest draw.",
+            "zh": "左：最有把握的标签中正确的比例。右：分类器的准确率，依次为仅用少量示例、"
+            "加入未检查的建议、只加入人会确认的、全部改正后加入（以真实标签代替人）。"
+            "竖线从最低到最高的抽样。",
+        },
+        told=("use 07_pseudo_labels", "practice 07_pseudo_labels"),
+        draw=lambda r, title, caption: use_plots.plot_pseudo_labels(
+            r.frame, title=title, caption=caption
+        ),
+        alt={
+            "en": "Precision against coverage, and accuracy by what a classifier learns from, for "
+            "each method",
+            "zh": "各方法的精确率随覆盖率的变化，以及分类器按所学内容的准确率",
+        },
+    ),
+    "07_out_of_scope": Topic(
+        title={"en": "Out-of-scope utterances", "zh": "范围外话语"},
+        guide={
+            "en": "Intents held out as unknown (25, 50, 75 % of them) and text of another kind, "
+            "told apart by the highest probability of a logistic regression on the examples. AUROC "
+            "is better when higher, FPR@95 when lower; bars run from the lowest to the highest "
+            "draw.",
+            "zh": "把一部分意图（25、50、75 %）留作未知，以及另一类文本，"
+            "用示例上逻辑回归的最高概率加以区分。AUROC 越高越好，FPR@95 越低越好；"
+            "竖线从最低到最高的抽样。",
+        },
+        told=("use 07_out_of_scope", "practice 07_out_of_scope"),
+        draw=lambda r, title, caption: use_plots.plot_out_of_scope(
+            r.frame, title=title, caption=caption
+        ),
+        alt={
+            "en": "AUROC and FPR@95 for each kind of unknown text, a point for each method",
+            "zh": "各类未知文本的 AUROC 与 FPR@95，每种方法一个点",
+        },
+    ),
+    "07_effects": Topic(
+        title={
+            "en": "What unlabelled training changes in the uses",
+            "zh": "无标注训练给各用途带来的变化",
+        },
+        guide={
+            "en": "Trained minus untrained on the same draws, with the 95 % interval of the mean "
+            "over draws (Student's t). The CSV has the other methods too.",
+            "zh": "同一抽样上训练后减未训练，附抽样间平均的 95 % 区间（学生 t）。"
+            "CSV 中还有与其他方法之差。",
+        },
+        told=("use 07_effects",),
     ),
 }
 CHARTS: dict[str, Topic] = {name: topic for name, topic in TOPICS.items() if topic.draw}

@@ -1,6 +1,7 @@
 """The words of charts, tables and pages in English and Chinese, and how numbers are counted.
 
-English is the key: what has no entry in :data:`CHINESE` is the same in both languages.
+English is the key: what has no entry in :data:`CHINESE` is the same in both languages. Names of
+results that are no English have an entry in :data:`ENGLISH`.
 """
 
 from __future__ import annotations
@@ -73,6 +74,56 @@ CHINESE = {
     "not supported": "不支持",
     "undecided": "无法判定",
     "published": "已发表",
+    # uses
+    "search": "问题检索",
+    "intents": "意图预召回",
+    "pseudo-labels": "伪标签",
+    "out-of-scope": "范围外意图",
+    "use": "用途",
+    "measured": "指标",
+    "examples": "示例",
+    "unknown": "范围外文本",
+    "over draws": "抽样间",
+    "Recall": "召回率",
+    "Recall@5, fused": "Recall@5（融合）",
+    "Recall@5 over queries": "Recall@5（查询间）",
+    "not run at 95 %": "95 % 召回下不运行",
+    "not run at 99 %": "99 % 召回下不运行",
+    "fused with TF-IDF": "与 TF-IDF 融合",
+    "Examples of each intent": "每个意图的示例数",
+    "Models not run at 95 % recall": "95 % 召回下不运行的模型",
+    "Intents kept": "保留的意图数",
+    "proposed": "有建议",
+    "right": "正确",
+    "accuracy, few": "准确率：少量示例",
+    "accuracy": "准确率",
+    "few": "少量示例",
+    "as they are": "未检查",
+    "confirmed": "确认",
+    "corrected": "改正",
+    "Texts labelled, the surest first": "已标文本占比（从最有把握起）",
+    "Labels that are right": "正确标签的占比",
+    "Accuracy of the classifier": "分类器准确率",
+    "accepted": "接受",
+    "in-scope accuracy": "范围内准确率",
+    "out-of-scope recall": "范围外召回",
+    "held-out intents": "留出的意图",
+    "out of scope": "范围外话语",
+    "other services": "其他服务的文本",
+    "nearest": "最近示例",
+    "logistic": "逻辑回归",
+    "vectors": "向量",
+    "fused": "融合",
+    "softmax": "最高概率",
+    "energy": "能量",
+    "knn": "近邻距离",
+    "mahalanobis": "马氏距离",
+    "95 % interval over queries": "查询抽样的 95 % 区间",
+    "saved@95": "95 % 召回下不运行",
+    "recall@1": "Recall@1",
+    "recall@5": "Recall@5",
+    "auroc": "AUROC",
+    "fpr@95": "FPR@95",
 }
 POOLINGS = {
     Pooling.CLS: ("[CLS]", "[CLS]"),
@@ -80,6 +131,19 @@ POOLINGS = {
     Pooling.MEAN: ("mean", "均值"),
     Pooling.FIRST_LAST_MEAN: ("first-last-mean", "首末层均值"),
     BEST: ("each one's best", "各自最佳"),
+}
+# How the parts of a use are named in English, where that is not their name in the results.
+ENGLISH = {
+    "logistic": "logistic regression",
+    "nearest": "nearest example",
+    "knn": "distance to the fifth neighbour",
+    "mahalanobis": "Mahalanobis distance",
+    "softmax": "highest probability",
+    "saved@95": "models not run at 95 %",
+    "recall@1": "Recall@1",
+    "recall@5": "Recall@5",
+    "auroc": "AUROC",
+    "fpr@95": "FPR@95",
 }
 COMMA = {"en": ", ", "zh": "，"}
 COLON = {"en": ": ", "zh": "："}
@@ -100,7 +164,7 @@ def say(text: str, language: str = "en") -> str:
         ValueError: a language other than ``en`` and ``zh``.
     """
     check_language(language)
-    return CHINESE.get(text, text) if language == "zh" else text
+    return (CHINESE if language == "zh" else ENGLISH).get(text, text)
 
 
 def pooling_name(pooling: str, language: str = "en") -> str:

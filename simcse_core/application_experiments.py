@@ -1,0 +1,138 @@
+"""The experiment behind the notebook on uses: every method, seed by seed, on the four uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any, Self
+
+import pandas as pd
+
+from simcse_core import application_cells
+from simcse_core.application_cells import COUNTED, DETAILS, NO_ENCODER, Draws
+from simcse_core.application_data import ApplicationData, load_application_data
+from simcse_core.cells import Cell
+from simcse_core.experiment import STUDIED, Experiment
+from simcse_core.folders import owner_of
+from simcse_core.parameters import checked
+from simcse_core.plans import Plan
+
+# What distinguishes a row; TF-IDF is measured once for all encoders.
+_KEPT = ("encoder", "method", "kind", "pooling", "n_train", "seed", "dataset", "use", *DETAILS)
+
+
+@dataclass(frozen=True)
+class ApplicationExperiment(Experiment):
+    """An experiment on texts of services in the place of pairs."""
+
+    data: ApplicationData
+    modules: Sequence[str] = (
+        "simcse_core.application_cells",
+        "simcse_core.application_comparison",
+    )
+
+    @classmethod
+    def open_texts(
+        cls,
+        name: str,
+        *,
+        application_source: str,
+        output_dir: str,
+        examples: Sequence[int],
+        labelled_examples: int,
+        unknown_shares: Sequence[float],
+        n_train: int,
+        **given: Any,
+    ) -> Self:
+        """Reads the texts, finds the encoders, and prints what is going to be run on what.
+
+        Args:
+            application_source: ``sample`` or a folder, see ``load_application_data``.
+            given: the other parameters of ``Experiment.open``.
+
+        Raises:
+            ParameterError, FolderError: see ``Experiment.open``.
+            DataError, InputError: texts that cannot be used.
+        """
+        own = {
+            "examples": examples,
+            "labelled_examples": labelled_examples,
+            "unknown_shares": unknown_shares,
+            "n_train": n_train,
+        }
+        source = checked({"application_source": application_source})["application_source"]
+        draws = draws_of(checked(own))
+        load = partial(load_application_data, source, draws.smallest)
+        run = cls.opened(name, load, owner_of(source, {}), output_dir, {**given, **own})
+        run.check_sizes([n_train], "n_train")
+        return run
+
+    @property
+    def draws(self) -> Draws:
+        """How much is labelled and held out."""
+        return draws_of(self.parameters)
+
+
+def draws_of(parameters: Any) -> Draws:
+    """The parameters of a notebook that say how much is labelled and held out."""
+    names = ("examples", "labelled_examples", "unknown_shares")
+    return Draws(*(parameters[name] for name in names))
+
+
+def measure_methods(run: ApplicationExperiment) -> pd.DataFrame:
+    """Every method on every use: counted, as encoders are, whitened, and trained.
+
+    Returns:
+        Rows of ``application_cells.measure_uses``, with ``encoder, method, kind, pooling, n_train,
+        seed, dataset``.
+    """
+    draws, n = run.draws, run.parameters["n_train"]
+    own: dict[str, Any] = {"draws": asdict(draws), "n_sample": n}
+    cells = [
+        Cell(
+            f"{NO_ENCODER}-{COUNTED}-seed{seed}",
+            application_cells.of_text,
+            (run.data, draws, n, seed),
+            {"seed": seed, **own},
+        )
+        for seed in run.seeds
+    ]
+    for plan in run.plans:
+        args = (run.data, plan, draws, n, run.seeds)
+        parts = {**plan.stamp, **own, "seeds": list(run.seeds)}
+        cells.append(Cell(_name(plan, "fitted"), application_cells.of_encoder, args, parts))
+        cells += [_trained(run, plan, method, seed) for method in STUDIED for seed in run.seeds]
+    rows = pd.concat(run.compute(cells), ignore_index=True)
+    return rows[[*_KEPT, "metric", "value", "ci_low", "ci_high", "missing"]]
+
+
+def _trained(run: ApplicationExperiment, plan: Plan, method: str, seed: int) -> Cell:
+    mine = replace(plan, train=replace(plan.train, seed=seed))
+    n = run.parameters["n_train"]
+    own = {
+        "method": method,
+        "train": asdict(mine.train),
+        "draws": asdict(run.draws),
+        "n_train": n,
+        "device": plan.device,
+    }
+    return Cell(
+        _name(plan, f"{method}-seed{seed}"),
+        application_cells.trained,
+        (run.data, mine, method, run.draws, n),
+        {**plan.stamp, **own},
+        resumes=True,
+    )
+
+
+def _name(plan: Plan, what: str) -> str:
+    stamp = plan.stamp
+    return "-".join((stamp["encoder"], stamp["fingerprint"], stamp["pooling"], what))
+
+
+def of_use(rows: pd.DataFrame, use: str) -> pd.DataFrame:
+    """The rows of one use, without the columns that only others have."""
+    mine = rows[rows["use"] == use]
+    empty = [column for column in (*DETAILS, "ci_low", "ci_high") if mine[column].isna().all()]
+    return mine.drop(columns=empty).reset_index(drop=True)
