@@ -24,7 +24,7 @@ from simcse_core.applications.data import (
 )
 from simcse_core.applications.tables import read_columns
 from simcse_core.data import SentencePool, StsPairs, StudyData, fingerprint, load_sts
-from simcse_core.sources import DataError
+from simcse_core.errors import DataError
 
 SAMPLE = "sample"
 SAMPLE_NAME = "bundled sample (hand-written FAQ and intents)"

@@ -205,7 +205,7 @@ def claims_table(claims: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
         head = head if distinct else ""
         for key in ("effect", "over_seeds", "over_pairs", "verdict"):
             told = say(key.replace("_", " "), language)
-            cells = claims[f"{second}{key}"]
+            cells = claims[f"{second}{key}"].to_list()
             if key == "effect" and len(distinct) > 1:
                 cells = [
                     _beside(cell, p, language) for cell, p in zip(cells, poolings, strict=True)
