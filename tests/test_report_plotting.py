@@ -431,6 +431,19 @@ def test_boxes_of_what_has_no_encoder_stand_beside_cls() -> None:
     ]
 
 
+def test_one_panel_of_each_pooling_stands_beside_the_others() -> None:
+    before = quantiles()[lambda table: table["method"] == "untrained"]
+    counting = before.assign(method="tfidf-char", encoder="none", pooling=np.nan)
+    table = pd.concat([counting, before.assign(pooling="mean"), before], ignore_index=True)
+    figure = plot_scores_by_label(table)
+    assert [title.split("\n")[1] for title in titles(figure)] == [
+        "dev · tiny, [CLS]",
+        "dev · tiny, mean",
+        "dev",
+    ]
+    assert len({ax.get_position().y0 for ax in figure.axes}) == 1  # in a row
+
+
 def test_boxes_of_each_pooling_are_a_row_of_panels() -> None:
     table = pd.concat([quantiles(pooling="mean"), quantiles()], ignore_index=True)
     seconds = [title.split("\n")[1] for title in titles(plot_scores_by_label(table))]
