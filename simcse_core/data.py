@@ -287,6 +287,8 @@ def load_pool(
 
 
 def _pool(opened: Source, extra: Sequence[str], measured_on: Sequence[StsPairs]) -> SentencePool:
+    if isinstance(extra, str | Path):
+        raise DataError(f"extra_sentences: a list of files is needed, got {str(extra)!r} alone")
     read = list(_pool_sentences(opened, extra))
     unique = _unique(read)
     held_out = {s for pairs in measured_on for s in pairs.sentences()}

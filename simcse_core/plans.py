@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from math import isnan
 from pathlib import Path
@@ -49,6 +49,10 @@ class Plan:
         encoder = SentenceEncoder.from_pretrained(self.encoder, self.pooling, self.max_seq_length)
         encoder.name = self.label or label(encoder.name)
         return encoder
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What it is pickled as: without the encoder that was loaded for looking."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def untrained(self) -> SentenceEncoder:

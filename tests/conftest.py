@@ -215,7 +215,7 @@ def write_notebook(project: Path, cnsd_dir: Path, bert_dir: Path) -> Callable[..
             "extra_sentences": [],
             "hub": {},
             "encoder": str(bert_dir),
-            "pooling": "",
+            "pooling": "mean",
             "training": {},
             "n_train": 4,
             "seeds": [0],

@@ -205,6 +205,14 @@ def test_a_sentence_of_test_is_held_out_too(cnsd_dir: Path) -> None:
     assert (pool.n_read, pool.n_in_dev_or_test) == (12, 2)
 
 
+def test_a_file_alone_is_no_list_of_files(cnsd_dir: Path) -> None:
+    path = rewrite(cnsd_dir, "more.txt", "新句子\n")
+    for extra in ("more.txt", path):
+        with pytest.raises(DataError, match="extra_sentences: a list of files is needed"):
+            load_pool(cnsd_dir, extra)
+    assert load_pool(cnsd_dir, [path]).sentences[-1] == "新句子"
+
+
 @pytest.mark.parametrize(
     "written", ["今天 好", "今天好。", "“今天好”", "今天好\u3000", "今天好\u200b"]
 )

@@ -23,7 +23,7 @@ from simcse_core.experiment import Experiment
 from simcse_core.experiments import train_sizes
 from simcse_core.folders import FolderError, only_run
 from simcse_core.parameters import ParameterError
-from simcse_core.plans import Plan
+from simcse_core.plans import Plan, best_pooling
 from simcse_core.results import TableError, read_table
 
 Open = Callable[..., Experiment]
@@ -76,6 +76,33 @@ def test_what_is_opened_is_told(open_run: Open, capsys: pytest.CaptureFixture[st
     assert "cut at 12 tokens" in said
     assert said.endswith("seeds [0, 1] · sizes [2, 4]\n")
     assert (run.parameters, run.settings["max_seq_length"]) == ({"sizes": [2, 4]}, 12)
+
+
+def test_without_a_pooling_an_encoder_has_the_reports_and_its_best(
+    open_run: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = open_run()
+    best = best_pooling(run.plans[0], run.data)
+    assert run.protocols() == list(dict.fromkeys([("tiny-bert", "cls"), ("tiny-bert", best.value)]))
+    assert f"tiny-bert: {best} is the best pooling untrained, on dev" in capsys.readouterr().out
+
+
+def test_one_protocol_is_told_where_the_best_pooling_is_named_too(
+    open_run: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best = best_pooling(open_run().plans[0], open_run().data).value
+    run = open_run(pooling=[best, "best"])
+    assert run.protocols() == [("tiny-bert", best)]
+    said = capsys.readouterr().out
+    assert f"{best} is the best pooling untrained, on dev, and named too: one protocol\n" in said
+
+
+def test_what_is_asked_for_and_what_was_found_are_stamped(open_run: Open, tmp_path: Path) -> None:
+    run = open_run(pooling=["cls", "best"])
+    run.table("02_small", FRAME)
+    stamp = read_table(tmp_path / "out", "02_small")[1]
+    assert stamp["settings"]["pooling"] == ["cls", "best"]
+    assert [(p["encoder"], p["pooling"]) for p in stamp["plans"]] == run.protocols()
 
 
 @pytest.mark.parametrize(

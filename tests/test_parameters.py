@@ -88,6 +88,11 @@ def test_what_a_parameter_takes_comes_back_as_plain_values(name: str) -> None:
         assert type(found) in (str, int, list, dict)
 
 
+@pytest.mark.parametrize("pooling", ["mean", "best"])
+def test_a_single_pooling_is_a_list_of_one(pooling: str) -> None:
+    assert checked({"pooling": pooling}) == {"pooling": [pooling]}
+
+
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_what_a_parameter_does_not_take_is_refused_by_its_name_in_a_line(name: str) -> None:
     for value in REFUSED[name]:

@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from simcse_core import SentenceEncoder, TrainConfig
-from simcse_core.config import Pooling
+from simcse_core.config import Pooling, encoder_settings
+from simcse_core.data import StudyData
 from simcse_core.encoder_names import EncoderNameError
 from simcse_core.errors import ParameterError
-from simcse_core.plans import Plan, distinct, make_plan
+from simcse_core.plans import Plan, best_pooling, distinct, make_plan, make_plans
 
 
 def test_a_plan_is_the_encoders_own_settings() -> None:
@@ -39,6 +42,90 @@ def test_a_plan_takes_what_it_is_given_and_keeps_the_rest() -> None:
 def test_a_bad_plan_is_refused(pooling: str, training: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make_plan("mini-bert", pooling, training)
+
+
+# --- the best pooling ------------------------------------------------------------------------
+
+
+def dev_scores(folder: Path, data: StudyData) -> dict[str, float]:
+    """Spearman of each pooling on dev, by scipy."""
+    found = {}
+    for pooling in Pooling:
+        encoder = SentenceEncoder.from_pretrained(folder, pooling)
+        first, second = (
+            encoder.encode(side).astype(np.float64) for side in (data.dev.first, data.dev.second)
+        )
+        lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+        cosines = np.round(np.sum(first * second, axis=1) / lengths, 6)
+        found[pooling.value] = float(spearmanr(cosines, data.dev.scores).statistic)
+    return found
+
+
+def test_the_best_pooling_is_that_of_dev_whatever_test_says(
+    bert_dir: Path, study_data: StudyData
+) -> None:
+    scores = dev_scores(bert_dir, study_data)
+    best = max(scores, key=scores.__getitem__)
+    assert scores[best] > sorted(scores.values())[-2]  # or this would prove nothing
+    found = make_plans(str(bert_dir), study_data, ["best"])
+    assert [plan.pooling.value for plan in found] == [best]
+    turned = replace(
+        study_data,
+        test=replace(study_data.test, scores=-study_data.test.scores),
+        fingerprint="turned",
+    )
+    assert make_plans(str(bert_dir), turned, ["best"]) == found
+
+
+def test_another_dev_may_have_another_best_pooling(bert_dir: Path, study_data: StudyData) -> None:
+    scores = dev_scores(bert_dir, study_data)
+    worst = min(scores, key=scores.__getitem__)
+    turned = replace(
+        study_data,
+        dev=replace(study_data.dev, scores=-study_data.dev.scores),
+        fingerprint="turned dev",
+    )
+    assert best_pooling(make_plan(str(bert_dir), "cls"), turned).value == worst
+
+
+def test_a_best_pooling_that_is_named_too_stands_there_once(
+    bert_dir: Path, study_data: StudyData
+) -> None:
+    scores = dev_scores(bert_dir, study_data)
+    best = max(scores, key=scores.__getitem__)
+    (plan,) = make_plans(str(bert_dir), study_data, [best, "best"])
+    assert plan.pooling.value == best
+    other = "pooler" if best != "pooler" else "mean"
+    found = make_plans(str(bert_dir), study_data, [other, "best"])
+    assert [plan.pooling.value for plan in found] == [other, best]
+
+
+def test_an_encoder_without_a_pooler_has_a_best_pooling_of_the_others(
+    encoder_dir: Callable[[str], Path], study_data: StudyData
+) -> None:
+    (plan,) = make_plans(str(encoder_dir("electra")), study_data, ["best"])
+    assert plan.pooling is not Pooling.POOLER
+
+
+def test_where_no_pooling_has_a_score_the_best_cannot_be_told(
+    bert_dir: Path, study_data: StudyData
+) -> None:
+    flat = replace(
+        study_data,
+        dev=replace(study_data.dev, scores=study_data.dev.scores * 0),
+        fingerprint="flat",
+    )
+    with pytest.raises(ValueError, match=r"^pooling: best cannot be told, .* name one of cls, "):
+        make_plans(str(bert_dir), flat, ["cls", "best"])
+
+
+def test_the_settings_of_a_plan_are_those_of_its_pooling(study_data: StudyData) -> None:
+    for pooling in Pooling:
+        plan = make_plan("mini-bert", pooling)
+        assert plan.train == encoder_settings("mini-bert", pooling).train
+
+
+# --- labels ----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

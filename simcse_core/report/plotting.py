@@ -116,13 +116,8 @@ def plot_baselines(
     cls, without = rows["pooling"] == Pooling.CLS, rows["pooling"].isna()
     rows = pd.concat([rows[cls], rows[~cls & ~without], rows[without]])
     names = list(dict.fromkeys(rows["line"]))
-    theirs = {
-        line: found
-        for line, encoder in rows[rows["pooling"] == Pooling.CLS][["line", "encoder"]]
-        .drop_duplicates()
-        .to_numpy()
-        if (found := report_encoder(encoder))
-    }
+    of_cls = rows[rows["pooling"] == Pooling.CLS].drop_duplicates("line")
+    theirs = dict(zip(of_cls["line"], of_cls["encoder"].map(report_encoder), strict=True))
     figure, panels = _panels({Facet("", ""): rows}, width=6, lines=[names])
     for ax, here in panels:
         for place, line in enumerate(names):

@@ -194,7 +194,7 @@ def _pairs_head(split: str, which: str, count: int, language: str) -> str:
 
 def claims_table(claims: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
     """Each claim and criterion, with effect, intervals and verdict under each protocol."""
-    claims = claims.fillna("")
+    claims = claims.astype(object).where(claims.notna(), "")
     columns = {key: claims[key] for key in ("claim", "criterion", "encoder")}
     for second in ("", "second_"):
         poolings = claims[f"{second}pooling"]
@@ -287,7 +287,7 @@ def settings_means(rows: pd.DataFrame) -> pd.DataFrame:
 
 def verdicts_table(claims: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
     """What the protocol changes in each claim: the verdict under either, and whether they agree."""
-    claims = claims.fillna("")
+    claims = claims.astype(object).where(claims.notna(), "")
     head = {"en": "the same", "zh": "是否相同"}[language]
     words = {"en": ("no", "yes"), "zh": ("否", "是")}[language]
     same = claims["verdict"] == claims["second_verdict"]
