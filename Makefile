@@ -2,10 +2,11 @@
 # no value is ever read as code. Only make's own command line counts, never the environment, and a name
 # that the target does not know is refused.
 STUDY_VARIABLES := PROFILE SOURCE SEEDS OUT ONLY
-VARIABLES := PYTHON $(STUDY_VARIABLES) TEXT
+VARIABLES := PYTHON $(STUDY_VARIABLES) SINGLE TEXT
 KNOWN_study := $(STUDY_VARIABLES)
 KNOWN_encoder := TEXT OUT
 KNOWN_figures := OUT
+KNOWN_pages := OUT SINGLE
 KNOWN_ready := OUT
 
 GOALS := $(or $(MAKECMDGOALS),help)
@@ -31,11 +32,11 @@ NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 --nbval-kerne
 IN_A_SCRATCH_FOLDER = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && trap 'exit 130' INT TERM && \
 	SIMCSE_RUNS="$$scratch"
 
-.PHONY: help setup study encoder figures ready test soak lint lab bench notebooks clean distclean
+.PHONY: help setup study encoder figures pages ready test soak lint lab bench notebooks clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
-	@echo 'Variables of study: PROFILE=mini SOURCE=folder SEEDS=0,1,2 OUT=folder ONLY=02_small_sample; of figures, ready: OUT;'
+	@echo 'Variables of study: PROFILE=mini SOURCE=folder SEEDS=0,1,2 OUT=folder ONLY=02_small_sample; of figures, pages, ready: OUT; of pages: SINGLE=1;'
 	@echo 'of encoder: TEXT=file or folder OUT=folder;'
 	@echo 'of all that install: PYTHON=python3.12'
 
@@ -69,6 +70,12 @@ encoder: $(READY) ## trains an encoder on your sentences and keeps it: TEXT=mine
 
 figures: $(READY) ## draws a folder's charts and pages from its tables; without OUT, the committed ones
 	@if [ -n "$$OUT" ]; then set -- "$$OUT"; else set -- figures/mini figures/quick README.md README.zh-CN.md docs/protocol.md; fi; \
+	exec $(BIN)/python -m simcse_core.report "$$@"
+
+pages: $(READY) ## a folder's results as HTML pages, in its folder pages; SINGLE=1: as one file to mail
+	@if [ -n "$$OUT" ]; then set -- "$$OUT"; else set -- figures/mini figures/quick; fi; \
+	case "$$SINGLE" in 1) set -- "$$@" --single;; '') set -- "$$@" --site;; \
+	*) echo "SINGLE: is 1 or left out, not $$SINGLE" >&2; exit 2;; esac; \
 	exec $(BIN)/python -m simcse_core.report "$$@"
 
 # The package with the 4-bit weights is 91 MB.

@@ -159,6 +159,16 @@ def test_figures_go_by_the_folder_that_is_named_or_by_the_committed_ones(clone: 
     assert "figures/mini" in said(clone)
 
 
+def test_pages_go_by_the_same_folders_and_are_one_file_where_that_is_asked_for(clone: Path) -> None:
+    make(clone, "pages", "OUT=my results")
+    assert said(clone) == ["-m", "simcse_core.report", "my results", "--site"]
+    make(clone, "pages", "SINGLE=1")
+    assert said(clone)[2:] == ["figures/mini", "figures/quick", "--single"]
+    ended = make(clone, "pages", "SINGLE=yes")
+    assert ended.returncode != 0
+    assert "SINGLE: is 1 or left out, not yes" in ended.stderr
+
+
 def test_notebooks_that_are_tested_write_to_a_folder_that_is_gone_afterwards(clone: Path) -> None:
     assert make(clone, "test").returncode == 0
     runs = [line.removeprefix("runs=") for line in (clone / "called").read_text().splitlines()]

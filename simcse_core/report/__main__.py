@@ -1,10 +1,11 @@
 """Charts and pages from result tables alone.
 
-    python -m simcse_core.report PATH... [--check] [--language zh]
+    python -m simcse_core.report PATH... [--check] [--language zh] [--site | --single]
 
 A PATH is a results folder, whose charts are drawn and whose pages are written, or a Markdown file,
 whose generated parts are filled (see :mod:`simcse_core.report.markers`). With ``--check`` nothing
-is written, and the exit code is 1 if something is not what the tables say.
+is written, and the exit code is 1 if something is not what the tables say. With ``--site``, HTML
+pages of a results folder go into its folder ``pages``; with ``--single``, one file a language.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import matplotlib as mpl
 
 from simcse_core.config import LANGUAGES
 from simcse_core.report.markers import fill_file
-from simcse_core.report.pages import differing, make, write_pages
+from simcse_core.report.pages import Made, differing, make, write_pages
+from simcse_core.report.site import PAGES_FOLDER, SINGLE, Site, write_site
 
 _AGAIN = "run python -m simcse_core.report"
 
@@ -29,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     mpl.use("agg")
     codes = []
     for path in given.paths:
-        if path.is_dir():
+        if path.is_dir() and (given.site or given.single):
+            codes.append(_site(path, given.single))
+        elif path.is_dir():
             codes.append(_folder(path, given.language, given.check))
         elif path.suffix == ".md" and path.is_file():
             codes.append(_file(path, given.check))
@@ -48,6 +52,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     parser.add_argument("--check", action="store_true", help="write nothing; 1 if out of date")
     parser.add_argument("--language", choices=LANGUAGES, default="en", help="of the charts' labels")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--site", action="store_true", help="write HTML pages into PATH/pages")
+    how.add_argument("--single", action="store_true", help="the same as one file a language")
     return parser.parse_args(arguments)
 
 
@@ -55,18 +62,36 @@ def _folder(directory: Path, language: str, check: bool) -> int:
     started = time.monotonic()
     made = make(directory, language) if check else write_pages(directory, language)
     stale = differing(directory, made) if check else []
-    for line in made.missing:
-        print(f"not there: {line}")
-    for line in made.broken:
-        print(f"broken: {line}", file=sys.stderr)
+    _say_lacking(directory, made)
     for name in stale:
         print(f"{directory / name} differs from its tables; {_AGAIN} {directory}", file=sys.stderr)
-    if not made.files:
-        print(f"{directory}: none of the study's tables is there", file=sys.stderr)
     charts = sum(name.endswith(".png") for name in made.files)
     seconds = time.monotonic() - started
     print(f"{directory}: charts {charts}, pages {len(made.files) - charts}, {seconds:.1f} s")
     return int(bool(made.broken or stale or not made.files))
+
+
+def _site(directory: Path, single: bool) -> int:
+    started = time.monotonic()
+    site = write_site(directory, single)
+    _say_lacking(directory, site)
+    first = SINGLE if single else "index"
+    pages = [name for name in site.files if name.endswith(".html")]
+    size = sum(map(len, site.files.values())) / 1e6
+    seconds = time.monotonic() - started
+    print(f"{directory}: pages {len(pages)}, {size:.1f} MB, {seconds:.1f} s")
+    if pages:
+        print(f"open {directory / PAGES_FOLDER / first}.html")
+    return int(bool(site.broken or not pages))
+
+
+def _say_lacking(directory: Path, made: Made | Site) -> None:
+    for line in made.missing:
+        print(f"not there: {line}")
+    for line in made.broken:
+        print(f"broken: {line}", file=sys.stderr)
+    if not made.files:
+        print(f"{directory}: none of the study's tables is there", file=sys.stderr)
 
 
 def _file(path: Path, check: bool) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,6 +73,16 @@ def differing(directory: Path, made: Made) -> list[str]:
 def make(directory: Path, language: str = "en") -> Made:
     """Every chart and page that a folder's tables give; one that is broken stops no other."""
     made = Made()
+    records = draw(directory, language, made)
+    if records:
+        for each, name in PAGES.items():
+            made.files[name] = _page(records, each, made).encode("utf-8")
+    made.broken = list(dict.fromkeys(made.broken))
+    return made
+
+
+def draw(directory: Path, language: str, made: Made) -> dict[str, Records]:
+    """Reads a folder's tables and draws every chart of them into ``made``; returns the tables."""
     records = _read(directory, made)
     set_style(language)
     for name, topic in CHARTS.items():
@@ -81,11 +91,7 @@ def make(directory: Path, language: str = "en") -> Made:
                 made.files[f"{name}.png"] = as_png(draw_chart(records, name))
             except ValueError as error:
                 made.broken.append(f"{name}.png: {error}")
-    if records:
-        for each, name in PAGES.items():
-            made.files[name] = _page(records, each, made).encode("utf-8")
-    made.broken = list(dict.fromkeys(made.broken))
-    return made
+    return records
 
 
 def draw_chart(records: Mapping[str, Records], name: str) -> Figure:
@@ -139,28 +145,79 @@ def _read(directory: Path, made: Made) -> dict[str, Records]:
 
 
 def _page(records: Mapping[str, Records], language: str, made: Made) -> str:
-    datasets = ", ".join(dict.fromkeys(str(r.stamp["dataset"]) for r in records.values()))
-    head = f"{datasets} 上的结果" if language == "zh" else f"Results on {datasets}"
+    head = heading(records, language)
     other = {"en": "[中文](README.zh-CN.md)", "zh": "[English](README.md)"}[language]
     parts = [f"# {head}", other, _INTRO[language]]
-    for number, title in SECTIONS.items():
-        topics = {name: topic for name, topic in TOPICS.items() if name.startswith(number)}
-        body = []
-        for name, topic in topics.items():
-            body += _topic(name, topic, records, language, made)
-        if body:
-            mine = [r for name, r in records.items() if name.startswith(number)]
-            parts += [f"## {int(number)} · {title[language]}", *body, _made_by(mine, language)]
+    for section in sections(records, language, made):
+        parts += [f"## {section.title}"]
+        for told in section.topics:
+            parts += [
+                f"### {told.title}",
+                told.guide,
+                *told.picture(f"{told.name}.png"),
+                *told.parts,
+            ]
+        parts.append(_made_by(section.records, language))
     return "\n\n".join(parts) + "\n"
 
 
-def _topic(
+def heading(records: Mapping[str, Records], language: str) -> str:
+    """The title of a folder's pages: its data by name."""
+    datasets = ", ".join(dict.fromkeys(str(r.stamp["dataset"]) for r in records.values()))
+    return f"{datasets} 上的结果" if language == "zh" else f"Results on {datasets}"
+
+
+@dataclass(frozen=True)
+class ToldTopic:
+    """A topic as far as its tables are there.
+
+    Attributes:
+        name: the topic's, and its picture's.
+        alt: what the picture shows; empty where there is no picture.
+        parts: tables and prose, as Markdown.
+    """
+
+    name: str
+    title: str
+    guide: str
+    alt: str
+    parts: Sequence[str]
+
+    def picture(self, file: str) -> list[str]:
+        """The picture as Markdown, if there is one."""
+        return [f"![{self.alt}]({file})"] if self.alt else []
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one notebook measured: its topics, and the tables that they stand on."""
+
+    number: str
+    title: str
+    topics: Sequence[ToldTopic]
+    records: Sequence[Records]
+
+
+def sections(records: Mapping[str, Records], language: str, made: Made) -> list[Section]:
+    """What a folder's tables tell, by notebook; what is broken is added to ``made``."""
+    found = []
+    for number, title in SECTIONS.items():
+        topics = [
+            _told_topic(name, topic, records, language, made)
+            for name, topic in TOPICS.items()
+            if name.startswith(number)
+        ]
+        topics = [topic for topic in topics if topic.alt or topic.parts]
+        if topics:
+            mine = [r for name, r in records.items() if name.startswith(number)]
+            found.append(Section(number, f"{int(number)} · {title[language]}", topics, mine))
+    return found
+
+
+def _told_topic(
     name: str, topic: Topic, records: Mapping[str, Records], language: str, made: Made
-) -> list[str]:
-    """Heading, picture and what is told, as far as their tables are there."""
+) -> ToldTopic:
     parts = []
-    if topic.alt and f"{name}.png" in made.files:
-        parts.append(f"![{topic.alt[language]}]({name}.png)")
     for part in topic.told:
         kind, table, *words = part.split()
         if table in records:
@@ -168,8 +225,9 @@ def _topic(
                 parts.append(tell(kind, records[table], words, language))
             except ValueError as error:
                 made.broken.append(f"{table}: {error}")
-    parts = list(filter(None, parts))
-    return [f"### {topic.title[language]}", topic.guide[language], *parts] if parts else []
+    alt = topic.alt[language] if topic.alt and f"{name}.png" in made.files else ""
+    told = list(filter(None, parts))
+    return ToldTopic(name, topic.title[language], topic.guide[language], alt, told)
 
 
 def _made_by(records: Iterable[Records], language: str) -> str:

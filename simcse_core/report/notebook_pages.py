@@ -1,0 +1,53 @@
+"""Executed notebooks as HTML that opens from disk: no script, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+
+from simcse_core.report.topics import CHARTS, Topic
+
+_TEMPLATES = Path(__file__).parent / "templates"
+# Comments in the theme's styles hold addresses, which nothing would fetch.
+_STYLE, _COMMENT = re.compile(r"<style.*?</style>", re.DOTALL), re.compile(r"/\*.*?\*/", re.DOTALL)
+_CHART = re.compile(r"\.chart\(\"(\w+)\"\)")
+
+
+def notebook_page(path: Path) -> str:
+    """An executed notebook as one HTML file.
+
+    Raises:
+        ValueError: the file is no notebook; the message names it.
+    """
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except Exception as error:
+        raise ValueError(f"{path.name}: is no notebook ({error}); run it again") from error
+    for cell in notebook.cells:
+        _tell_pictures(cell)
+    exporter = HTMLExporter(
+        template_name="notebook", extra_template_basedirs=[str(_TEMPLATES)], embed_images=True
+    )
+    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": path.stem}})
+    return _STYLE.sub(lambda style: _COMMENT.sub("", style[0]), page)
+
+
+def _tell_pictures(cell: NotebookNode) -> None:
+    """Gives each picture of a cell the text for those who do not see it."""
+    names = _CHART.findall(cell.source)
+    texts = [_describe(CHARTS[name]) for name in names if name in CHARTS]
+    for output, text in zip(_pictures(cell), texts, strict=False):
+        output.setdefault("metadata", {}).setdefault("image/png", {})["alt"] = text
+
+
+def _describe(topic: Topic) -> str:
+    return f"{topic.title['en']}: {(topic.alt or {}).get('en', '')}"
+
+
+def _pictures(cell: NotebookNode) -> Iterator[NotebookNode]:
+    return (o for o in cell.get("outputs", ()) if "image/png" in o.get("data", {}))

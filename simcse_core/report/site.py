@@ -1,0 +1,109 @@
+"""A results folder as a site in both languages that opens from disk and fetches nothing."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from markupsafe import Markup
+
+from simcse_core.config import LANGUAGES
+from simcse_core.files import write_bytes
+from simcse_core.report.notebook_pages import notebook_page
+from simcse_core.report.site_parts import OTHER, Telling, page_file
+
+PAGES_FOLDER = "pages"
+SINGLE = "single"
+
+
+@dataclass
+class Site:
+    """A site as files by name, and what could not be made."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+
+def write_site(directory: Path, single: bool = False) -> Site:
+    """Writes the site of a results folder into its folder ``pages``.
+
+    Args:
+        single: one file a language with all in it, instead of a page a chapter.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    site = make_single(directory) if single else make_site(directory)
+    for name, content in site.files.items():
+        write_bytes(directory / PAGES_FOLDER / name, content)
+    return site
+
+
+def make_site(directory: Path) -> Site:
+    """Pages, pictures, tables and executed notebooks of a results folder, in both languages.
+
+    A table that is missing or broken is named on the overview, and stops no other.
+    """
+    site = Site()
+    notebooks = _notebooks(directory, site)
+    for language in LANGUAGES:
+        told = Telling.of(directory, language)
+        site.missing, site.broken = told.made.missing, [*site.broken, *told.made.broken]
+        if not told.something():
+            continue
+        site.files |= told.pictures()
+        pages = {"index": told.overview(list(notebooks))}
+        pages |= {section.number: told.section(section) for section in told.sections}
+        for name, body in pages.items():
+            site.files[page_file(name, language)] = told.page(name, body).encode("utf-8")
+    site.broken = list(dict.fromkeys(site.broken))
+    if site.files:
+        site.files |= notebooks | _tables(directory)
+    return site
+
+
+def make_single(directory: Path) -> Site:
+    """The same without the notebooks, as one file a language: pictures and tables stand in it."""
+    site = Site()
+    for language in LANGUAGES:
+        told = Telling.of(directory, language, single=True)
+        site.missing, site.broken = told.made.missing, told.made.broken
+        if not told.something():
+            continue
+        parts = [told.overview(()), *(told.section(section) for section in told.sections)]
+        files = {**told.pictures(), **_tables(directory)}
+        body = Markup(_with_files("\n".join(parts), files))
+        links = [("#content", told.words["overview"])]
+        links += [(f"#{section.number}", section.title) for section in told.sections]
+        page = told.render(body, told.title, links, "", page_file(SINGLE, OTHER[language]))
+        site.files[page_file(SINGLE, language)] = page.encode("utf-8")
+    return site
+
+
+def _with_files(body: str, files: Mapping[str, bytes]) -> str:
+    """The same with each file in the place of its name."""
+    for name, content in files.items():
+        kind = "image/png" if name.endswith(".png") else "text/plain"
+        data = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+        body = body.replace(f'href="{name}"', f'href="{data}" download="{name}"')
+        body = body.replace(f'src="{name}"', f'src="{data}"')
+    return body
+
+
+def _notebooks(directory: Path, site: Site) -> dict[str, bytes]:
+    """The notebooks that a study has run into the folder, as pages by name."""
+    pages = {}
+    for path in sorted((directory / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        try:
+            pages[f"{path.stem}.html"] = notebook_page(path).encode("utf-8")
+        except ValueError as error:
+            site.broken.append(str(error))
+    return pages
+
+
+def _tables(directory: Path) -> dict[str, bytes]:
+    found = sorted([*directory.glob("[0-9][0-9]_*.csv"), *directory.glob("[0-9][0-9]_*.json")])
+    return {path.name: path.read_bytes() for path in found}
