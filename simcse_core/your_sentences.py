@@ -36,7 +36,7 @@ RECORD = "simcse_run.json"  # in it: what it was made from, and what was measure
 # One sentence of ten is not trained on, so that something can be measured on it; no more than:
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.1, 200
 FEWEST = 20  # sentences, below which neither half says anything
-POINTS = 8  # along the first epoch, the untrained encoder not counted
+POINTS = 4  # along a single epoch, the untrained encoder not counted: dev is encoded at each
 # Sentences among which neighbours and near-duplicates are looked for.
 LOOKED_AMONG = 2000
 

@@ -140,6 +140,18 @@ def test_an_unknown_or_empty_variable_is_refused_by_its_name(
     assert said(clone) == []
 
 
+def test_an_encoder_is_made_of_the_text_that_is_named(clone: Path) -> None:
+    words = ["--only=06_your_sentences", "--source=my text.txt", "--parameter=max_sentences=10000"]
+    assert make(clone, "encoder", "TEXT=my text.txt", "OUT=out").returncode == 0
+    assert said(clone) == [*MODULE, *words, "--out=out"]
+    assert make(clone, "encoder", "TEXT=my text.txt").returncode == 0
+    assert said(clone) == [*MODULE, *words]
+    ended = make(clone, "encoder")
+    assert ended.returncode != 0
+    assert "TEXT: which sentences?" in ended.stderr
+    assert said(clone) == []
+
+
 def test_figures_go_by_the_folder_that_is_named_or_by_the_committed_ones(clone: Path) -> None:
     make(clone, "figures", "OUT=my results")
     assert said(clone) == ["-m", "simcse_core.report", "my results"]
