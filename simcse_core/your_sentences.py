@@ -198,9 +198,10 @@ def _train(
     rows = _tidy(frame, best.place, plan, data)
     encoder.save(folder)
     write_text(folder / "README.md", _card(made_by, rows, encoder, best.place, frame))
-    content = {"stamp": made_by, "fingerprint": encoder.fingerprint, "rows": to_rows(rows)}
+    plain = to_rows(rows)
+    content = {"stamp": made_by, "fingerprint": encoder.fingerprint, "rows": plain}
     write_sealed(folder / RECORD, content)
-    return from_rows(content["rows"])
+    return from_rows(plain)
 
 
 def measure_points(n_train: int, batch_size: int, num_epochs: int) -> list[int]:
