@@ -30,6 +30,7 @@ class Options:
     Attributes:
         overrides: parameters for every notebook that has them.
         only: names of notebooks; all if empty.
+        copy_notebooks: the folder to copy the notebooks to, in the place of a run.
     """
 
     profile: str
@@ -37,6 +38,7 @@ class Options:
     out: str
     only: list[str]
     cell_timeout: int
+    copy_notebooks: str = ""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -73,6 +75,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Options:
         options.out,
         _only(options.only),
         options.cell_timeout,
+        options.copy_notebooks,
     )
 
 
@@ -87,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", action=_Once, default="", help="folder for charts, tables, executed notebooks")
     add("--only", action=_Once, help="notebooks to run, for example 02_small_sample")
     add("--cell-timeout", action=_Once, type=_seconds, default=CELL_SECONDS, help="seconds")
+    add(
+        "--copy-notebooks",
+        action=_Once,
+        default="",
+        metavar="FOLDER",
+        help="copies the notebooks and profiles to a folder of yours, and runs nothing",
+    )
     add(
         "-p",
         "--parameter",

@@ -12,7 +12,9 @@ from typing import Any
 
 PACKAGE = Path(__file__).parent
 ASSETS = PACKAGE / "assets"
-PROJECT_ROOT = PACKAGE.parent
+# The clone; where the package was installed without one, the folder that is worked in.
+IN_CLONE = (PACKAGE.parent / "pyproject.toml").is_file()
+PROJECT_ROOT = PACKAGE.parent if IN_CLONE else Path.cwd()
 
 
 class Pooling(StrEnum):

@@ -16,7 +16,7 @@ import nbformat
 
 from simcse_core.application_data import load_application_data
 from simcse_core.application_experiments import draws_of
-from simcse_core.config import PROJECT_ROOT, HubData
+from simcse_core.config import PACKAGE, PROJECT_ROOT, HubData
 from simcse_core.data import StudyData, load_study_data
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.encoder_names import encoder_name
@@ -29,7 +29,9 @@ from simcse_core.reading.columns import Columns
 from simcse_core.yaml_values import parse_yaml
 from simcse_core.your_sentences import draw
 
-NOTEBOOKS = PROJECT_ROOT / "notebooks"
+# Of the clone, or copied to where somebody works; else those that came with the package.
+_OWN = PROJECT_ROOT / "notebooks"
+NOTEBOOKS = _OWN if (_OWN / "profiles").is_dir() else PACKAGE / "notebooks"
 PROFILES = NOTEBOOKS / "profiles"
 # Profile "quick" is the defaults written in the notebooks, so it has no file.
 QUICK = "quick"
@@ -66,6 +68,28 @@ def left_out() -> list[str]:
     """The names of notebooks that begin with a number and are none of :func:`notebook_paths`."""
     numbered = {path.name for path in notebook_paths()}
     return sorted(p.name for p in NOTEBOOKS.glob("[0-9][0-9]*.ipynb") if p.name not in numbered)
+
+
+def copy_notebooks(folder: Path) -> list[Path]:
+    """Copies the notebooks and profiles to a folder of the user's, and says where each went.
+
+    Raises:
+        StudyError: one of them is there already, or the folder cannot be written.
+    """
+    copies = {path: folder / path.name for path in notebook_paths()}
+    profiles = sorted(path for path in PROFILES.glob("*.yaml") if path.is_file())
+    copies |= {path: folder / PROFILES.name / path.name for path in profiles}
+    if there := [target for target in copies.values() if target.exists()]:
+        raise StudyError(
+            f"--copy-notebooks: {there[0]} is there already; name another folder, or move it away"
+        )
+    try:
+        (folder / PROFILES.name).mkdir(parents=True, exist_ok=True)
+        for path, target in copies.items():
+            target.write_bytes(path.read_bytes())
+    except OSError as error:
+        raise StudyError(f"--copy-notebooks: {folder} cannot be written ({error})") from error
+    return list(copies.values())
 
 
 def defaults(notebook: Path) -> dict[str, Any]:

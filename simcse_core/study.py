@@ -25,13 +25,14 @@ from simcse_core.committed import differences
 from simcse_core.config import PROJECT_ROOT
 from simcse_core.errors import PlainError, one_line
 from simcse_core.files import UNFINISHED, read_sealed, remove_unfinished, write_sealed
-from simcse_core.folders import Owner, claim, only_run, output_directory, owner_of
+from simcse_core.folders import Owner, claim, only_run, output_directory, owner_of, resolved
 from simcse_core.parameters import checked
 from simcse_core.profiles import (
     QUICK,
     Step,
     StudyError,
     chosen_steps,
+    copy_notebooks,
     left_out,
     plan_steps,
 )
@@ -226,6 +227,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
     try:
         options = parse_arguments(arguments)
+        if options.copy_notebooks:
+            folder = resolved(options.copy_notebooks, "--copy-notebooks")
+            print(f"{len(copy_notebooks(folder))} notebooks and profiles: {folder}")
+            return 0
         executed = run_study(
             options.profile, options.overrides, options.out, options.only, options.cell_timeout
         )

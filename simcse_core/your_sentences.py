@@ -198,10 +198,10 @@ def _train(
     rows = _tidy(frame, best.place, plan, data)
     encoder.save(folder)
     write_text(folder / "README.md", _card(made_by, rows, encoder, best.place, frame))
-    kept = to_rows(rows)
-    own = {"stamp": made_by, "fingerprint": encoder.fingerprint, "rows": kept}
-    write_sealed(folder / RECORD, own)
-    return from_rows(kept)
+    plain = to_rows(rows)
+    content = {"stamp": made_by, "fingerprint": encoder.fingerprint, "rows": plain}
+    write_sealed(folder / RECORD, content)
+    return from_rows(plain)
 
 
 def measure_points(n_train: int, batch_size: int, num_epochs: int) -> list[int]:
