@@ -117,7 +117,7 @@ def command(profile: str, overrides: Mapping[str, Any], step: Step) -> str:
     """What to type for one notebook's tables again; folders by their names, not where they lie."""
     words = ["python", "-m", "simcse_core.study", "--profile", profile, "--only", step.path.stem]
     for name, value in overrides.items():
-        if name in step.parameters:
+        if name in step.parameters or name == "source":  # which says whose the folder is
             words += ["-p", f"{name}={_typed(_without_paths(value))}"]
     return shlex.join(words)
 

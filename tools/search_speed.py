@@ -36,11 +36,11 @@ from simcse_core.applications.search_measures import (
 )
 from simcse_core.config import PROJECT_ROOT
 from simcse_core.files import write_json, write_text
+from simcse_core.report.markers import fill_file
 from simcse_core.report.plotting import save_chart
 from simcse_core.report.style import set_style
 from simcse_core.report.tables import to_markdown
 from tools.machine import describe_machine
-from tools.pages import fill_part
 
 SIZES = "10000,100000,1000000"
 OUT = PROJECT_ROOT / "figures" / "search"
@@ -168,8 +168,11 @@ def measure(
 
 def fill_page(folder: Path, page: Path = PAGE) -> None:
     """Puts the tables of a folder into the page."""
-    for name, table in TABLES.items():
-        fill_part(page, name, to_markdown(table(pd.read_csv(folder / f"{name}.csv"))))
+    told = {
+        name: to_markdown(table(pd.read_csv(folder / f"{name}.csv")))
+        for name, table in TABLES.items()
+    }
+    fill_file(page, {name: lambda _, text=text: text for name, text in told.items()})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
