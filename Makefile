@@ -1,7 +1,7 @@
 # What is typed as NAME=value travels as an exported variable that the shell reads in quotes, so that
 # no value is ever read as code. Only make's own command line counts, never the environment, and a name
 # that the target does not know is refused.
-STUDY_VARIABLES := PROFILE SOURCE SEEDS OUT ONLY
+STUDY_VARIABLES := PROFILE SOURCE SEEDS OUT ONLY WORKERS THREADS
 VARIABLES := PYTHON $(STUDY_VARIABLES)
 KNOWN_study := $(STUDY_VARIABLES)
 KNOWN_figures := OUT
@@ -34,7 +34,8 @@ IN_A_SCRATCH_FOLDER = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT &&
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
-	@echo 'Variables of study: PROFILE=mini SOURCE=folder SEEDS=0,1,2 OUT=folder ONLY=02_small_sample; of figures, ready: OUT;'
+	@echo 'Variables of study: PROFILE=mini SOURCE=folder SEEDS=0,1,2 OUT=folder ONLY=02_small_sample'
+	@echo 'WORKERS=2 THREADS=1; of figures, ready: OUT;'
 	@echo 'of all that install: PYTHON=python3.12'
 
 setup: $(READY) ## installs everything into .venv
@@ -56,6 +57,8 @@ study: $(READY) ## runs the notebooks of a profile; what is finished is not done
 	[ -z "$$SEEDS" ] || set -- "$$@" --seeds="$$SEEDS"; \
 	[ -z "$$OUT" ] || set -- "$$@" --out="$$OUT"; \
 	[ -z "$$ONLY" ] || set -- "$$@" --only="$$ONLY"; \
+	[ -z "$$WORKERS" ] || set -- "$$@" --workers="$$WORKERS"; \
+	[ -z "$$THREADS" ] || set -- "$$@" --threads="$$THREADS"; \
 	exec $(BIN)/python -m simcse_core.study "$$@"
 
 figures: $(READY) ## draws a folder's charts and pages from its tables; without OUT, the committed ones

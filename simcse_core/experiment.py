@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 
 from simcse_core.cells import Cell, compute_cells
@@ -43,6 +42,7 @@ from simcse_core.results import (
     write_table,
 )
 from simcse_core.sources import DataError
+from simcse_core.workers import n_threads, use_threads
 
 # Whose code decides the numbers of a table.
 _TABLE_MODULES = [
@@ -116,7 +116,9 @@ class Experiment:
         Raises:
             ParameterError: a parameter that cannot be used.
             FolderError: ``output_dir`` cannot be written, holds what is not ours, or is in use.
+            WorkerError: the environment asks for workers or threads that are no number.
         """
+        use_threads(n_threads())
         origin = checked({"source": source, "extra_sentences": extra_sentences, "hub": hub})
         own = checked({"encoders": encoders, "seeds": seeds, "language": language, **parameters})
         owner = owner_of(origin["source"], origin["hub"])
@@ -208,7 +210,7 @@ class Experiment:
             "experiment": self.name,
             "dataset": self.data.name,
             "data": self.data.fingerprint,
-            "threads": torch.get_num_threads(),
+            "threads": n_threads(),
         }
 
     def _stamp(self, **parts: object) -> Stamp:
