@@ -101,9 +101,8 @@ def _computed(
     """The rows of the cells that are not kept, under a bar over all ``total`` of them."""
     workers = min(n_workers(), len(missing))
     if workers > 1:
-        workers = that_fit(
-            workers, PROCESS_BYTES + max(cell.memory for cell, _ in missing.values())
-        )
+        largest = max(cell.memory for cell, _ in missing.values())
+        workers = that_fit(workers, PROCESS_BYTES + largest)
     calls = {name: call for name, (_, call) in missing.items()}
     found: dict[str, pd.DataFrame] = {}
     failed: dict[str, BaseException] = {}

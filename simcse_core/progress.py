@@ -6,13 +6,14 @@ import sys
 from typing import Any
 
 from tqdm.auto import tqdm
+from tqdm.notebook import tqdm as notebook_bar
 
 SECONDS_PER_LINE = 60
 
 
 def progress(total: int, unit: str, description: str = "") -> tqdm[Any]:
     """A bar that is gone when it is done; ``update(0)`` shows what was set meanwhile."""
-    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+    if sys.stderr.isatty() or issubclass(tqdm, notebook_bar):
         return tqdm(total=total, unit=unit, desc=description, miniters=0, leave=False)
     return tqdm(
         total=total,
