@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -47,6 +48,7 @@ from simcse_core.workers import (
 from simcse_core.yaml_values import parse_yaml
 
 KERNEL_START_SECONDS = 180  # on a busy machine
+COUNT_SECONDS = 1.0  # between two looks at what is kept
 # What to do about a cause, by words of its message.
 _WAYS_OUT = {
     "No space left": "free some space",
@@ -126,11 +128,31 @@ def _run(
             bar.set_description(step.path.stem)
             before = _written(directory)
             parameters = {**step.given, "output_dir": str(directory)}
-            _run_notebook(step.path, executed / step.path.name, parameters, cell_timeout)
+            with _counting(bar, directory / "cells"):
+                _run_notebook(step.path, executed / step.path.name, parameters, cell_timeout)
             new = [path for path, when in _written(directory).items() if before.get(path) != when]
             _stamp_command(new, command(profile, overrides, step))
             bar.update()
     return [executed / step.path.name for step in chosen]
+
+
+@contextmanager
+def _counting(bar: tqdm[Any], cells: Path) -> Iterator[None]:
+    """Shows beside the bar how many cells are kept, while kernels compute them."""
+    ended = threading.Event()
+
+    def count() -> None:
+        while not ended.wait(COUNT_SECONDS):
+            bar.set_postfix_str(f"{len(list(cells.glob('*.json')))} cells kept", refresh=False)
+            bar.update(0)
+
+    counting = threading.Thread(target=count, daemon=True)
+    counting.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        counting.join()
 
 
 def _owner(profile: str, steps: Sequence[Step]) -> Owner:
@@ -235,8 +257,10 @@ def _as_template(path: Path) -> str:
 def _failure(error: PapermillExecutionError) -> str:
     """The cell, what it said, and what to do; the cell's code too where it was not a plain line."""
     said = f"{error.ename}: {error.evalue}"
-    if list(error.traceback) == [said]:  # one of ours, which says all by itself
-        return f"cell {error.exec_count}: {error.evalue}{_way_out(said)}"
+    first, *notes = [*error.traceback, ""]
+    if first == said:  # one of ours, which says all by itself
+        told = "; ".join(filter(None, [error.evalue, *notes]))
+        return f"cell {error.exec_count}: {told}{_way_out(said)}"
     return f"cell {error.exec_count}: {said}{_way_out(said)}\nthe cell:\n{error.source}\n"
 
 
