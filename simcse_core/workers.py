@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
@@ -111,7 +111,7 @@ def that_fit(wanted: int, bytes_each: int) -> int:
 
 def run(
     calls: Mapping[str, Call], workers: int, threads: int, tell: Callable[[Sequence[str]], None]
-) -> Iterator[tuple[str, Outcome]]:
+) -> Generator[tuple[str, Outcome], None, None]:
     """How each call ended, as they end: with one worker in this process, else in others.
 
     What was under way when a process died is called once more, alone, after all others; if its
@@ -129,7 +129,8 @@ def run(
             tell([name])
             yield name, _outcome(call)
         return
-    waiting, again = dict(calls), []
+    waiting = dict(calls)
+    again: list[str] = []
     while waiting:
         again += yield from _until_one_dies(waiting, workers, threads, tell)
     for name in again:
@@ -164,8 +165,8 @@ def _until_one_dies(
                 call = waiting.pop(name)
                 try:
                     running[executor.submit(_heard, call)] = name
-                except BrokenProcessPool as error:
-                    died[name] = _cause(error)
+                except BrokenProcessPool as broken:
+                    died[name] = _cause(broken)
             tell(list(running.values()))
             for future in wait(running, _TELL_SECONDS, FIRST_COMPLETED).done:
                 name, error = running.pop(future), future.exception()

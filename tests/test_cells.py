@@ -298,7 +298,8 @@ def test_a_number_of_workers_that_is_none_is_refused(
 
 
 WAITING = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from pathlib import Path
 import pandas as pd
 from simcse_core import trained_cells
