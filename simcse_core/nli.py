@@ -10,7 +10,7 @@ PAIR_COLUMNS = (("premise", "hypothesis", "label"), ("sentence1", "sentence2", "
 # SNLI's own numbers and names (Bowman et al., 2015); pairs that its annotators disagreed on have -1
 # or a dash.
 ENTAILMENT, CONTRADICTION = "entailment", "contradiction"
-_LABELS = {
+_LABELS: dict[object, str] = {
     **dict.fromkeys((0, ENTAILMENT), ENTAILMENT),
     **dict.fromkeys((2, CONTRADICTION), CONTRADICTION),
     **dict.fromkeys((1, "neutral", -1, "-", "", None), ""),
