@@ -179,7 +179,8 @@ class Experiment:
             best = best_pooling(plans[0], self.data)
             told = f"{plans[0].stamp['encoder']}: {best} is the best pooling untrained, on dev"
             fewer = len(plans) < len(asked)
-            yield f"{told}; it is named too, so it stands there once" if fewer else told
+            count = "one protocol" if len(plans) == 1 else f"{len(plans)} protocols"
+            yield f"{told}, and named too: {count}" if fewer else told
 
     def check_sizes(self, sizes: Sequence[int], parameter: str = "sizes") -> None:
         """Raises a DataError that names the parameter unless every size can be drawn."""

@@ -84,7 +84,7 @@ def test_without_a_pooling_an_encoder_has_the_reports_and_its_best(
     run = open_run()
     best = best_pooling(run.plans[0], run.data)
     assert run.protocols() == list(dict.fromkeys([("tiny-bert", "cls"), ("tiny-bert", best.value)]))
-    assert f"tiny-bert: {best} is the best pooling untrained, on dev\n" in capsys.readouterr().out
+    assert f"tiny-bert: {best} is the best pooling untrained, on dev" in capsys.readouterr().out
 
 
 def test_one_protocol_is_told_where_the_best_pooling_is_named_too(
@@ -94,7 +94,7 @@ def test_one_protocol_is_told_where_the_best_pooling_is_named_too(
     run = open_run(pooling=[best, "best"])
     assert run.protocols() == [("tiny-bert", best)]
     said = capsys.readouterr().out
-    assert f"{best} is the best pooling untrained, on dev; it is named too, so it stands" in said
+    assert f"{best} is the best pooling untrained, on dev, and named too: one protocol\n" in said
 
 
 def test_what_is_asked_for_and_what_was_found_are_stamped(open_run: Open, tmp_path: Path) -> None:

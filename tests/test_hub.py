@@ -102,11 +102,14 @@ class LoopbackHub:
                 or "recursive=true" in query
                 or Path(path).parent == Path(file)
             ]
-            folders = {str(Path(path).parent) for path in below} - {".", file}
+            folders = {str(folder) for path in below for folder in Path(path).parents}
+            folders = {folder for folder in folders - {".", file} if folder.startswith(file)}
+            if "recursive=true" not in query:
+                folders = {folder for folder in folders if Path(folder).parent == Path(file)}
             listed += [{"type": "directory", "path": path, "oid": path} for path in folders]
             return (
                 (200 if below else 404),
-                json.dumps(listed).encode(),
+                json.dumps(listed if below else {"error": "no such folder"}).encode(),
                 "",
                 "" if below else "EntryNotFound",
             )
@@ -501,13 +504,13 @@ def test_triplets_are_built_by_premise_from_the_hubs_own_parquet(
         "main": {"snli-zh.py": b"raise SystemExit", "train.txt": b"text"},
         "refs/convert/parquet": {"plain_text/train/0000.parquet": snli_file(columns, as_classes)},
     }
+    with pytest.raises(HubError, match="scripts are no longer supported"):
+        load_triplets("hub", HubData(nli="shibing624/snli-zh"))
     found = load_triplets("hub", HubData(nli="shibing624/snli-zh@refs/convert/parquet"))
     assert list(zip(found.anchor, found.positive, found.hard_negative, strict=True)) == [
         ("一个男人在睡觉。", "有人在睡觉。", "他在跑步。"),
         ("两个孩子在看书。", "孩子在看书。", "孩子在游泳。"),
     ]
-    with pytest.raises(HubError, match="scripts are no longer supported"):
-        load_triplets("hub", HubData(nli="shibing624/snli-zh"))
 
 
 def test_a_data_set_that_is_no_nli_is_told_the_columns(data_sets: LoopbackHub) -> None:

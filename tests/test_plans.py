@@ -75,7 +75,7 @@ def test_the_best_pooling_is_that_of_dev_whatever_test_says(
 ) -> None:
     scores = dev_scores(bert_dir, study_data)
     best = max(scores, key=scores.__getitem__)
-    assert len(set(scores.values())) == 4  # or this would prove nothing
+    assert scores[best] > sorted(scores.values())[-2]  # or this would prove nothing
     found = make_plans(str(bert_dir), study_data, ["best"])
     assert [plan.pooling.value for plan in found] == [best]
     turned = replace(

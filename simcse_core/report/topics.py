@@ -64,8 +64,10 @@ _SCORES_ALT = {
 }
 _CURVE_GUIDE = {
     "en": "Thick lines are means over seeds, bands run from the lowest to the highest seed, thin "
-    "lines are single seeds. Dashed: the untrained encoder.",
-    "zh": "粗线为多种子平均，色带从最低到最高的种子，细线为单个种子；虚线为未训练的编码器。",
+    "lines are single seeds. Dashed: the untrained encoder. The report's [CLS] comes first, then "
+    "the pooling that is best untrained; each was trained under the pooling that is measured.",
+    "zh": "粗线为多种子平均，色带从最低到最高的种子，细线为单个种子；虚线为未训练的编码器。"
+    "先是报告所用的 [CLS]，再是未训练时最好的池化；训练与测量用同一种池化。",
 }
 
 
@@ -92,9 +94,11 @@ TOPICS: dict[str, Topic] = {
         guide={
             "en": "Points are means over seeds where a seed decides anything; thin lines are 95 % "
             "bootstrap intervals over the pairs. The report's own numbers are of untrained "
-            "encoders under [CLS], and stand beside the data that it measured alone.",
+            "encoders under [CLS], which comes first; they stand beside the data that it measured "
+            "alone, each on the line of the encoder in the place of its own.",
             "zh": "点为平均值（凡取决于种子者取多种子平均），细线为句对自助抽样的 95 % 区间。"
-            "原报告的数字是未训练编码器的 [CLS]，只与它所用的数据并列。",
+            "[CLS] 在前：原报告的数字是未训练编码器的 [CLS]，只与它所用的数据并列，"
+            "各标在对应编码器的一行。",
         },
         told=(
             "baselines 01_baselines",
@@ -194,8 +198,10 @@ TOPICS: dict[str, Topic] = {
         title={"en": "Each encoder before and after training", "zh": "各编码器训练前后"},
         guide={
             "en": "Points are means over seeds, ticks are single seeds, and the number is what "
-            "training without labels changed.",
-            "zh": "点为多种子平均，短竖线为单个种子，数字为无监督训练带来的变化。",
+            "training without labels changed: under the report's [CLS], then under the pooling "
+            "that is best untrained.",
+            "zh": "点为多种子平均，短竖线为单个种子，数字为无监督训练带来的变化："
+            "先是报告所用的 [CLS]，再是未训练时最好的池化。",
         },
         told=(
             "comparison 05_before_after",
@@ -213,9 +219,11 @@ TOPICS: dict[str, Topic] = {
     "05_sample": Topic(
         title={"en": "Every method at the same number of sentences", "zh": "相同句数下的各种方法"},
         guide={
-            "en": "Lines are means over seeds. Bars are 95 % intervals over pairs: they say how "
-            "far another set of pairs could move a point, not how the methods compare on this one.",
-            "zh": "线为多种子平均；竖线为句对抽样的 95 % 区间，表示换一组句对时一个点会移动多少，"
+            "en": "With the last encoder. Lines are means over seeds. Bars are 95 % intervals over "
+            "pairs: they say how far another set of pairs could move a point, not how the methods "
+            "compare on this one.",
+            "zh": "所用为最后一个编码器。线为多种子平均；竖线为句对抽样的 95 % 区间，"
+            "表示换一组句对时一个点会移动多少，"
             "而不是各方法在这组句对上的差别。",
         },
         told=("sample 05_sample",),
@@ -244,9 +252,11 @@ TOPICS: dict[str, Topic] = {
     "05_claims": Topic(
         title={"en": "The report's claims", "zh": "原报告的论断"},
         guide={
-            "en": "Each claim is held against a criterion stated beforehand, on test. A verdict "
-            "needs both intervals to agree: the one over seeds and the one over pairs.",
-            "zh": "每条论断按事先写明的标准在测试集上检验；种子间区间与句对间区间一致才下判定。",
+            "en": "Each claim is held against a criterion stated beforehand, on test, under the "
+            "report's [CLS] and then under the pooling that is best untrained. A verdict needs "
+            "both intervals to agree: the one over seeds and the one over pairs.",
+            "zh": "每条论断按事先写明的标准在测试集上检验，先在报告所用的 [CLS] 下，"
+            "再在未训练时最好的池化下；种子间区间与句对间区间一致才下判定。",
         },
         told=("claims 05_claims",),
     ),
