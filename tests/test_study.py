@@ -35,6 +35,11 @@ def outputs(path: Path) -> str:
     return "".join(out.get("text", "") for cell in cells for out in cell.get("outputs", []))
 
 
+def output_names(path: Path) -> set[str]:
+    cells = nbformat.read(path, as_version=4).cells
+    return {out.get("name", "") for cell in cells for out in cell.get("outputs", [])}
+
+
 def test_notebooks_run_in_order_with_their_parameters(
     project: Path, write_notebook: WriteNotebook, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,11 +96,12 @@ train_sizes(run, [3, 5, 8])
 """
 
 
-def test_an_experiment_in_a_notebook_gives_the_bits_of_one_outside(
+def test_an_experiment_of_two_workers_in_a_notebook_gives_the_bits_of_one_outside(
     project: Path, write_notebook: WriteNotebook, cnsd_dir: Path, bert_dir: Path
 ) -> None:
     write_notebook("01_a", EXPERIMENT)
-    run_study("quick", {"seeds": [0, 1]}, out=project / "inside")
+    (executed,) = run_study("quick", {"seeds": [0, 1]}, out=project / "inside", workers=2)
+    assert "stderr" not in output_names(executed)
     outside = {"source": cnsd_dir, "encoder": str(bert_dir), "seeds": [1, 0]}
     exec(EXPERIMENT, {**outside, "output_dir": project / "outside"})
     inside, other = (
