@@ -6,7 +6,8 @@ A cell says all that is needed to compute it in a process of its own, and what d
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,12 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from simcse_core.checkpoint import Checkpoint
+from simcse_core.errors import one_line
 from simcse_core.files import safe_name
-from simcse_core.results import Stamp, stamp, stored
+from simcse_core.folders import only_run
+from simcse_core.progress import progress
+from simcse_core.results import Stamp, keep, kept, stamp
+from simcse_core.workers import PROCESS_BYTES, n_threads, n_workers, run, tell_once, that_fit
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Cell:
         args: what it is called with; can be pickled.
         parts: what of the arguments decides the result, for the stamp.
         resumes: whether it takes a :class:`Checkpoint` last, and so goes on where it broke off.
+        memory: bytes that it may take beside what its process takes anyway.
     """
 
     name: str
@@ -37,29 +43,93 @@ class Cell:
     args: tuple[Any, ...]
     parts: Mapping[str, object] = field(default_factory=dict)
     resumes: bool = False
+    memory: int = 0
 
 
 def compute_cells(
     cells: Sequence[Cell], directory: Path, prefix: str, shared: Mapping[str, object]
-) -> Iterator[pd.DataFrame]:
+) -> list[pd.DataFrame]:
     """The rows of each cell, in order: those kept in ``directory``, else computed and kept there.
+
+    What is not kept is computed side by side (see :func:`simcse_core.workers.run`). A cell that
+    fails leaves the others to be computed and kept; then the first error is raised.
 
     Args:
         prefix: stands before each file's name.
         shared: what decides all of them beside their own parts.
+
+    Raises:
+        ValueError: two cells have one name.
+        FolderInUseError: something has to be computed, and another run works in the folder.
+        WorkerError: the processes that computed a cell died, twice.
     """
-    bar = tqdm(cells, desc=prefix, unit="cell", leave=False)
-    for cell in bar:
-        bar.set_description(cell.name)
-        made_by = stamp([cell.compute.__module__], **shared, **cell.parts)
-        yield _stored(cell, directory, safe_name(f"{prefix}-{cell.name}"), made_by)
+    stamps = [stamp([cell.compute.__module__], **shared, **cell.parts) for cell in cells]
+    names = [safe_name(f"{prefix}-{cell.name}") for cell in cells]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"cells: two are called {twice}; they would be kept in one file")
+    found = {
+        name: frame
+        for name, made_by in zip(names, stamps, strict=True)
+        if (frame := kept(directory, name, made_by)) is not None
+    }
+    missing = {
+        name: (cell, partial(_compute, cell, directory, name, made_by))
+        for name, cell, made_by in zip(names, cells, stamps, strict=True)
+        if name not in found
+    }
+    if missing:
+        with only_run(directory):
+            found |= _computed(missing, len(cells))
+    return [found[name] for name in names]
 
 
-def _stored(cell: Cell, directory: Path, name: str, made_by: Stamp) -> pd.DataFrame:
+def _compute(cell: Cell, directory: Path, name: str, made_by: Stamp) -> pd.DataFrame:
+    """Computes a cell and keeps its rows: all that is done in a process of its own."""
     compute = partial(cell.compute, *cell.args)
     if not cell.resumes:
-        return stored(directory, name, made_by, compute)
+        return keep(directory, name, made_by, compute())
     folder = directory / "cells" / f"{name}.unfinished"
-    frame = stored(directory, name, made_by, lambda: compute(Checkpoint(folder, made_by)))
+    frame = keep(directory, name, made_by, compute(Checkpoint(folder, made_by)))
     shutil.rmtree(folder, ignore_errors=True)
     return frame
+
+
+def _computed(
+    missing: Mapping[str, tuple[Cell, Callable[[], pd.DataFrame]]], total: int
+) -> dict[str, pd.DataFrame]:
+    """The rows of the cells that are not kept, under a bar over all ``total`` of them."""
+    workers = min(n_workers(), len(missing))
+    if workers > 1:
+        largest = max(cell.memory for cell, _ in missing.values())
+        workers = that_fit(workers, PROCESS_BYTES + largest)
+    calls = {name: call for name, (_, call) in missing.items()}
+    found: dict[str, pd.DataFrame] = {}
+    failed: dict[str, BaseException] = {}
+    with progress(total, "cell") as bar:
+        bar.update(total - len(missing))
+
+        def tell(under_way: Sequence[str]) -> None:
+            bar.set_postfix_str(", ".join(under_way), refresh=False)
+            bar.update(0)
+
+        with closing(run(calls, workers, n_threads(), tell)) as outcomes:
+            for name, outcome in outcomes:
+                tell_once(outcome, tqdm.write)
+                if outcome.error is None:
+                    found[name] = outcome.value
+                else:
+                    failed[name] = outcome.error
+                    tqdm.write(f"{name}: failed ({one_line(outcome.error)})")
+                bar.update()
+    if failed:
+        _raise(failed, len(found))
+    return found
+
+
+def _raise(failed: Mapping[str, BaseException], n_computed: int) -> None:
+    """Raises the first error of the cells that failed, with the names of all of them."""
+    first = next(iter(failed.values()))
+    computed = f"; {n_computed} other computed and kept" if n_computed else ""
+    first.add_note(f"failed: {', '.join(failed)}{computed}")
+    raise first

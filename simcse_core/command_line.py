@@ -31,6 +31,8 @@ class Options:
         overrides: parameters for every notebook that has them.
         only: names of notebooks; all if empty.
         copy_notebooks: the folder to copy the notebooks to, in the place of a run.
+        workers: processes; None for as many as physical cores.
+        threads: of each process; None for one.
     """
 
     profile: str
@@ -38,6 +40,8 @@ class Options:
     out: str
     only: list[str]
     cell_timeout: int
+    workers: int | None
+    threads: int | None
     copy_notebooks: str = ""
 
 
@@ -75,6 +79,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Options:
         options.out,
         _only(options.only),
         options.cell_timeout,
+        options.workers,
+        options.threads,
         options.copy_notebooks,
     )
 
@@ -89,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", action=_Once, help="for example 0,1,2; for every notebook")
     add("--out", action=_Once, default="", help="folder for charts, tables, executed notebooks")
     add("--only", action=_Once, help="notebooks to run, for example 02_small_sample")
+    add("--workers", action=_Once, type=_count, help="processes; as many as cores by default")
+    add("--threads", action=_Once, type=_count, help="of each process; 1 by default")
     add("--cell-timeout", action=_Once, type=_seconds, default=CELL_SECONDS, help="seconds")
     add(
         "--copy-notebooks",
@@ -111,6 +119,12 @@ def _parser() -> argparse.ArgumentParser:
 def _seconds(text: str) -> int:
     if not re.fullmatch(r"[0-9]+", text) or not int(text):
         raise argparse.ArgumentTypeError(f"a number of seconds is needed, got {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not int(text):
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to 9999 is needed, got {text!r}")
     return int(text)
 
 

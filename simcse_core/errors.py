@@ -10,8 +10,8 @@ class PlainError(Exception):
     """
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows instead of the calls."""
-        return [f"{type(self).__name__}: {self}"]
+        """What IPython shows instead of the calls: the message, and notes that were added to it."""
+        return [f"{type(self).__name__}: {self}", *getattr(self, "__notes__", ())]
 
 
 class DataError(PlainError, ValueError):

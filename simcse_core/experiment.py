@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 
 from simcse_core.cells import Cell, compute_cells
@@ -47,6 +46,7 @@ from simcse_core.results import (
     write_table,
 )
 from simcse_core.text_profile import describe_tokens
+from simcse_core.workers import n_threads, use_threads
 
 # Whose code decides the numbers of a table.
 TABLE_MODULES = tuple(
@@ -125,7 +125,9 @@ class Experiment:
         Raises:
             ParameterError: a parameter that cannot be used.
             FolderError: ``output_dir`` cannot be written, holds what is not ours, or is in use.
+            WorkerError: the environment asks for workers or threads that are no number.
         """
+        use_threads(n_threads())
         origin = checked({"source": source, "extra_sentences": extra_sentences, "hub": hub})
         named = {"text_column": text_column, "label_column": label_column}
         origin |= checked({**named, "pair_columns": list(pair_columns)})
@@ -250,7 +252,7 @@ class Experiment:
             "experiment": self.name,
             "dataset": self.data.name,
             "data": self.data.fingerprint,
-            "threads": torch.get_num_threads(),
+            "threads": n_threads(),
         }
 
     def _stamp(self, **parts: object) -> Stamp:

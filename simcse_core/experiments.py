@@ -31,8 +31,8 @@ def untrained(run: Experiment, whitening_sentences: int) -> pd.DataFrame:
     own = {"n_sample": whitening_sentences, "seeds": list(run.seeds)}
     cells = [Cell("text", fitted_cells.of_text, (run.data,))]
     for plan, *_ in run.encoder_plans():
-        args = (run.data, plan, whitening_sentences, run.seeds)
-        cells.append(Cell(_name(plan), fitted_cells.of_encoder, args, {**plan.stamp, **own}))
+        args, parts = (run.data, plan, whitening_sentences, run.seeds), {**plan.stamp, **own}
+        cells.append(Cell(_name(plan), fitted_cells.of_encoder, args, parts, memory=plan.memory))
     return pd.concat(run.compute(cells), ignore_index=True)
 
 
@@ -131,6 +131,7 @@ def trajectory_cells(
                         (run.data, mine, method, n_train, points),
                         {**plan.stamp, **own},
                         resumes=True,
+                        memory=plan.memory,
                     )
                 )
     return cells
@@ -146,7 +147,8 @@ def fitted_curve_cells(
         plan, poolings = plans[0], [plan.pooling for plan in plans]
         args = (run.data, plan, poolings, sizes, run.seeds)
         parts = {**plan.stamp, **own, "poolings": poolings}
-        cells.append(Cell(f"{_name(plan)}-fitted", fitted_cells.of_samples, args, parts))
+        name, compute = f"{_name(plan)}-fitted", fitted_cells.of_samples
+        cells.append(Cell(name, compute, args, parts, memory=plan.memory))
     return cells
 
 

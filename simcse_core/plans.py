@@ -74,6 +74,19 @@ class Plan:
         """Where it runs: cpu or cuda."""
         return self.untrained.device.type
 
+    @property
+    def memory(self) -> int:
+        """Bytes that training takes at most, beside what its process takes anyway.
+
+        Weights, gradients, AdamW's two moments, and the first three once more for a point that is
+        measured on a branch, all in float32; and what a step keeps for its gradients, twice the 34
+        bytes a token, unit and layer of 16-bit training (Korthikanti et al., 2022).
+        """
+        model, tokens = self.untrained.model, 2 * self.train.batch_size
+        n_parameters = sum(weights.numel() for weights in model.parameters())
+        units = model.config.hidden_size * model.config.num_hidden_layers
+        return 7 * 4 * n_parameters + 2 * 34 * units * tokens * self.untrained.max_seq_length
+
     def describe(self) -> str:
         """One line for people, without any path of the machine."""
         t = self.train

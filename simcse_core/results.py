@@ -20,7 +20,6 @@ import pandas as pd
 from simcse_core.config import PACKAGE
 from simcse_core.errors import PlainError, one_line
 from simcse_core.files import read_sealed, set_aside, sha256, write_sealed, write_text
-from simcse_core.folders import only_run
 
 COLUMNS = [
     "experiment",
@@ -125,24 +124,19 @@ def _file_of(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def stored(
-    directory: Path, name: str, made_by: Stamp, compute: Callable[[], pd.DataFrame]
-) -> pd.DataFrame:
-    """Returns the result kept under ``name``, computing and keeping it where there is none.
+def kept(directory: Path, name: str, made_by: Stamp) -> pd.DataFrame | None:
+    """The result kept under ``name``; None if there is none that can be used, and why is printed.
 
-    A kept result is used only if its checksum holds and its stamp is the same in every part;
-    otherwise it is computed afresh, and why is printed.
-
-    Raises:
-        FolderInUseError: it has to be computed, and another run works in the folder.
+    It is used only if its checksum holds and its stamp is the same in every part.
     """
     path = directory / "cells" / f"{name}.json"
-    kept = read_kept(path, made_by, lambda content: from_rows(content["rows"]))
-    if kept is not None:
-        return kept
-    with only_run(directory):
-        rows = to_rows(compute())
-        write_sealed(path, {"stamp": made_by, "rows": rows})
+    return read_kept(path, made_by, lambda content: from_rows(content["rows"]))
+
+
+def keep(directory: Path, name: str, made_by: Stamp, frame: pd.DataFrame) -> pd.DataFrame:
+    """Keeps a result under ``name``, whole or not at all, and gives it as it will be read."""
+    rows = to_rows(frame)
+    write_sealed(directory / "cells" / f"{name}.json", {"stamp": made_by, "rows": rows})
     return from_rows(rows)
 
 

@@ -6,11 +6,13 @@ Command line: ``python -m simcse_core.study --profile quick``; ``--help`` lists 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +38,18 @@ from simcse_core.profiles import (
     left_out,
     plan_steps,
 )
+from simcse_core.progress import progress
+from simcse_core.workers import (
+    THREADS,
+    THREADS_VARIABLE,
+    WORKERS_VARIABLE,
+    n_threads,
+    use_threads,
+)
 from simcse_core.yaml_values import parse_yaml
 
 KERNEL_START_SECONDS = 180  # on a busy machine
+COUNT_SECONDS = 1.0  # between two looks at what is kept
 # What to do about a cause, by words of its message.
 _WAYS_OUT = {
     "No space left": "free some space",
@@ -54,6 +65,8 @@ def run_study(
     out: str | Path = "",
     only: Sequence[str] = (),
     cell_timeout: int = CELL_SECONDS,
+    workers: int | None = None,
+    threads: int | None = None,
 ) -> list[Path]:
     """Runs a profile's notebooks in order; charts and tables go to ``out``.
 
@@ -63,6 +76,8 @@ def run_study(
             another source than the sample ``runs/<profile>-<source>``.
         only: names of notebooks to run; all if empty.
         cell_timeout: seconds after which a cell counts as hanging.
+        workers: processes that compute side by side; see :func:`simcse_core.workers.n_workers`.
+        threads: of each of them, on which the last bits of all results depend.
 
     Returns:
         The executed notebooks.
@@ -72,7 +87,32 @@ def run_study(
             stays, and is not done again.
         FolderError: ``out`` cannot be written, holds what is not this study's, or is in use.
     """
-    overrides = dict(overrides or {})
+    with _asked_for({WORKERS_VARIABLE: workers, THREADS_VARIABLE: threads}):
+        use_threads(n_threads())
+        return _run(profile, dict(overrides or {}), out, only, cell_timeout)
+
+
+@contextmanager
+def _asked_for(numbers: Mapping[str, int | None]) -> Iterator[None]:
+    """Puts what is asked for into the environment, from which kernels take it."""
+    before = {name: os.environ.get(name) for name in numbers}
+    os.environ.update({name: str(n) for name, n in numbers.items() if n is not None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _run(
+    profile: str,
+    overrides: Mapping[str, Any],
+    out: str | Path,
+    only: Sequence[str],
+    cell_timeout: int,
+) -> list[Path]:
     steps = plan_steps(profile, overrides)
     chosen = chosen_steps(steps, overrides, only)
     _tell_differences(chosen)
@@ -81,18 +121,39 @@ def run_study(
     claim(directory, owner)
     executed = directory / "notebooks"
     plan = {step.path.stem: checked(step.parameters) for step in steps}
-    with only_run(directory, plan), tqdm(chosen, unit="notebook") as bar:
+    with only_run(directory, plan), progress(len(chosen), "notebook") as bar:
         executed.mkdir(exist_ok=True)
         for folder in (directory, executed, directory / "cells"):
             remove_unfinished(folder)
-        for step in bar:
+        for step in chosen:
             bar.set_description(step.path.stem)
             before = _written(directory)
             parameters = {**step.given, "output_dir": str(directory)}
-            _run_notebook(step.path, executed / step.path.name, parameters, cell_timeout)
+            with _counting(bar, directory / "cells"):
+                _run_notebook(step.path, executed / step.path.name, parameters, cell_timeout)
             new = [path for path, when in _written(directory).items() if before.get(path) != when]
             _stamp_command(new, command(profile, overrides, step))
+            bar.update()
     return [executed / step.path.name for step in chosen]
+
+
+@contextmanager
+def _counting(bar: tqdm[Any], cells: Path) -> Iterator[None]:
+    """Shows beside the bar how many cells are kept, while kernels compute them."""
+    ended = threading.Event()
+
+    def count() -> None:
+        while not ended.wait(COUNT_SECONDS):
+            bar.set_postfix_str(f"{len(list(cells.glob('*.json')))} cells kept", refresh=False)
+            bar.update(0)
+
+    counting = threading.Thread(target=count, daemon=True)
+    counting.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        counting.join()
 
 
 def _owner(profile: str, steps: Sequence[Step]) -> Owner:
@@ -116,6 +177,8 @@ def _tell_differences(steps: Sequence[Step]) -> None:
 def command(profile: str, overrides: Mapping[str, Any], step: Step) -> str:
     """What to type for one notebook's tables again; folders by their names, not where they lie."""
     words = ["python", "-m", "simcse_core.study", "--profile", profile, "--only", step.path.stem]
+    if n_threads() != THREADS:
+        words += ["--threads", str(n_threads())]
     for name, value in overrides.items():
         if name in step.parameters or name == "source":  # which says whose the folder is
             words += ["-p", f"{name}={_typed(_without_paths(value))}"]
@@ -195,8 +258,10 @@ def _as_template(path: Path) -> str:
 def _failure(error: PapermillExecutionError) -> str:
     """The cell, what it said, and what to do; the cell's code too where it was not a plain line."""
     said = f"{error.ename}: {error.evalue}"
-    if list(error.traceback) == [said]:  # one of ours, which says all by itself
-        return f"cell {error.exec_count}: {error.evalue}{_way_out(said)}"
+    first, *notes = [*error.traceback, ""]
+    if first == said:  # one of ours, which says all by itself
+        told = "; ".join(filter(None, [error.evalue, *notes]))
+        return f"cell {error.exec_count}: {told}{_way_out(said)}"
     return f"cell {error.exec_count}: {said}{_way_out(said)}\nthe cell:\n{error.source}\n"
 
 
@@ -232,7 +297,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{len(copy_notebooks(folder))} notebooks and profiles: {folder}")
             return 0
         executed = run_study(
-            options.profile, options.overrides, options.out, options.only, options.cell_timeout
+            options.profile,
+            options.overrides,
+            options.out,
+            options.only,
+            options.cell_timeout,
+            options.workers,
+            options.threads,
         )
     except (PlainError, OSError) as error:
         print(f"study: {error}", file=sys.stderr)

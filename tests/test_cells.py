@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
+import subprocess
+import sys
+import time
+import warnings
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
+import torch
+from pandas.testing import assert_frame_equal
+from tqdm.auto import tqdm
 
 from simcse_core.cells import Cell, compute_cells
 from simcse_core.checkpoint import Checkpoint
@@ -14,8 +24,10 @@ from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData
 from simcse_core.experiment import Experiment
 from simcse_core.experiments import fitted_curve_cells, trajectory_cells
+from simcse_core.folders import FolderInUseError, only_run
 from simcse_core.plans import Plan
 from simcse_core.results import tidy
+from simcse_core.workers import WorkerError, n_threads, n_workers, that_fit
 
 CALLS: list[str] = []
 
@@ -39,6 +51,10 @@ def _own_module(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def computed(cells: list[Cell], folder: Path, **shared: object) -> list[str]:
     return [f["encoder"].item() for f in compute_cells(cells, folder, "02", shared)]
+
+
+def names_kept(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "cells").iterdir())
 
 
 def test_cells_give_their_rows_in_order_and_are_computed_once(tmp_path: Path) -> None:
@@ -83,3 +99,250 @@ def test_the_cells_of_an_experiment_can_go_to_a_process_of_their_own(
         run.compute(cells[:1])[0],
     )
     assert there["value"].tolist() == here["value"].tolist()
+
+
+# --- side by side ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIMCSE_WORKERS", "2")
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: Free(2**40))
+
+
+class Free:
+    """In the place of what psutil says of the machine's memory."""
+
+    def __init__(self, available: int) -> None:
+        self.available = available
+
+
+def told(name: str) -> pd.DataFrame:
+    """What a process of its own knows of itself."""
+    print(f"{name} is computed")
+    warnings.warn(f"{name} warns", stacklevel=1)
+    for _ in tqdm(range(3), desc="a bar"):
+        pass
+    threads = f"{torch.get_num_threads()} {os.environ['OMP_NUM_THREADS']}"
+    return tidy(pd.DataFrame({"value": [os.getpid()]}), encoder=name, missing=threads)
+
+
+def dies_once(name: str, flag: Path) -> pd.DataFrame:
+    if not flag.exists():
+        flag.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return measured(name)
+
+
+def dies(name: str) -> pd.DataFrame:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return measured(name)
+
+
+class OddError(Exception):
+    """Cannot be read again where it is sent: it is made of two things and says one."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(one + two)
+
+
+def fails(name: str, kind: str) -> pd.DataFrame:
+    if kind == "odd":
+        raise OddError("od", "d")
+    raise OSError(28, "No space left on device")
+
+
+FUNCTIONS = (told, dies_once, dies, fails)
+
+
+@pytest.fixture(autouse=True)
+def _own_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    for function in FUNCTIONS:
+        monkeypatch.setattr(function, "__module__", "simcse_core.trained_cells")
+
+
+def test_cells_are_computed_in_other_processes_of_one_thread_and_what_they_say_is_said_once(
+    two_workers: None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cells = [Cell(name, told, (name,)) for name in "cab"]
+    frames = compute_cells(cells, tmp_path, "02", {})
+    assert [frame["encoder"].item() for frame in frames] == ["c", "a", "b"]
+    assert os.getpid() not in [frame["value"].item() for frame in frames]
+    assert {frame["missing"].item() for frame in frames} == {"1 1"}
+    assert names_kept(tmp_path) == ["02-a.json", "02-b.json", "02-c.json"]
+    out, err = capfd.readouterr()
+    for name in "abc":
+        assert out.count(f"{name} is computed") == 1
+        assert err.count(f"UserWarning: {name} warns") == 1
+    assert "a bar" not in err
+    again = compute_cells(cells, tmp_path, "02", {})
+    for one, other in zip(frames, again, strict=True):
+        assert_frame_equal(one, other)
+    assert not capfd.readouterr().out
+
+
+def test_two_workers_and_one_give_the_same_bytes(
+    study_data: StudyData, bert_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = TrainConfig(batch_size=4, learning_rate=1e-3, dropout=0.1)
+    plans = [Plan(str(bert_dir), pooling, train) for pooling in (Pooling.CLS, Pooling.MEAN)]
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: Free(2**40))
+    for workers in ("1", "2"):
+        torch.set_num_threads(2)  # whatever was set before
+        monkeypatch.setenv("SIMCSE_WORKERS", workers)
+        run = Experiment("02", study_data, plans, [0, 1], tmp_path / workers)
+        cells = trajectory_cells(run, run.plans, 8, [0, 4, 8], ["unsup-simcse"])
+        run.compute([*cells, *fitted_curve_cells(run, run.encoder_plans(), [8])])
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / n / "cells").iterdir()} for n in "12"
+    )
+    assert len(one) == 2 * 2 + 2
+    assert one == two
+    assert b'"threads": 1' in next(iter(one.values()))
+
+
+def test_a_worker_that_is_killed_costs_its_cell_another_try_and_no_result(
+    two_workers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [Cell(name, measured, (name,)) for name in "abc"]
+    cells.insert(1, Cell("d", dies_once, ("d", tmp_path / "flag")))
+    assert computed(cells, tmp_path) == ["a", "d", "b", "c"]
+    assert (tmp_path / "flag").exists()
+    assert names_kept(tmp_path) == [f"02-{name}.json" for name in "abcd"]
+    assert "failed" not in capsys.readouterr().out
+
+
+def test_a_cell_whose_worker_dies_again_is_named_with_the_cause_and_the_others_are_kept(
+    two_workers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [Cell(name, measured, (name,)) for name in "abc"]
+    with pytest.raises(WorkerError, match=r"ended twice.*SIGKILL.*memory") as caught:
+        computed([Cell("d", dies, ("d",)), *cells], tmp_path)
+    assert caught.value.__notes__ == ["failed: 02-d; 3 other computed and kept"]
+    assert "02-d: failed (its process ended twice" in capsys.readouterr().out
+    assert names_kept(tmp_path) == ["02-a.json", "02-b.json", "02-c.json"]
+    assert computed(cells, tmp_path) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_cell_that_fails_leaves_the_others_to_be_computed(
+    two_workers: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: str
+) -> None:
+    monkeypatch.setenv("SIMCSE_WORKERS", workers)
+    cells = [Cell("x", fails, ("x", "disk")), *(Cell(name, measured, (name,)) for name in "ab")]
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        computed(cells, tmp_path)
+    assert caught.value.__notes__[-1] == "failed: 02-x; 2 other computed and kept"
+    assert names_kept(tmp_path) == ["02-a.json", "02-b.json"]
+
+
+def test_an_error_that_cannot_be_sent_is_told_all_the_same(
+    two_workers: None, tmp_path: Path
+) -> None:
+    cells = [Cell("x", fails, ("x", "odd")), Cell("a", measured, ("a",))]
+    with pytest.raises(RuntimeError, match="OddError: odd"):
+        computed(cells, tmp_path)
+    assert names_kept(tmp_path) == ["02-a.json"]
+
+
+def test_cells_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cells: two are called 02-a"):
+        computed([Cell("a", measured, ("a",)), Cell("a", measured, ("b",))], tmp_path)
+
+
+def test_nothing_is_computed_in_a_folder_that_another_run_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = [Cell("a", measured, ("a",))]
+    computed(cells, tmp_path / "kept")
+    monkeypatch.setattr("simcse_core.folders._held_for_us", lambda _: False)
+    with only_run(tmp_path / "kept"):
+        assert computed(cells, tmp_path / "kept") == ["a"]  # reading is no work
+        with pytest.raises(FolderInUseError):
+            computed([Cell("b", measured, ("b",))], tmp_path / "kept")
+    assert CALLS == ["a"]
+
+
+# 0.5 GiB are free for processes of 0.2 GiB, or of 0.6.
+@pytest.mark.parametrize(("each", "fit"), [(0.2, 2), (0.6, 1), (0.1, 3)])
+def test_a_worker_that_would_not_fit_is_not_started_and_that_is_said(
+    each: float, fit: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: Free(2**29))
+    assert that_fit(3, int(each * 2**30)) == fit
+    said = f"memory: {fit} instead of 3 at once, for one may take {each} GiB and 0.5 GiB are free\n"
+    assert capsys.readouterr().out == ("" if fit == 3 else said)
+
+
+def test_as_many_workers_as_physical_cores_of_one_thread_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("SIMCSE_WORKERS")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical: {False: 3, True: 6}[logical])
+    assert (n_workers(), n_threads()) == (3, 1)
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical: None)  # some systems do not say
+    assert n_workers() == 1
+    monkeypatch.setenv("SIMCSE_WORKERS", "5")
+    monkeypatch.setenv("SIMCSE_THREADS", "2")
+    assert (n_workers(), n_threads()) == (5, 2)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "١"])
+def test_a_number_of_workers_that_is_none_is_refused(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMCSE_WORKERS", value)
+    with pytest.raises(WorkerError, match=f"^SIMCSE_WORKERS: a whole number from 1 .*'{value}'"):
+        n_workers()
+
+
+WAITING = """
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+from pathlib import Path
+import pandas as pd
+from simcse_core import trained_cells
+from simcse_core.cells import Cell, compute_cells
+out = Path(sys.argv[1])
+def waits(name):
+    import os, time
+    (out / name).write_text(str(os.getpid()))
+    time.sleep(600)
+waits.__module__ = "simcse_core.trained_cells"
+compute_cells([Cell(name, waits, (name,)) for name in "ab"], out, "02", {})
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_workers_end_with_the_process_that_started_them(
+    sent: signal.Signals, tmp_path: Path
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING, str(tmp_path)],
+        env={**os.environ, "SIMCSE_WORKERS": "2"},
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        pids = [pid_in(tmp_path / name, running) for name in "ab"]
+        assert all(psutil.pid_exists(pid) for pid in pids)
+        running.send_signal(sent)
+        running.wait(60)
+    deadline = time.monotonic() + 60
+    while any(alive(pid) for pid in pids):
+        assert time.monotonic() < deadline, "a worker outlives the process that started it"
+        time.sleep(0.1)
+
+
+def pid_in(path: Path, running: subprocess.Popen[bytes]) -> int:
+    """What a worker writes when it has begun."""
+    while not path.is_file() or not path.read_text():
+        assert running.poll() is None
+        time.sleep(0.1)
+    return int(path.read_text())
+
+
+def alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -133,6 +133,17 @@ def test_a_parameter_that_cannot_be_used_is_refused_before_anything(
     assert not (tmp_path / "out").exists()
 
 
+def test_what_is_opened_computes_with_the_threads_that_are_stamped(
+    open_run: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for asked, threads in {"": 1, "2": 2}.items():
+        monkeypatch.setenv("SIMCSE_THREADS", asked)
+        torch.set_num_threads(3)
+        open_run().table("02_small", FRAME)
+        assert torch.get_num_threads() == threads
+        assert read_table(tmp_path / "out", "02_small")[1]["threads"] == threads
+
+
 def test_one_encoder_twice_is_refused(open_run: Open, bert_dir: Path) -> None:
     again = f"{bert_dir}/../{bert_dir.name}"
     with pytest.raises(EncoderNameError, match="are the same encoder; name it once"):

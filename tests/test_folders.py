@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from stored_results import stored
 
 from simcse_core import folders
 from simcse_core.folders import (
@@ -30,7 +31,7 @@ from simcse_core.folders import (
     owner_of,
     plan_of_run,
 )
-from simcse_core.results import stored, tidy, write_table
+from simcse_core.results import tidy, write_table
 
 
 @pytest.fixture

@@ -31,6 +31,16 @@ def test_a_plan_takes_what_it_is_given_and_keeps_the_rest() -> None:
     assert plan.train == replace(TrainConfig(), batch_size=64)
 
 
+def test_the_memory_of_a_plan_grows_with_weights_and_batch(bert_dir: Path) -> None:
+    small, large = (
+        Plan(str(bert_dir), Pooling.CLS, TrainConfig(batch_size=size)) for size in (4, 16)
+    )
+    # Two layers of 32, 64 tokens, two views of a batch, 68 bytes.
+    assert large.memory - small.memory == 2 * 32 * 64 * 2 * 12 * 68
+    weights = 4 * small.untrained.model.num_parameters()
+    assert small.memory == 7 * weights + 2 * 32 * 64 * 2 * 4 * 68
+
+
 @pytest.mark.parametrize(
     ("pooling", "training", "said"),
     [

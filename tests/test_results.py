@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+from stored_results import stored
 
 from simcse_core import results
 from simcse_core.files import sha256, write_sealed
@@ -23,7 +24,6 @@ from simcse_core.results import (
     names_here,
     read_table,
     stamp,
-    stored,
     tidy,
     write_table,
 )

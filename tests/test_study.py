@@ -21,7 +21,7 @@ from notebooks_for_tests import write_profile
 
 from simcse_core import folders, study
 from simcse_core.folders import LOCK, MARKER, FolderError, claim, only_run, owner_of
-from simcse_core.profiles import StudyError
+from simcse_core.profiles import Step, StudyError
 from simcse_core.study import main, run_study
 
 WriteNotebook = Callable[..., Path]
@@ -33,6 +33,11 @@ WriteNotebook = Callable[..., Path]
 def outputs(path: Path) -> str:
     cells = nbformat.read(path, as_version=4).cells
     return "".join(out.get("text", "") for cell in cells for out in cell.get("outputs", []))
+
+
+def output_names(path: Path) -> set[str]:
+    cells = nbformat.read(path, as_version=4).cells
+    return {out.get("name", "") for cell in cells for out in cell.get("outputs", [])}
 
 
 def test_notebooks_run_in_order_with_their_parameters(
@@ -91,11 +96,12 @@ train_sizes(run, [3, 5, 8])
 """
 
 
-def test_an_experiment_in_a_notebook_gives_the_bits_of_one_outside(
+def test_an_experiment_of_two_workers_in_a_notebook_gives_the_bits_of_one_outside(
     project: Path, write_notebook: WriteNotebook, cnsd_dir: Path, bert_dir: Path
 ) -> None:
     write_notebook("01_a", EXPERIMENT)
-    run_study("quick", {"seeds": [0, 1]}, out=project / "inside")
+    (executed,) = run_study("quick", {"seeds": [0, 1]}, out=project / "inside", workers=2)
+    assert "stderr" not in output_names(executed)
     outside = {"source": cnsd_dir, "encoder": str(bert_dir), "seeds": [1, 0]}
     exec(EXPERIMENT, {**outside, "output_dir": project / "outside"})
     inside, other = (
@@ -104,6 +110,70 @@ def test_an_experiment_in_a_notebook_gives_the_bits_of_one_outside(
     )
     assert len(inside) == 2
     assert inside == other
+
+
+def test_kernels_are_told_how_many_workers_and_threads(
+    project: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMCSE_WORKERS", "7")
+    asked = "from simcse_core.workers import n_threads, n_workers\nprint(n_workers(), n_threads())"
+    write_notebook("01_a", asked)
+    assert main(["--workers", "3", "--threads", "2", "--out", str(project / "out")]) == 0
+    assert outputs(project / "out" / "notebooks" / "01_a.ipynb") == "3 2\n"
+    assert os.environ["SIMCSE_WORKERS"] == "7"
+    assert "SIMCSE_THREADS" not in os.environ
+
+
+def test_the_command_of_a_table_names_threads_where_they_are_not_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    step = Step(Path("01_a.ipynb"), {}, {})
+    assert "--threads" not in study.command("quick", {}, step)
+    monkeypatch.setenv("SIMCSE_THREADS", "4")
+    assert study.command("quick", {}, step).endswith("--only 01_a --threads 4")
+
+
+class Counted:
+    """A bar that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def set_postfix_str(self, said: str, refresh: bool) -> None:
+        self.said.append(said)
+
+    def update(self, _: int) -> None: ...
+
+
+def test_what_is_kept_is_counted_while_a_notebook_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "COUNT_SECONDS", 0.01)
+    bar = Counted()
+    (tmp_path / "a.json").touch()
+    with study._counting(bar, tmp_path):
+        for name, said in {"b.json": "2 cells kept", "c.unfinished": "2 cells kept"}.items():
+            (tmp_path / name).touch()
+            before = len(bar.said)
+            while len(bar.said) < before + 2:
+                time.sleep(0.01)
+            assert bar.said[-1] == said
+
+
+PLAIN = """
+from simcse_core.errors import PlainError
+error = PlainError("sizes: no")
+error.add_note("failed: 02-a, 02-b")
+raise error
+"""
+
+
+def test_notes_on_an_error_of_ours_are_told_after_it(
+    project: Path, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("01_a", PLAIN)
+    with pytest.raises(StudyError, match=r"cell 3: sizes: no; failed: 02-a, 02-b; executed so far"):
+        run_study("quick", out=project / "out")
 
 
 TABLE = """
@@ -392,6 +462,8 @@ def test_main_runs_what_it_is_asked_and_says_where_it_went(
         (["-p", "output_dir=x"], "output_dir is not set here; name the folder with --out"),
         (["--only", ","], "--only: names of notebooks are needed"),
         (["-p", "n_train=9"], "8 sentences of the pool"),
+        (["--workers", "0"], "--workers: a whole number from 1 to 9999 is needed, got '0'"),
+        (["--threads", "two"], "--threads: a whole number from 1 to 9999 is needed, got 'two'"),
     ],
 )
 def test_main_says_what_is_wrong_on_stderr_and_fails(

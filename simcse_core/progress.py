@@ -1,0 +1,38 @@
+"""A bar for what takes long; where there is neither a terminal nor a notebook, a line a minute."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from tqdm.auto import tqdm
+from tqdm.notebook import tqdm as notebook_bar
+
+SECONDS_PER_LINE = 60
+
+
+def progress(total: int, unit: str, description: str = "") -> tqdm[Any]:
+    """A bar that is gone when it is done; ``update(0)`` shows what was set meanwhile."""
+    if sys.stderr.isatty() or issubclass(tqdm, notebook_bar):
+        return tqdm(total=total, unit=unit, desc=description, miniters=0, leave=False)
+    return tqdm(
+        total=total,
+        unit=unit,
+        desc=description,
+        miniters=0,
+        mininterval=SECONDS_PER_LINE,
+        maxinterval=SECONDS_PER_LINE,
+        file=_Lines(),
+        leave=False,
+    )
+
+
+class _Lines:
+    """Writes each state of a bar to stderr as a line of its own."""
+
+    def write(self, text: str) -> None:
+        if said := text.strip():
+            sys.stderr.write(f"{said}\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()
