@@ -258,9 +258,9 @@ def _as_template(path: Path) -> str:
 def _failure(error: PapermillExecutionError) -> str:
     """The cell, what it said, and what to do; the cell's code too where it was not a plain line."""
     said = f"{error.ename}: {error.evalue}"
-    first, *notes = [*error.traceback, ""]
-    if first == said:  # one of ours, which says all by itself
-        told = "; ".join(filter(None, [error.evalue, *notes]))
+    lines = list(error.traceback)
+    if lines[:1] == [said]:  # one of ours, which says all by itself
+        told = "; ".join([error.evalue, *lines[1:]])
         return f"cell {error.exec_count}: {told}{_way_out(said)}"
     return f"cell {error.exec_count}: {said}{_way_out(said)}\nthe cell:\n{error.source}\n"
 
