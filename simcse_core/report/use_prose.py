@@ -45,7 +45,7 @@ def tell_search(rows: pd.DataFrame, *, language: str = "en") -> str:
         "fused": line_name(fused_key, language),
         "both": _score(fused, language),
     }
-    advice = _FUSE if more > 0 else _DO_NOT_FUSE
+    advice = _FUSE if more > NEAR else _DO_NOT_FUSE
     parts = [_SEARCH, _EFFECT["Recall@5"], advice, _SEARCH_PRACTICE]
     return _told(parts, told | {"change": _changes(alone, language)}, language)
 
@@ -72,9 +72,10 @@ def tell_intents(rows: pd.DataFrame, *, language: str = "en") -> str:
         "keep": f"{(enough.index[0] if len(enough) else means.index[-1]):.0f}",
         "reached": f"{(enough.iloc[0] if len(enough) else means.iloc[-1]):.3f}",
         "saved": percent(only(saved, examples=n_examples[-1])["value"].mean()),
+        "least": f"{n_examples[0]:.0f}",
         "change": _changes(only(mine, examples=n_examples[0]), language),
     }
-    parts = [_INTENTS, _EFFECT["Recall@5"], _INTENTS_PRACTICE]
+    parts = [_INTENTS, _INTENTS_EFFECT, _INTENTS_PRACTICE]
     return _told(parts, told, language)
 
 
@@ -190,8 +191,8 @@ _FUSE = {
 }
 _DO_NOT_FUSE = {
     "en": "**In practice:** take the best of the two as it is; fusing the ranks gained nothing "
-    "here.",
-    "zh": "**实践建议：**直接用两者中较好的一种；此处融合名次没有收益。",
+    "that counts here.",
+    "zh": "**实践建议：**直接用两者中较好的一种；此处融合名次没有值得一提的收益。",
 }
 _SEARCH_PRACTICE = {
     "en": "Show five to ten questions rather than one, keep the vectors with the encoder's "
@@ -204,6 +205,11 @@ _INTENTS = {
     "95 % recall.",
     "zh": "每个意图 {most} 条示例时，{five} 的话语其正确意图在前五之内（{best}，{classifier}）；"
     "在 95 % 召回下，{saved} 的意图模型不必运行。",
+}
+_INTENTS_EFFECT = {
+    "en": "What unlabelled training changed in Recall@5 against the untrained encoder, with {least} "
+    "of each: {change}.",
+    "zh": "每个意图 {least} 条示例时，无标注训练相对未训练编码器使 Recall@5 的变化：{change}。",
 }
 _INTENTS_PRACTICE = {
     "en": "**In practice:** use {classifier}, label at least {worth} of each intent, and "
