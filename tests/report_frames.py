@@ -184,7 +184,6 @@ def settings_grid() -> pd.DataFrame:
 
 
 TABLES = {
-    "settings_grid": settings_grid(),
     "01_scores_by_label": quantiles(),
     "01_baselines": baselines(),
     "01_differences": differences(),
