@@ -52,6 +52,9 @@ class ApplicationData(StudyData):
         """Standard questions, and the other wordings as queries."""
         return faq_from_clusters(self.groups, None if self.standard_first else seed)
 
+    def require_pairs(self, *splits: str) -> None:
+        """Nothing more than there is: dev is always there, and what is measured needs no pairs."""
+
     def held_out(self) -> list[str]:
         """Every unique text that is measured."""
         others = [text for texts in self.others.values() for text in texts]

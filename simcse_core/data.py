@@ -140,9 +140,9 @@ class StudyData:
         """The labelled parts that methods are scored on, by name; those that are there."""
         return {name: p for name, p in (("dev", self.dev), ("test", self.test)) if len(p)}
 
-    def require_pairs(self) -> None:
-        """Raises a DataError unless there are labelled pairs to choose and to measure on."""
-        if lacking := [name for name in ("dev", "test") if name not in self.splits()]:
+    def require_pairs(self, *splits: str) -> None:
+        """Raises a DataError unless these splits have labelled pairs; both where none is named."""
+        if lacking := [name for name in splits or ("dev", "test") if name not in self.splits()]:
             raise DataError(
                 f"source: {self.name} has no labelled pairs for {' and '.join(lacking)}, on which "
                 "this is measured; add them, or run 06_your_sentences, which needs text alone"

@@ -150,7 +150,7 @@ def make_plans(
         if asked == OWN:
             asked = SentenceEncoder.from_pretrained(encoder_name(encoder)).pooling.value
         if asked == BEST:
-            data.require_pairs()
+            data.require_pairs("dev")
             loaded = make_plan(encoder, own_pooling(encoder_name(encoder)), None, max_seq_length)
             asked = best_pooling(loaded, data).value
         plan = make_plan(encoder, asked, training, max_seq_length)
