@@ -207,8 +207,8 @@ _INTENTS = {
     "在 95 % 召回下，{saved} 的意图模型不必运行。",
 }
 _INTENTS_EFFECT = {
-    "en": "What unlabelled training changed in Recall@5 against the untrained encoder, with {least} "
-    "of each: {change}.",
+    "en": "What unlabelled training changed in Recall@5 against the untrained encoder, with "
+    "{least} of each: {change}.",
     "zh": "每个意图 {least} 条示例时，无标注训练相对未训练编码器使 Recall@5 的变化：{change}。",
 }
 _INTENTS_PRACTICE = {
