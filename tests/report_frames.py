@@ -188,7 +188,6 @@ def settings_grid() -> pd.DataFrame:
 
 USES = use_frame().assign(dataset="sample")
 TABLES = {
-    "settings_grid": settings_grid(),
     "01_scores_by_label": quantiles(),
     "01_baselines": baselines(),
     "01_differences": differences(),
