@@ -103,7 +103,9 @@ def show_neighbours(run: Experiment, n: int = 12) -> Told:
         "before": run.plans[0].untrained,
         "kept": SentenceEncoder.from_pretrained(run.output_dir / ENCODER),
     }
-    vectors = {name: encoder.encode(among, progress=True) for name, encoder in encoders.items()}
+    vectors = {
+        name: encoder.encode(among, show_progress_bar=True) for name, encoder in encoders.items()
+    }
     table = neighbour_table(among, range(min(n, len(among))), vectors)
     return Told(to_markdown(table.set_index("sentence")))
 
