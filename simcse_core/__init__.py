@@ -18,11 +18,15 @@ if TYPE_CHECKING:
         sample_sentences,
     )
     from simcse_core.encoder import SentenceEncoder
+    from simcse_core.encoder_protocol import Encoder
     from simcse_core.evaluation import evaluate_sts
     from simcse_core.loss import sup_simcse_loss, unsup_simcse_loss
+    from simcse_core.reading.columns import Columns
     from simcse_core.training import train_simcse
 
 __all__ = [
+    "Columns",
+    "Encoder",
     "NliTriplets",
     "Pooling",
     "SentenceEncoder",
@@ -49,8 +53,10 @@ _HOMES = {
         "sample_sentences",
     ),
     "encoder": ("SentenceEncoder",),
+    "encoder_protocol": ("Encoder",),
     "evaluation": ("evaluate_sts",),
     "loss": ("sup_simcse_loss", "unsup_simcse_loss"),
+    "reading.columns": ("Columns",),
     "training": ("train_simcse",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

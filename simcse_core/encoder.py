@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal, overload
 
 import numpy as np
 import torch
@@ -257,26 +258,71 @@ class SentenceEncoder:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bf16):
             return self._forward(token_ids, [self.pooling])[0].float()
 
-    def encode(self, sentences: str | Sequence[str], progress: bool = False) -> np.ndarray:
+    @overload
+    def encode(
+        self,
+        sentences: str | Sequence[str],
+        *,
+        batch_size: int | None = None,
+        show_progress_bar: bool | None = None,
+        normalize_embeddings: bool = False,
+        convert_to_tensor: Literal[False] = False,
+    ) -> np.ndarray: ...
+
+    @overload
+    def encode(
+        self,
+        sentences: str | Sequence[str],
+        *,
+        batch_size: int | None = None,
+        show_progress_bar: bool | None = None,
+        normalize_embeddings: bool = False,
+        convert_to_tensor: Literal[True],
+    ) -> Tensor: ...
+
+    def encode(
+        self,
+        sentences: str | Sequence[str],
+        *,
+        batch_size: int | None = None,
+        show_progress_bar: bool | None = None,
+        normalize_embeddings: bool = False,
+        convert_to_tensor: bool = False,
+    ) -> np.ndarray | Tensor:
         """Embeds sentences without dropout, in length order, each unique sentence once.
 
+        Names and meanings are those of sentence-transformers.
+
         Args:
-            sentences: any iterable of texts, or one text, as in sentence-transformers.
+            sentences: any iterable of texts, or one text.
+            batch_size: sentences in a forward, at most; else as many as have about 2,000 tokens.
+            show_progress_bar: whether to draw a bar; not, unless asked for.
+            normalize_embeddings: brings vectors to length 1, whatever the encoder's own setting.
+            convert_to_tensor: gives a tensor on the encoder's device.
 
         Returns:
             float32 array of shape (n, hidden), in the order given; (0, hidden) for no sentences,
             (hidden,) for one text that is not in a list.
 
         Raises:
-            ParameterError: no texts, such as bytes, a whole table, or an item that is none.
+            ParameterError: no texts, such as bytes, a whole table, or an item that is none; or a
+                batch size that is no whole number from 1.
         """
-        if isinstance(sentences, str):
-            return self.encode([sentences], progress)[0]
-        return self.encode_poolings(sentences, [self.pooling], progress)[self.pooling]
+        texts = [sentences] if isinstance(sentences, str) else sentences
+        shown = bool(show_progress_bar)
+        vectors = self.encode_poolings(texts, [self.pooling], shown, batch_size)[self.pooling]
+        if normalize_embeddings:
+            vectors = F.normalize(torch.from_numpy(vectors), dim=-1).numpy()
+        found = vectors[0] if isinstance(sentences, str) else vectors
+        return torch.from_numpy(found).to(self.device) if convert_to_tensor else found
 
     @torch.no_grad()
     def encode_poolings(
-        self, sentences: Sequence[str], poolings: Sequence[Pooling | str], progress: bool = False
+        self,
+        sentences: Sequence[str],
+        poolings: Sequence[Pooling | str],
+        progress: bool = False,
+        batch_size: int | None = None,
     ) -> dict[Pooling, np.ndarray]:
         """What :meth:`encode` gives under each of several poolings, from one forward for all.
 
@@ -286,6 +332,8 @@ class SentenceEncoder:
         """
         sentences = as_sentences(sentences, "sentences")
         chosen = [self._own_pooling(pooling) for pooling in as_sentences(poolings, "poolings")]
+        if batch_size is not None:
+            batch_size = as_integer(batch_size, "batch_size", at_least=1)
         unique = list(dict.fromkeys(sentences))
         rows = self.tokenize(unique)
         order = sorted(range(len(unique)), key=lambda i: len(rows[i]))
@@ -301,7 +349,7 @@ class SentenceEncoder:
                 disable=not progress,
                 leave=False,
             ) as bar:
-                for batch in _token_batches(order, rows):
+                for batch in _token_batches(order, rows, batch_size):
                     embedded = torch.stack(self._forward([rows[i] for i in batch], chosen))
                     vectors[:, batch] = embedded.float().cpu().numpy()
                     bar.update(len(batch))
@@ -471,11 +519,14 @@ def _masked_mean(states: Tensor, mask: Tensor | None) -> Tensor:
     return (states * weights).sum(dim=1) / weights.sum(dim=1)
 
 
-def _token_batches(order: Sequence[int], rows: Sequence[list[int]]) -> Iterator[list[int]]:
-    """Cuts ``order`` (sorted by length) into batches that fit the token budget."""
+def _token_batches(
+    order: Sequence[int], rows: Sequence[list[int]], most: int | None = None
+) -> Iterator[list[int]]:
+    """Cuts ``order`` (sorted by length) into batches that fit the token budget, or of ``most``."""
     batch: list[int] = []
     for i in order:
-        if batch and len(rows[i]) * (len(batch) + 1) > TOKENS_PER_FORWARD:
+        full = len(batch) >= most if most else len(rows[i]) * (len(batch) + 1) > TOKENS_PER_FORWARD
+        if batch and full:
             yield batch
             batch = []
         batch.append(i)

@@ -127,7 +127,6 @@ class Experiment:
             FolderError: ``output_dir`` cannot be written, holds what is not ours, or is in use.
             WorkerError: the environment asks for workers or threads that are no number.
         """
-        use_threads(n_threads())
         origin = checked({"source": source, "extra_sentences": extra_sentences, "hub": hub})
         named = {"text_column": text_column, "label_column": label_column}
         origin |= checked({**named, "pair_columns": list(pair_columns)})
@@ -152,6 +151,7 @@ class Experiment:
             owner: whose the folder is unless a study has claimed it.
             given: what :meth:`on` takes.
         """
+        use_threads(n_threads())
         own = checked(given)
         folder = checked({"output_dir": output_dir})["output_dir"]
         folder = output_directory(folder, owner.default_name())

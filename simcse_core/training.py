@@ -67,7 +67,8 @@ def train_simcse(
 
     Returns:
         The rows of ``measure`` with ``sentences_seen``, ``epoch`` and the training ``loss`` of the
-        last step, in order of ``measure_at``.
+        last step, in order of ``measure_at``; without it, ``step``, ``sentences_seen``, ``epoch``
+        and ``loss`` of every step.
 
     Raises:
         ValueError: no list of texts, fewer than two of them or in a batch, a point beyond the run.
@@ -112,7 +113,8 @@ def train(
 
     Returns:
         The rows of ``measure`` with ``sentences_seen`` (examples, for other objectives), ``epoch``
-        and the training ``loss`` of the last step, in order of ``measure_at``.
+        and the training ``loss`` of the last step, in order of ``measure_at``; without it, a row
+        for every step.
 
     Raises:
         ValueError: fewer examples than the objective needs, at all or in a batch, a point beyond
@@ -177,7 +179,7 @@ def _run(run: _Trajectory, measure_at: Sequence[int]) -> pd.DataFrame:
             raise
     run.encoder.model.eval()
     run.tell_chance()
-    return pd.DataFrame(run.rows())
+    return pd.DataFrame(run.rows() if points else run.losses)
 
 
 class _Trajectory:
@@ -207,6 +209,7 @@ class _Trajectory:
         # Of the last steps, how far the loss was from that of guessing, as a share of it.
         self.from_chance: deque[float] = deque(maxlen=STEPS_AT_CHANCE)
         self.measured: dict[int, list[dict[str, Any]]] = {}
+        self.losses: list[dict[str, Any]] = []  # of every step since this run was started
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of all measured points, in their order."""
@@ -299,6 +302,8 @@ class _Trajectory:
         loss.backward()
         self.optimizer.step()
         self.loss = loss.item()
+        seen = {"sentences_seen": batch.end, "epoch": batch.end / self.n}
+        self.losses.append({"step": step + 1, **seen, "loss": self.loss})
         chance = self.batch_loss.chance(len(batch.rows))
         self.from_chance.append(abs(self.loss - chance) / chance if chance else math.inf)
 

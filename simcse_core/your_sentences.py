@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from simcse_core.config import Kind
 from simcse_core.data import StudyData, sample_sentences
@@ -30,6 +29,7 @@ from simcse_core.results import Stamp, from_rows, library_versions, read_kept, s
 from simcse_core.text_profile import near_duplicates, token_lengths
 from simcse_core.trained_cells import UNTRAINED
 from simcse_core.training import train
+from simcse_core.workers import n_threads
 
 ENCODER = "encoder"  # the folder of the encoder within the results
 RECORD = "simcse_run.json"  # in it: what it was made from, and what was measured
@@ -103,7 +103,9 @@ def show_neighbours(run: Experiment, n: int = 12) -> Told:
         "before": run.plans[0].untrained,
         "kept": SentenceEncoder.from_pretrained(run.output_dir / ENCODER),
     }
-    vectors = {name: encoder.encode(among, progress=True) for name, encoder in encoders.items()}
+    vectors = {
+        name: encoder.encode(among, show_progress_bar=True) for name, encoder in encoders.items()
+    }
     table = neighbour_table(among, range(min(n, len(among))), vectors)
     return Told(to_markdown(table.set_index("sentence")))
 
@@ -143,7 +145,7 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
         experiment=run.name,
         dataset=run.data.name,
         data=run.data.fingerprint,
-        threads=torch.get_num_threads(),
+        threads=n_threads(),
         device=plan.device,
         **plan.stamp,
         train=asdict(config),

@@ -18,7 +18,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM
 
 import simcse_core.encoder
 import simcse_core.packing
-from simcse_core import SentenceEncoder
+from simcse_core import Encoder, SentenceEncoder
 from simcse_core.config import Pooling, Precision
 from simcse_core.encoder import EncoderError, has_bf16, locate_encoder
 
@@ -737,3 +737,49 @@ def test_saving_onto_what_is_no_folder_is_refused_and_writes_nothing(
             load().save(target)
     assert file.read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "nowhere"]
+
+
+# --- as in sentence-transformers -------------------------------------------------------------
+
+
+def test_the_parameters_of_sentence_transformers_mean_the_same(
+    load: Callable[..., SentenceEncoder],
+) -> None:
+    encoder, texts = load(), ["我喝茶", "老师今天看书", "我喝茶"]
+    plain = encoder.encode(texts)
+    np.testing.assert_allclose(encoder.encode(texts, batch_size=1), plain, atol=1e-6)
+    unit = encoder.encode(texts, normalize_embeddings=True)
+    np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(
+        unit, plain / np.linalg.norm(plain, axis=1, keepdims=True), atol=1e-6
+    )
+    tensor = encoder.encode(texts, convert_to_tensor=True)
+    assert isinstance(tensor, torch.Tensor)
+    assert tensor.device == encoder.device
+    np.testing.assert_array_equal(tensor.cpu().numpy(), plain)
+    assert encoder.encode("我喝茶", normalize_embeddings=True).shape == (encoder.hidden_size,)
+    assert encoder.encode([], normalize_embeddings=True).shape == (0, encoder.hidden_size)
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, "8"])
+def test_a_batch_size_that_is_none_is_refused(
+    load: Callable[..., SentenceEncoder], size: object
+) -> None:
+    with pytest.raises(ValueError, match="batch_size"):
+        load().encode(["我喝茶"], batch_size=size)
+
+
+@pytest.mark.parametrize(("asked", "drawn"), [(None, False), (False, False), (True, True)])
+def test_a_bar_is_drawn_where_it_is_asked_for(
+    load: Callable[..., SentenceEncoder],
+    capsys: pytest.CaptureFixture[str],
+    asked: bool | None,
+    drawn: bool,
+) -> None:
+    load().encode(["我喝茶"], show_progress_bar=asked)
+    assert ("encode with" in capsys.readouterr().err) is drawn
+
+
+def test_an_encoder_of_ours_is_an_encoder(load: Callable[..., SentenceEncoder]) -> None:
+    assert isinstance(load(), Encoder)
+    assert not isinstance(lambda sentences: sentences, Encoder)

@@ -427,8 +427,8 @@ def test_a_measure_may_give_several_rows(load: Load) -> None:
     assert frame["sentences_seen"].tolist() == [4, 4, 6, 6]
 
 
-def test_nothing_asked_gives_an_empty_frame(load: Load) -> None:
-    assert train_simcse(load(), TEXTS[:4], CONFIG).empty
+def test_nothing_asked_gives_the_losses(load: Load) -> None:
+    assert len(train_simcse(load(), TEXTS[:4], CONFIG)) == 1  # the loss of its only step
 
 
 # --- refused ---------------------------------------------------------------------------------
@@ -583,3 +583,19 @@ def test_a_loss_that_stays_at_chance_is_told(
 def test_a_loss_that_falls_is_not_told(load: Load, caplog: pytest.LogCaptureFixture) -> None:
     train_simcse(load(), TEXTS[:12], CONFIG)
     assert not caplog.records
+
+
+# --- the loss of each step -------------------------------------------------------------------
+
+
+def test_without_points_the_loss_of_every_step_comes_back(
+    load: Callable[..., SentenceEncoder],
+) -> None:
+    text, config = list(SENTENCES[:20]), TrainConfig(batch_size=8, num_epochs=2, learning_rate=1e-3)
+    frame = train_simcse(load(), text, config)
+    assert frame["step"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert frame["sentences_seen"].tolist() == [8, 16, 20, 28, 36, 40]
+    assert frame["epoch"].tolist() == [0.4, 0.8, 1.0, 1.4, 1.8, 2.0]
+    points = [8, 16, 20, 28, 36, 40]
+    measured = train_simcse(load(), text, config, points, lambda encoder: {})
+    assert frame["loss"].tolist() == measured["loss"].tolist()
