@@ -75,7 +75,7 @@ def of_encoder(
     encoder = plan.load()
     samples = {seed: sample_sentences(data.pool.sentences, n_train, seed) for seed in seeds}
     texts = list(dict.fromkeys([*data.held_out(), *(s for one in samples.values() for s in one)]))
-    vectors = look_up(texts, encoder.encode(texts, progress=True))
+    vectors = look_up(texts, encoder.encode(texts, show_progress_bar=True))
     text = EncodedText(vectors, encoder.tokenize, lambda batch: [])
     frames = []
     for seed, sample in samples.items():

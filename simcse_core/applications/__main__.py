@@ -195,7 +195,7 @@ def _encoder(options: argparse.Namespace) -> tuple[Encode, EncoderStamp]:
     encoder = SentenceEncoder.from_pretrained(
         options.encoder, options.pooling, options.max_seq_length
     )
-    return partial(encoder.encode, progress=True), stamp_of(encoder)
+    return partial(encoder.encode, show_progress_bar=True), stamp_of(encoder)
 
 
 def _encode_for(options: argparse.Namespace, texts: Sequence[str]) -> Encode:
