@@ -36,7 +36,7 @@ def test_prose_says_in_words_that_training_to_the_end_lowered_the_score() -> Non
     told = tell_own_text(own_text())
     assert "Kept is the encoder after 50 sentences." in told
     assert "**lowered** Spearman from 0.500 to 0.400" in told
-    assert "**降至**" in tell_own_text(own_text(), language="zh")
+    assert "Spearman 下降，由 0.500 到 0.400" in tell_own_text(own_text(), language="zh")
 
 
 def test_without_labels_nothing_is_scored_and_that_is_said() -> None:
