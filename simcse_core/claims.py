@@ -179,7 +179,8 @@ def judge(found: Differences) -> pd.DataFrame:
             checks = [claim.rule(part, encoder) for part in parts]
             if encoder == MEAN_OF_ENCODERS and all(check.difference.empty for check in checks):
                 continue  # a single encoder
-            one, other = [*map(_judged, checks), dict.fromkeys(JUDGED, "")][:2]
+            nothing: dict[str, object] = dict.fromkeys(JUDGED, "")
+            one, other = [*(_judged(check) for check in checks), nothing][:2]
             rows.append(
                 {"claim": name, "criterion": " / ".join(dict.fromkeys(c.words for c in checks))}
                 | {**one, "encoder": one["encoder"] or encoder}

@@ -219,7 +219,6 @@ _METHOD = ("untrained", "unsup-simcse")
 
 
 TABLES = {
-    "settings_grid": settings_grid(),
     "01_scores_by_label": quantiles(),
     "01_baselines": baselines(),
     "01_differences": differences(),

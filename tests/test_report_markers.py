@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from report_frames import TABLES, write, write_all
+from report_frames import TABLES, settings_grid, write, write_all
 
 from simcse_core.config import PROJECT_ROOT
 from simcse_core.report import markers
@@ -81,6 +81,7 @@ def test_markers_that_do_not_fit_are_named_with_their_line(text: str, what: str)
 def test_every_kind_tells_something_of_its_table(kind: str, language: str, tmp_path: Path) -> None:
     write_all(tmp_path)
     write(tmp_path, "01_baselines", TABLES["01_baselines"], published={"dev": {"BERT-BASE": 0.42}})
+    write(tmp_path, "settings_grid", settings_grid())
     filled = fill(part(kind, WORDS[kind]), result_kinds(tmp_path, language))
     assert "stale" not in filled
     assert len(filled.splitlines()) > 2

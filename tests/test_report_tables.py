@@ -209,6 +209,11 @@ def test_claims_under_one_protocol_have_its_columns_alone() -> None:
     ]
 
 
+def test_an_effect_of_another_encoder_under_the_second_protocol_names_it() -> None:
+    table = claims_table(claims().assign(second_encoder=["other", "tiny"]))
+    assert table["mean: effect"].tolist() == ["+0.050 (other)", "+0.010"]
+
+
 def test_what_the_protocol_changes_in_a_verdict_is_told() -> None:
     table = verdicts_table(claims())
     assert list(table.columns) == ["encoder", "[CLS]", "mean", "the same"]

@@ -80,6 +80,8 @@ def plot_scores_by_label(quantiles: pd.DataFrame, *, title: str = "", caption: s
     for _, rows in quantiles.groupby(keys, sort=False, dropna=False):
         pooling = rows["pooling"].iloc[0]
         lines[poolings.index(pooling) if pooling in poolings else 0].append(rows)
+    if len(poolings) == sum(map(len, lines)) - int(quantiles["pooling"].isna().any()):
+        lines = [[panel for line in lines for panel in line]]  # one of each: side by side
     for line in lines:  # what has no encoder stands beside what has one
         line.sort(key=lambda rows: bool(rows["pooling"].isna().all()))
     figure, axes = _axes([4.2] * len(lines), max(map(len, lines)), width=5.2, share_x="none")

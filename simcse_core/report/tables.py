@@ -27,7 +27,7 @@ from simcse_core.report.rows import (
     splits,
     trained_methods,
 )
-from simcse_core.report.wording import COLON, COMMA, listed, pooling_name, quantity, say, spaced
+from simcse_core.report.wording import COLON, COMMA, pooling_name, quantity, say, spaced
 
 # What a grid of training settings varies.
 SETTINGS = ["learning_rate", "batch_size", "dropout", "temperature"]
@@ -195,31 +195,39 @@ def _pairs_head(split: str, which: str, count: int, language: str) -> str:
 def claims_table(claims: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
     """Each claim and criterion, with effect, intervals and verdict under each protocol."""
     claims = claims.astype(object).where(claims.notna(), "")
-    columns = {key: claims[key] for key in ("claim", "criterion", "encoder")}
+    columns = {key: claims[key].to_list() for key in ("claim", "criterion", "encoder")}
     for second in ("", "second_"):
-        poolings = claims[f"{second}pooling"]
-        distinct = list(dict.fromkeys(filter(None, poolings)))
-        if second and not distinct:
+        head = _protocol(claims[f"{second}pooling"], language)
+        if second and not head:
             continue
-        head = pooling_name(distinct[0] if len(distinct) == 1 else BEST, language)
-        head = head if distinct else ""
         for key in ("effect", "over_seeds", "over_pairs", "verdict"):
             told = say(key.replace("_", " "), language)
-            cells = claims[f"{second}{key}"]
-            if key == "effect" and len(distinct) > 1:
-                cells = [
-                    _beside(cell, p, language) for cell, p in zip(cells, poolings, strict=True)
-                ]
-            columns[COLON[language].join(filter(None, (head, told)))] = cells
+            cells = claims[f"{second}{key}"].to_list()
+            columns[COLON[language].join(filter(None, (head, told)))] = (
+                _effects(claims, second, language) if key == "effect" else cells
+            )
     table = pd.DataFrame(columns).map(lambda cell: say(str(cell), language))
     table.columns = pd.Index([say(column, language) for column in table.columns])
     return table.set_index(say("claim", language))
 
 
-def _beside(effect: str, pooling: str, language: str) -> str:
-    """An effect with the pooling that it was measured under."""
-    name = pooling_name(pooling, language)
-    return f"{say(effect, language)} ({name})" if pooling else effect
+def _protocol(poolings: pd.Series, language: str) -> str:
+    """The pooling of a column of claims, or that each encoder has its own; empty if it has none."""
+    distinct = list(dict.fromkeys(filter(None, poolings)))
+    return pooling_name(distinct[0] if len(distinct) == 1 else BEST, language) if distinct else ""
+
+
+def _effects(claims: pd.DataFrame, second: str, language: str) -> list[str]:
+    """Effects, each with what its column and line do not say: another encoder, its own pooling."""
+    several = claims[f"{second}pooling"].loc[lambda p: p != ""].nunique() > 1
+    told = []
+    for _, row in claims.iterrows():
+        encoder, pooling = row[f"{second}encoder"], row[f"{second}pooling"]
+        parts = [encoder] if encoder and encoder != row["encoder"] else []
+        parts += [pooling_name(pooling, language)] if several and pooling else []
+        beside = f" ({COMMA[language].join(parts)})" if parts else ""
+        told.append(f"{say(row[f'{second}effect'], language)}{beside}")
+    return told
 
 
 def published_table(
@@ -291,20 +299,14 @@ def verdicts_table(claims: pd.DataFrame, *, language: str = "en") -> pd.DataFram
     head = {"en": "the same", "zh": "是否相同"}[language]
     words = {"en": ("no", "yes"), "zh": ("否", "是")}[language]
     same = claims["verdict"] == claims["second_verdict"]
-    poolings = [
-        [pooling_name(pooling, language) for pooling in dict.fromkeys(filter(None, column))]
-        for column in (claims["pooling"], claims["second_pooling"])
-    ]
-    columns = {
-        say(key, language): [say(cell, language) for cell in claims[key]]
-        for key in ("claim", "encoder")
-    }
-    columns[listed(poolings[0], language)] = [say(cell, language) for cell in claims["verdict"]]
-    if poolings[1]:
-        second = [say(cell, language) for cell in claims["second_verdict"]]
-        columns[listed(poolings[1], language)] = second
+    columns = {key: claims[key].to_list() for key in ("claim", "encoder")}
+    columns[_protocol(claims["pooling"], language)] = claims["verdict"].to_list()
+    if beside := _protocol(claims["second_pooling"], language):
+        columns[beside] = claims["second_verdict"].to_list()
         columns[head] = [words[bool(equal)] for equal in same]
-    return pd.DataFrame(columns).set_index(say("claim", language))
+    table = pd.DataFrame(columns).map(lambda cell: say(str(cell), language))
+    table.columns = pd.Index([say(column, language) for column in table.columns])
+    return table.set_index(say("claim", language))
 
 
 def to_markdown(table: pd.DataFrame) -> str:
