@@ -186,6 +186,41 @@ def settings_grid() -> pd.DataFrame:
     return pd.DataFrame([{**fixed, **row} for row in rows])
 
 
+def lengths() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "n_tokens": [5, 6, 9],
+            "n_sentences": [3, 8, 1],
+            "is_cut": [False, False, True],
+            "encoder": "tiny",
+            "dataset": "sample",
+        }
+    )
+
+
+def own_text(labelled: bool = True) -> pd.DataFrame:
+    """An encoder that is best on dev after 50 sentences, and kept there; 100 were trained on."""
+    metrics = {
+        ("loss", "held-out"): (None, 1.5, 0.5),
+        ("alignment", "held-out"): (0.3, 0.4, 0.5),
+        ("uniformity", "held-out"): (-1.3, -2.0, -2.5),
+        ("kept", "held-out"): (0.0, 1.0, 0.0),
+    }
+    if labelled:
+        metrics[("spearman", "dev")] = (0.5, 0.6, 0.55)
+        metrics[("spearman", "test")] = (0.5, 0.55, 0.4)
+    frames = [
+        rows(split, value, metric=metric, n_train=n, epoch=float(n > 0), method=_METHOD[n > 0])
+        for (metric, split), values in metrics.items()
+        for n, value in zip((0, 50, 100), values, strict=True)
+        if value is not None
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+_METHOD = ("untrained", "unsup-simcse")
+
+
 USES = use_frame().assign(dataset="sample")
 TABLES = {
     "01_scores_by_label": quantiles(),
@@ -203,6 +238,8 @@ TABLES = {
     "05_sample": sample(),
     "05_shared": shared(),
     "05_claims": claims(),
+    "06_lengths": lengths(),
+    "06_training": own_text(),
     "07_search": of_use(USES, "search"),
     "07_intents": of_use(USES, "intents"),
     "07_pseudo_labels": of_use(USES, "pseudo-labels"),

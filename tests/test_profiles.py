@@ -451,7 +451,7 @@ def test_a_source_without_what_a_notebook_uses_stops_before_anything_runs(
     (project / "mine").mkdir()
     with pytest.raises(StudyError, match="mine holds no file of text"):
         planned("quick", {"source": str(project / "mine")})
-    (project / "mine" / "text.txt").write_text("天气好\n下雨\n", encoding="utf-8")
+    (project / "mine" / "text.txt").write_text("我喝茶\n我今天看书\n", encoding="utf-8")
     with pytest.raises(StudyError, match="mine has no labelled pairs for dev and test"):
         planned("quick", {"source": str(project / "mine")})
 

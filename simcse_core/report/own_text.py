@@ -150,8 +150,8 @@ _VERDICT = {
         "lowered": "On test, training to the end **lowered** Spearman from {:.3f} to {:.3f}.",
     },
     "zh": {
-        "raised": "测试集上，训练到最后使 Spearman 由{:.3f}升至{:.3f}。",
-        "lowered": "测试集上，训练到最后使 Spearman 由{:.3f}**降至**{:.3f}。",
+        "raised": "测试集上，训练到最后 Spearman 上升，由{:.3f}到{:.3f}。",
+        "lowered": "测试集上，训练到最后 Spearman 下降，由{:.3f}到{:.3f}。",
     },
 }
 NO_PAIRS = {

@@ -200,5 +200,7 @@ def _poolings(rows: pd.DataFrame) -> list[str]:
     """Those of the encoder itself; an IDF-weighted mean has its own, whatever the encoder has."""
     if "pooling" not in rows:
         return []
+    if "kind" not in rows:
+        return cls_first(rows["pooling"].dropna())
     own = of_kind(rows, Kind.UNTRAINED, Kind.TRAINED, Kind.LABELLED, Kind.READY_MADE)
     return cls_first((rows if own.empty else own)["pooling"].dropna())
