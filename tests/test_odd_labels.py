@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
 
 from simcse_core import StsPairs, TrainConfig
 from simcse_core.comparison import cosine_quantiles, curve_differences, ends_of_curve
@@ -33,7 +32,7 @@ LABELS: dict[str, Callable[[int], float]] = {
 
 
 @pytest.mark.parametrize("labels", LABELS)
-def test_a_study_of_a_small_sample_ends_and_its_charts_say_why_they_are_empty(
+def test_a_study_of_a_small_sample_ends_on_labels_of_other_scales(
     labels: str, study_data: StudyData, bert_dir: Path, tmp_path: Path
 ) -> None:
     plan = Plan(str(bert_dir), Pooling.MEAN, TrainConfig(batch_size=4, learning_rate=1e-3))
@@ -41,27 +40,20 @@ def test_a_study_of_a_small_sample_ends_and_its_charts_say_why_they_are_empty(
     run = Experiment("02_small_sample", data, [plan], [0, 1], tmp_path)
     results = run.table("02_small_sample", sample_curves(run, SIZES))
     alignment = results[results["metric"] == "alignment"]
-    assert alignment["value"].isna().all()
-    assert alignment["missing"].str.contains("no pair is labelled above 4").all()
+    assert alignment["value"].notna().all()  # of the pairs with the highest labels there are
     run.table(
         "02_scores_by_label",
         cosine_quantiles(ends_of_curve(results), run.data),
         made_from=["02_small_sample"],
     )
     run.table("02_differences", curve_differences(results, data), made_from=["02_small_sample"])
-    assert "no pair is labelled above 4" in said_in(run.chart("02_alignment_uniformity"))
-    for chart in ("02_small_sample", "02_scores_by_label"):
+    for chart in ("02_small_sample", "02_scores_by_label", "02_alignment_uniformity"):
         run.chart(chart)
     for part in ("points 02_small_sample n_train test", "chosen 02_small_sample n_train"):
         assert run.tell(part)
     assert run.tell("differences 02_differences")
     assert run.tell("curve 02_small_sample n_train")
     run.facts(results)
-
-
-def said_in(figure: Figure) -> str:
-    texts = [text.get_text() for ax in figure.axes for text in ax.texts]
-    return " ".join(" ".join(texts).split())
 
 
 def test_tables_of_binary_labels_are_stamped_with_the_highest_spearman(

@@ -452,7 +452,7 @@ def test_main_runs_what_it_is_asked_and_says_where_it_went(
         (["--profile", "none"], "profile: unknown value 'none'"),
         (["--only", "09_z"], "notebook: unknown value '09_z'"),
         (["--seeds", "a,b"], "--seeds: expected whole numbers"),
-        (["--source", "nowhere"], "nor a directory"),
+        (["--source", "nowhere"], "nor a file or a folder"),
         (["-p", "n_train"], "--parameter: expected NAME=VALUE"),
         (["-p", "n_trian=3"], "unknown parameter 'n_trian'"),
         (["-p", "n_train=three"], "n_train: a whole number from 2 is needed, got 'three'"),

@@ -201,6 +201,7 @@ def _poolings(rows: pd.DataFrame) -> list[str]:
     if "pooling" not in rows:
         return []
     if "kind" not in rows:
-        return cls_first(rows["pooling"].dropna())
+        columns = rows.columns.intersection(["pooling", "second_pooling"])
+        return cls_first(pd.Series(rows[columns].to_numpy().ravel()).replace("", None).dropna())
     own = of_kind(rows, Kind.UNTRAINED, Kind.TRAINED, Kind.LABELLED, Kind.READY_MADE)
     return cls_first((rows if own.empty else own)["pooling"].dropna())
