@@ -97,8 +97,11 @@ def _is_projection(module: Any) -> bool:
 
 def _is_plain(module: Any, name: str) -> bool:
     """Whether a module is of that class and calling it runs that class's forward alone."""
-    hooks = module is not None and (module._forward_hooks or module._forward_pre_hooks)
-    return type(module).__name__ == name and not hooks and "forward" not in vars(module)
+    if module is None or type(module).__name__ != name or "forward" in vars(module):
+        return False
+    hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+    # transformers leaves hooks of its own, which only look, at the first forward for hidden states.
+    return all(getattr(hook, "__module__", "").startswith("transformers.") for hook in hooks)
 
 
 def max_tokens(model: Any) -> int:

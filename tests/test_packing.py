@@ -243,3 +243,10 @@ def test_what_was_replaced_is_trained_and_counts_in_training(encoder_dir: Dirs) 
     config = TrainConfig(batch_size=4, learning_rate=1e-2, dropout=0.1)
     train_simcse(encoder, SENTENCES[:16], config)
     assert abs(encoder.encode(SENTENCES[:6]) - before).max() > 1e-4
+
+
+def test_a_forward_of_the_model_itself_leaves_packing_on(encoder_dir: Dirs) -> None:
+    encoder = loaded(encoder_dir, "bert")
+    with torch.no_grad():  # transformers leaves hooks of its own at the first such forward
+        encoder.model(input_ids=torch.tensor([[2, 5, 3]]), output_hidden_states=True)
+    assert can_pack(encoder.model)

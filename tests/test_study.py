@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -287,8 +288,9 @@ def test_a_folder_of_another_profile_or_source_is_refused(
     run_study("quick", out=project / "out")
     with pytest.raises(FolderError, match="out holds the results of profile quick; name another"):
         run_study("mini", out=project / "out")
+    other = shutil.copytree(cnsd_dir, project / "other")
     with pytest.raises(FolderError, match="out holds the results of source cnsd; name another"):
-        run_study("quick", {"source": "sample"}, out=project / "out")
+        run_study("quick", {"source": str(other)}, out=project / "out")
     run_study("quick", {"seeds": [1]}, out=project / "out")
 
 

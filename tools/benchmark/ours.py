@@ -89,7 +89,7 @@ class Levers:
         self.optimizers: list[torch.optim.Optimizer] = []
         self.embed_rows = encoder.embed
         rows = encoder.tokenize(sentences)
-        self.texts = {id(row): text for row, text in zip(rows, sentences, strict=True)}
+        self.texts = {tuple(row): text for row, text in zip(rows, sentences, strict=True)}
 
     def turn_off(self, *names: str) -> None:
         """Turns these off and all others on."""
@@ -132,7 +132,7 @@ class Levers:
         return torch.cat([self.embed_rows(rows[:half]), self.embed_rows(rows[half:])])
 
     def _tokenize_first(self, embed: Embed, rows: Sequence[list[int]]) -> Tensor:
-        texts = [self.texts[id(row)] for row in rows]
+        texts = [self.texts[tuple(row)] for row in rows]
         return embed(
             self.encoder.tokenizer(texts, truncation=True, max_length=MAX_LENGTH)["input_ids"]
         )
