@@ -253,9 +253,9 @@ def load_triplets(source: str | Path, hub: HubData = HubData()) -> NliTriplets:
     opened = open_source(source, hub)
     if "nli" not in opened.parts:
         raise DataError(
-            f"source: {opened.name} has no NLI part; a folder needs CNSD's cnsd-snli-train.txt, the "
-            "hub a data set named in hub: nli, with the columns anchor, positive, negative, or "
-            "premise, hypothesis, label"
+            f"source: {opened.name} has no NLI part; a folder needs CNSD's cnsd-snli-train.txt, "
+            "the hub a data set named in hub: nli, with the columns anchor, positive, negative, "
+            "or premise, hypothesis, label"
         )
     return _triplets(opened)
 

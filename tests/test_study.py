@@ -289,7 +289,7 @@ def test_a_folder_of_another_profile_or_source_is_refused(
     with pytest.raises(FolderError, match="out holds the results of profile quick; name another"):
         run_study("mini", out=project / "out")
     other = shutil.copytree(cnsd_dir, project / "other")
-    with pytest.raises(FolderError, match="out holds the results of source cnsd; name another"):
+    with pytest.raises(FolderError, match="out holds the results of source cnsd"):
         run_study("quick", {"source": str(other)}, out=project / "out")
     run_study("quick", {"seeds": [1]}, out=project / "out")
 
