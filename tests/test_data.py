@@ -172,7 +172,7 @@ def test_the_bundled_sample_has_no_train_split() -> None:
 
 
 def test_the_hub_without_an_nli_data_set_says_how_to_name_one() -> None:
-    with pytest.raises(DataError, match=r"has no NLI part; .* the hub a data set named in hub: nli"):
+    with pytest.raises(DataError, match=r"has no NLI part; .* a data set named in hub: nli"):
         load_triplets("hub", HubData())
 
 
