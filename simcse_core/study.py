@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import sys
+import warnings
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -309,6 +310,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"study: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        # What the notebook's client was about to wait for goes with the exception, and would say so.
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
         print("study: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     print(f"charts, tables and executed notebooks: {executed[0].parent.parent}")
