@@ -9,9 +9,9 @@ import json
 import os
 import shlex
 import sys
-import warnings
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -310,7 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"study: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        # What the notebook's client was about to wait for goes with the exception, and would say so.
+        # What the notebook's client was about to wait for ends here too, and would say so.
         warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
         print("study: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
