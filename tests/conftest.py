@@ -20,6 +20,8 @@ os.environ.update(
     SIMCSE_WORKERS="1",  # a pool takes seconds to start; tests of it ask for one
 )
 
+import matplotlib as mpl  # noqa: E402
+import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
@@ -48,6 +50,7 @@ from simcse_core import (  # noqa: E402
     study,
 )
 from simcse_core.data import SentencePool, StudyData  # noqa: E402
+from simcse_core.report.style import set_style  # noqa: E402
 
 # The same examples in every run, and no clock: a busy machine must not fail a test.
 settings.register_profile("suite", max_examples=60, deadline=None, derandomize=True, database=None)
@@ -227,3 +230,12 @@ def write_notebook(project: Path, cnsd_dir: Path, bert_dir: Path) -> Callable[..
         return save_notebook(project / "notebooks" / f"{name}.ipynb", ["\n".join(lines)], cells)
 
     return write
+
+
+@pytest.fixture
+def english_again() -> Iterator[None]:
+    """A test ends with matplotlib's own style, English labels and no open figure."""
+    with mpl.rc_context():
+        yield
+        set_style("en")
+        plt.close("all")

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -25,15 +23,10 @@ from simcse_core.report.records import read_records
 from simcse_core.report.style import set_style
 from simcse_core.report.topics import CHARTS, SECTIONS, TOPICS
 
+pytestmark = pytest.mark.usefixtures("english_again")
+
 # Results folders whose pages are committed.
 COMMITTED = sorted(path.parent for path in PROJECT_ROOT.glob("figures/*/README.zh-CN.md"))
-
-
-@pytest.fixture(autouse=True)
-def _english_again() -> Iterator[None]:
-    with mpl.rc_context():
-        yield
-        set_style("en")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -28,6 +28,8 @@ from simcse_core.report.plotting import (
     save_chart,
 )
 from simcse_core.report.style import set_style
+
+pytestmark = pytest.mark.usefixtures("english_again")
 
 PUBLISHED = {"dev": {"BERT": 0.42}, "test": {"BERT": 0.34}}
 TOLD = {"title": "What it shows", "caption": "bundled sample"}
@@ -64,15 +66,6 @@ CHARTS: dict[str, Callable[[], Figure]] = {
     "before, after, two poolings": lambda: plot_before_after(protocols(comparison()), **TOLD),
 }
 EVERY_CHART = pytest.mark.parametrize("draw", CHARTS.values(), ids=CHARTS.keys())
-
-
-@pytest.fixture(autouse=True)
-def _english_again() -> Iterator[None]:
-    """Every test starts and ends with matplotlib's own style and English labels."""
-    with mpl.rc_context():
-        yield
-        set_style("en")
-        plt.close("all")
 
 
 def texts(figure: Figure) -> list[str]:

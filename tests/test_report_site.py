@@ -1,19 +1,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
-import matplotlib as mpl
 import pytest
 from report_frames import TABLES, geometry, write, write_all
 
 from simcse_core.report.__main__ import main
 from simcse_core.report.site import PAGES_FOLDER, write_site
-from simcse_core.report.style import set_style
 from simcse_core.report.topics import CHARTS, SECTIONS
+
+pytestmark = pytest.mark.usefixtures("english_again")
 
 LANGUAGES = {"en": "", "zh": ".zh-CN"}
 
@@ -46,13 +45,6 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self._open.pop() == tag
-
-
-@pytest.fixture(autouse=True)
-def _english_again() -> Iterator[None]:
-    with mpl.rc_context():
-        yield
-        set_style("en")
 
 
 @pytest.fixture(scope="module")

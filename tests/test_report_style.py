@@ -1,20 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import matplotlib as mpl
 import pytest
 from matplotlib import font_manager
 
 from simcse_core.report.style import CJK_FONTS, label, language, set_style
 
-
-@pytest.fixture(autouse=True)
-def _english_again() -> Iterator[None]:
-    """Every test ends with matplotlib's own style and English labels."""
-    with mpl.rc_context():
-        yield
-        set_style("en")
+pytestmark = pytest.mark.usefixtures("english_again")
 
 
 def install_fonts(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:

@@ -20,7 +20,7 @@ import matplotlib as mpl
 from simcse_core.config import LANGUAGES
 from simcse_core.report.markers import fill_file
 from simcse_core.report.pages import Made, differing, make, write_pages
-from simcse_core.report.site import PAGES_FOLDER, SINGLE, Site, write_site
+from simcse_core.report.site import PAGES_FOLDER, SINGLE, write_site
 
 _AGAIN = "run python -m simcse_core.report"
 
@@ -85,7 +85,7 @@ def _site(directory: Path, single: bool) -> int:
     return int(bool(site.broken or not pages))
 
 
-def _say_lacking(directory: Path, made: Made | Site) -> None:
+def _say_lacking(directory: Path, made: Made) -> None:
     for line in made.missing:
         print(f"not there: {line}")
     for line in made.broken:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from markupsafe import Markup
@@ -12,22 +11,14 @@ from markupsafe import Markup
 from simcse_core.config import LANGUAGES
 from simcse_core.files import write_bytes
 from simcse_core.report.notebook_pages import notebook_page
+from simcse_core.report.pages import Made
 from simcse_core.report.site_parts import OTHER, Telling, page_file
 
 PAGES_FOLDER = "pages"
 SINGLE = "single"
 
 
-@dataclass
-class Site:
-    """A site as files by name, and what could not be made."""
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-
-
-def write_site(directory: Path, single: bool = False) -> Site:
+def write_site(directory: Path, single: bool = False) -> Made:
     """Writes the site of a results folder into its folder ``pages``.
 
     Args:
@@ -42,12 +33,12 @@ def write_site(directory: Path, single: bool = False) -> Site:
     return site
 
 
-def make_site(directory: Path) -> Site:
+def make_site(directory: Path) -> Made:
     """Pages, pictures, tables and executed notebooks of a results folder, in both languages.
 
     A table that is missing or broken is named on the overview, and stops no other.
     """
-    site = Site()
+    site = Made()
     notebooks = _notebooks(directory, site)
     for language in LANGUAGES:
         told = Telling.of(directory, language)
@@ -65,9 +56,9 @@ def make_site(directory: Path) -> Site:
     return site
 
 
-def make_single(directory: Path) -> Site:
+def make_single(directory: Path) -> Made:
     """The same without the notebooks, as one file a language: pictures and tables stand in it."""
-    site = Site()
+    site = Made()
     for language in LANGUAGES:
         told = Telling.of(directory, language, single=True)
         site.missing, site.broken = told.made.missing, told.made.broken
@@ -93,7 +84,7 @@ def _with_files(body: str, files: Mapping[str, bytes]) -> str:
     return body
 
 
-def _notebooks(directory: Path, site: Site) -> dict[str, bytes]:
+def _notebooks(directory: Path, site: Made) -> dict[str, bytes]:
     """The notebooks that a study has run into the folder, as pages by name."""
     pages = {}
     for path in sorted((directory / "notebooks").glob("[0-9][0-9]_*.ipynb")):
