@@ -534,6 +534,31 @@ class TestRun:
         torch.save(saved, path)
         assert_same(whole, train_tiny(encoded, tokenizer, tmp_path / "early")[0])
 
+    def test_an_early_checkpoint_that_names_no_dropout_had_none(
+        self, encoded: Corpus, tokenizer: BertTokenizer, tmp_path: Path
+    ) -> None:
+        whole, _ = train_tiny(encoded, tokenizer, tmp_path / "whole", dropout=0.0)
+        train_tiny(encoded, tokenizer, tmp_path / "early", killed_at=6, dropout=0.0)
+        path = tmp_path / "early" / run.CHECKPOINT
+        saved = torch.load(path, weights_only=True)
+        del saved["recipe"]["dropout"]
+        torch.save(saved, path)
+        with pytest.raises(ValueError, match="another dropout"):
+            train_tiny(encoded, tokenizer, tmp_path / "early", dropout=0.1)
+        assert_same(whole, train_tiny(encoded, tokenizer, tmp_path / "early", dropout=0.0)[0])
+
+    def test_the_recipes_dropout_is_in_every_layer_while_it_trains_and_not_while_it_is_measured(
+        self, encoded: Corpus, tokenizer: BertTokenizer, tmp_path: Path
+    ) -> None:
+        chosen = recipe.Recipe(**(TINY | {"dropout": 0.4}))
+        made = model.new_model(chosen, len(tokenizer))
+        run.Run(made, encoded, chosen, tmp_path)
+        layers = [layer for layer in made.modules() if isinstance(layer, torch.nn.Dropout)]
+        assert layers and all(layer.p == 0.4 and layer.training for layer in layers)
+        first, second = (step.masked_accuracy(made, encoded, "word", CPU) for _ in range(2))
+        assert first == second  # masks drawn anew would tell them apart
+        assert all(layer.training for layer in layers)
+
     def test_training_learns(
         self, encoded: Corpus, tokenizer: BertTokenizer, tmp_path: Path
     ) -> None:
@@ -610,6 +635,8 @@ class TestRecipe:
             ("learning_rate", 0.0),
             ("learning_rate", float("nan")),
             ("warmup", 1.5),
+            ("dropout", -0.1),
+            ("dropout", 1.0),
             ("next_sentence", -0.5),
             ("hidden", 30),
             ("max_tokens", 3),

@@ -149,6 +149,7 @@ def _training(recipe: Recipe, log: Mapping[str, Any]) -> dict[str, str]:
         "steps": f"{log['step']:,}",
         "batch_tokens": f"{recipe.batch_tokens:,}",
         "learning_rate": f"{recipe.learning_rate:g}",
+        "dropout": f"{recipe.dropout:g}",
         "warmup": f"{recipe.warmup:.0%}",
         "decay": f"{recipe.decay:.0%}",
         "hours": f"{log['seconds'] / 3600:.2f}",

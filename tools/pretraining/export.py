@@ -12,8 +12,8 @@ from transformers.utils import logging as transformers_logging
 from tools.files import whole_folder
 from tools.pretraining.model import HEADS_FILE
 
-# float32 in use: AutoModel follows this field, not the width on disk. Dropout is for whoever
-# fine-tunes; pretraining had none.
+# float32 in use: AutoModel follows this field, not the width on disk. The dropouts are BERT's, for
+# whoever fine-tunes, whatever the recipe's was.
 IN_USE = {
     "dtype": "float32",
     "architectures": ["BertModel"],

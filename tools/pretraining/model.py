@@ -17,7 +17,7 @@ HEADS_FILE = "heads.safetensors"
 
 
 def new_model(recipe: Recipe, vocab_size: int) -> BertForPreTraining:
-    """A BERT with heads, drawn from the recipe's seed; without dropout, which slows a short run."""
+    """A BERT with heads, drawn from the recipe's seed."""
     torch.manual_seed(recipe.seed)
     config = BertConfig(
         vocab_size=vocab_size,
@@ -27,8 +27,6 @@ def new_model(recipe: Recipe, vocab_size: int) -> BertForPreTraining:
         intermediate_size=4 * recipe.hidden,
         hidden_act=recipe.activation,
         max_position_embeddings=2 * recipe.max_tokens,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
     )
     return BertForPreTraining(config)
 
@@ -48,9 +46,7 @@ def continued_model(folder: Path) -> BertForPreTraining:
     Raises:
         OSError: the folder holds no encoder.
     """
-    config = BertConfig.from_pretrained(
-        folder, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
-    )
+    config = BertConfig.from_pretrained(folder)
     model = BertForPreTraining(config)
     model.bert = BertModel.from_pretrained(folder, config=config, dtype=torch.float32)
     model.tie_weights()

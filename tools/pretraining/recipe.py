@@ -21,6 +21,8 @@ class Recipe:
         learning_rate: at its highest.
         warmup: share of all tokens over which it rises from 0, linearly.
         decay: share of all tokens over which it falls to 0, linearly.
+        dropout: of hidden states and attention weights; BERT's is 0.1 (Devlin et al., 2019,
+            appendix A.2).
         next_sentence: share of the batches with BERT's next-sentence objective on two segments.
         max_tokens: [CLS] and [SEP] included; longer sentences are cut.
         embedding_std: standard deviation of the entries of the character vectors.
@@ -37,6 +39,7 @@ class Recipe:
     warmup: float = 0.02
     decay: float = 0.5
     weight_decay: float = 0.01
+    dropout: float = 0.1
     next_sentence: float = 0.0
     layers: int = 4
     hidden: int = 256
@@ -59,6 +62,8 @@ class Recipe:
         for name in ("warmup", "decay", "next_sentence"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be a share from 0 to 1, not {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be from 0 to below 1, not {self.dropout}")
         if self.hidden % self.heads:
             raise ValueError(f"hidden ({self.hidden}) must be a multiple of heads ({self.heads})")
 

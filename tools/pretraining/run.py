@@ -18,6 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import BertForPreTraining
 
+from simcse_core.dropout import replace_dropout, set_dropout
 from simcse_core.files import whole_file
 from tools.pretraining.batches import make_batch, plan_batches
 from tools.pretraining.corpus import Corpus
@@ -78,6 +79,9 @@ class Run:
         work: Path,
         text: Sequence[str] = (),
     ) -> None:
+        set_dropout(model, recipe.dropout)
+        replace_dropout(model)
+        torch.manual_seed(recipe.seed)  # of the dropout masks, unless a checkpoint goes on
         self.model, self.corpus, self.recipe = model.train(), corpus, recipe
         self.optimizer = make_optimizer(model, recipe)
         self.progress = Progress()
@@ -163,6 +167,7 @@ class Run:
 
     def _check_same_run(self, saved: Mapping[str, Any]) -> None:
         """Compares what the checkpoint names: an early one names neither vocabulary nor corpus."""
+        saved = {"dropout": 0.0, **saved}  # runs knew no dropout before they named it
         different = [
             name
             for name, value in self._made_with.items()
