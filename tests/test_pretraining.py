@@ -554,7 +554,8 @@ class TestRun:
         made = model.new_model(chosen, len(tokenizer))
         run.Run(made, encoded, chosen, tmp_path)
         layers = [layer for layer in made.modules() if isinstance(layer, torch.nn.Dropout)]
-        assert layers and all(layer.p == 0.4 and layer.training for layer in layers)
+        assert layers
+        assert all(layer.p == 0.4 and layer.training for layer in layers)
         first, second = (step.masked_accuracy(made, encoded, "word", CPU) for _ in range(2))
         assert first == second  # masks drawn anew would tell them apart
         assert all(layer.training for layer in layers)
