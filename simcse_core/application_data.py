@@ -79,10 +79,11 @@ class ApplicationData(StudyData):
     def describe(self) -> str:
         """Three lines for people: where the texts are from, how many, what can be drawn."""
         queries = sum(map(len, self.groups)) - len(self.groups)
-        others = ", ".join(f"{len(texts):,} {name}" for name, texts in self.others.items())
+        counts = [f"{len(texts):,} {name}" for name, texts in self.others.items()]
+        others = f"; {', '.join(counts)}" if counts else ""
         return (
             f"{self.name}: {len(self.groups):,} standard questions, {queries:,} other wordings\n"
-            f"{len(self.intents.texts):,} utterances of {len(set(self.intents.labels)):,} intents; "
+            f"{len(self.intents.texts):,} utterances of {len(set(self.intents.labels)):,} intents"
             f"{others}\n"
             f"{len(self.pool.sentences):,} of the texts can be drawn as unlabelled ones; what is "
             "drawn is never measured"
@@ -104,8 +105,10 @@ class _Texts:
 def load_application_data(source: str | Path, smallest: int) -> ApplicationData:
     """Reads the texts of a source.
 
-    A folder holds either files as the bundled sample does (``faq.csv``, ``intents.csv``,
-    ``out_of_scope.csv``), or the data sets ``bq``, ``smp2020`` and ``dialogflow_zh``.
+    A folder holds files as the bundled sample does (``faq.csv``, ``intents.csv``,
+    ``out_of_scope.csv``), or the data sets ``bq``, ``smp2020`` and ``dialogflow_zh``, or is ``bq``
+    itself (``dev.csv``, ``test.csv``): there the wordings of a question are the utterances of an
+    intent, and no text is of another kind.
 
     Args:
         source: ``sample`` or a folder.
@@ -175,18 +178,24 @@ def _read_own(folder: Path, name: str) -> _Texts:
     return _Texts(name, groups, True, intents, others, list(faq.queries))
 
 
+def _read_bq(folder: Path, name: str) -> _Texts:
+    """BQ, every question an intent; the questions of its dev part may be drawn as unlabelled."""
+    groups = clusters(read_bq(folder / "test.csv"))
+    measured = [text for group in groups for text in group]
+    questions = [f"question {i}" for i, group in enumerate(groups) for _ in group]
+    dev = [text for group in clusters(read_bq(folder / "dev.csv")) for text in group]
+    known = set(measured)
+    unlabelled = [text for text in dev if text not in known]
+    return _Texts("BQ", groups, False, Labelled(measured, questions), {}, unlabelled)
+
+
 def _read_published(folder: Path, name: str) -> _Texts:
-    """BQ, SMP2020-ECDT and DialogFlow; BQ's dev questions may be drawn as unlabelled text."""
-    groups = clusters(read_bq(folder / "bq" / "test.csv"))
-    measured = {text for group in groups for text in group}
-    dev = [text for group in clusters(read_bq(folder / "bq" / "dev.csv")) for text in group]
-    return _Texts(
-        "BQ, SMP2020-ECDT, DialogFlow",
-        groups,
-        False,
-        read_smp2020(folder / "smp2020" / "2020train.json"),
-        {"other services": read_dialogflow(folder / "dialogflow_zh").texts},
-        [text for text in dev if text not in measured],
+    """BQ's questions, SMP2020-ECDT's intents, and other services of DialogFlow."""
+    return replace(
+        _read_bq(folder / "bq", name),
+        name="BQ, SMP2020-ECDT, DialogFlow",
+        intents=read_smp2020(folder / "smp2020" / "2020train.json"),
+        others={"other services": read_dialogflow(folder / "dialogflow_zh").texts},
     )
 
 
@@ -194,6 +203,7 @@ def _read_published(folder: Path, name: str) -> _Texts:
 _LAYOUTS: dict[str, Callable[[Path, str], _Texts]] = {
     "faq.csv": _read_own,
     "smp2020": _read_published,
+    "test.csv": _read_bq,
 }
 
 

@@ -80,8 +80,25 @@ def test_a_source_that_is_none_says_what_a_folder_holds(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=r"application_source: .*faq\.csv or smp2020"):
+    with pytest.raises(DataError, match=r"application_source: .*faq\.csv or smp2020 or test\.csv"):
         load_application_data(source, 3)
+
+
+def test_the_questions_of_bq_are_intents_too(tmp_path: Path) -> None:
+    same = {"甲": "甲一 甲二 甲三", "乙": "乙一 乙二 乙三", "丙": "丙一 丙二 丙三", "丁": "丁一"}
+    pairs = [f"{one},{other},1" for one, others in same.items() for other in others.split()]
+    header = "sentence1,sentence2,label"
+    (tmp_path / "test.csv").write_text("\n".join([header, *pairs, "甲,乙,0"]), encoding="utf-8")
+    (tmp_path / "dev.csv").write_text(f"{header}\n甲,戊,1\n己,戊,1\n庚,辛,0\n", encoding="utf-8")
+    data = load_application_data(tmp_path, smallest=3)
+    assert [len(group) for group in data.groups] == [4, 4, 4, 2]
+    assert Counter(data.intents.labels) == {"question 0": 4, "question 1": 4, "question 2": 4}
+    named = zip(data.intents.texts, data.intents.labels, strict=True)
+    second = [text for text, name in named if name == "question 1"]
+    assert {text[0] for text in second} == {"乙"}
+    assert data.others == {}
+    assert data.pool.sentences[:2] == ["戊", "己"]  # of dev; those of negative pairs alone are out
+    assert "utterances of 3 intents\n" in data.describe()
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
