@@ -21,7 +21,7 @@ def measure_label_free(encoder: SentenceEncoder, sentences: Sequence[str]) -> di
     (Gao et al., 2021, section 3); uniformity is over the sentences without dropout. Both are better
     when lower, and say how vectors lie, not whether they mean the right thing.
     """
-    first, second = (normalize(_view(encoder, sentences, seed)) for seed in (0, 1))
+    first, second = (normalize(dropout_view(encoder, sentences, seed)) for seed in (0, 1))
     vectors = normalize(encoder.encode(sentences))
     return {
         "alignment": float(np.mean(np.sum((first - second) ** 2, axis=1))),
@@ -30,7 +30,7 @@ def measure_label_free(encoder: SentenceEncoder, sentences: Sequence[str]) -> di
 
 
 @torch.no_grad()
-def _view(encoder: SentenceEncoder, sentences: Sequence[str], seed: int) -> np.ndarray:
+def dropout_view(encoder: SentenceEncoder, sentences: Sequence[str], seed: int) -> np.ndarray:
     """Vectors under dropout, always the same for one seed; (n, hidden)."""
     rows = encoder.tokenize(sentences)
     training = encoder.model.training

@@ -14,6 +14,7 @@ from transformers import BertTokenizer
 
 from simcse_core import SentenceEncoder, StsPairs, evaluate_sts
 from simcse_core.config import Pooling
+from simcse_core.dropout import set_dropout
 from tools.pretraining import measure, model, vocabulary
 from tools.pretraining.export import export
 from tools.pretraining.recipe import Recipe
@@ -77,6 +78,27 @@ def test_untrained_scores_are_those_of_each_pooling_by_itself(encoder_folder: Pa
         scores = evaluate_sts(encoder.encode, PAIRS)
         expected = [scores[key] for key in ("spearman", "ci_low", "ci_high")]
         assert table.loc[pooling.value, "dev"].tolist() == pytest.approx(expected)
+
+
+def test_cosines_of_views_by_hand(encoder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = SentenceEncoder.from_pretrained(encoder_folder, Pooling.MEAN)
+    # Own views have cosines of 1 and 0.8; those of different sentences are 0.6 and 0.
+    views = [np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [0.6, 0.8]])]
+    monkeypatch.setattr(measure, "dropout_view", lambda encoder, sentences, seed: views[seed])
+    table = measure.view_cosines(encoder, SENTENCES[:2])
+    assert list(table.index) == [pooling.value for pooling in Pooling]
+    assert table.loc["cls"].tolist() == pytest.approx([0.9, 0.3])
+
+
+def test_views_without_dropout_are_one_and_each_pooling_has_its_own(encoder_folder: Path) -> None:
+    encoder = SentenceEncoder.from_pretrained(encoder_folder, Pooling.MEAN)
+    set_dropout(encoder.model, 0.0)
+    table = measure.view_cosines(encoder, SENTENCES)
+    assert table["own"].tolist() == pytest.approx([1.0] * len(Pooling))
+    for pooling, vectors in encoder.encode_poolings(SENTENCES, Pooling).items():
+        unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        others = (unit @ unit.T)[~np.eye(len(SENTENCES), dtype=bool)].mean()
+        assert table.loc[pooling.value, "others"] == pytest.approx(others, abs=1e-5)
 
 
 def test_a_card_tells_the_run_and_the_measurements(

@@ -11,7 +11,7 @@ import pandas as pd
 from huggingface_hub import ModelCardData
 
 from simcse_core.report.tables import to_markdown
-from tools.pretraining.recipe import Recipe
+from tools.pretraining.recipe import Recipe, recipe_of
 from tools.pretraining.step import HELD_OUT_SENTENCES
 
 TEMPLATE = Path(__file__).with_name("card.md")
@@ -38,6 +38,8 @@ class Measured:
     Attributes:
         data: what the pairs behind ``spearman`` are called.
         spearman: ``value``, ``ci_low`` and ``ci_high`` in a row for each ``pooling`` and ``split``.
+        views: the mean cosine of two dropout views of a sentence, ``own``, and of two sentences,
+            ``others``, in a row for each ``pooling``.
         unknown: a row a text: ``sentences``, the share of [UNK] in ``tokens``, and the share of
             sentences ``with one``.
     """
@@ -47,6 +49,7 @@ class Measured:
     file_bytes: int
     data: str
     spearman: pd.DataFrame
+    views: pd.DataFrame
     unknown: pd.DataFrame
 
 
@@ -56,7 +59,7 @@ def make_card(name: str, log: Mapping[str, Any], measured: Measured) -> str:
     Raises:
         KeyError: the log lacks something that the card tells.
     """
-    recipe = Recipe(**log["recipe"])
+    recipe = recipe_of(log["recipe"])
     return TEMPLATE.read_text(encoding="utf-8").format(
         metadata=METADATA.to_yaml(),
         name=name,
@@ -65,6 +68,7 @@ def make_card(name: str, log: Mapping[str, Any], measured: Measured) -> str:
         **_accuracies(log["final"]),
         data=measured.data,
         spearman=to_markdown(_spearman_table(measured.spearman)),
+        views=to_markdown(measured.views.map("{:.3f}".format)),
         unknown=to_markdown(_unknown_table(measured.unknown)),
         pooler=(
             "The pooler was trained by the next-sentence objective."
@@ -83,7 +87,7 @@ def side_by_side(encoders: Mapping[str, tuple[Mapping[str, Any], Measured]]) -> 
 
 
 def _column(log: Mapping[str, Any], measured: Measured) -> dict[str, str]:
-    recipe = Recipe(**log["recipe"])
+    recipe = recipe_of(log["recipe"])
     training, accuracies = _training(recipe, log), _accuracies(log["final"])
     wide = measured.spearman["value"].unstack("split", sort=False)
     return {
@@ -99,6 +103,10 @@ def _column(log: Mapping[str, Any], measured: Measured) -> dict[str, str]:
                 f"{value:.3f}" for value in values
             )
             for pooling, values in wide.iterrows()
+        },
+        **{
+            f"cosine of two views, of two sentences, {pooling}": f"{own:.3f}, {others:.3f}"
+            for pooling, own, others in measured.views.itertuples()
         },
         "parameters, file": f"{measured.parameters:,}, {measured.file_bytes / 1e6:.1f} MB",
     }

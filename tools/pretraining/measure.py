@@ -24,15 +24,17 @@ from transformers import PreTrainedTokenizerBase
 
 from simcse_core import SentenceEncoder, evaluate_sts
 from simcse_core.config import PROJECT_ROOT, Pooling
-from simcse_core.data import StsPairs, StudyData, load_study_data
-from simcse_core.evaluation import Encode
+from simcse_core.data import StsPairs, StudyData, load_study_data, sample_sentences
+from simcse_core.evaluation import Encode, normalize
 from simcse_core.files import write_text
+from simcse_core.label_free import dropout_view
 from simcse_core.report.tables import to_markdown
 from tools.pages import fill_part
 from tools.pretraining.card import Measured, make_card, side_by_side
 from tools.pretraining.command_line import LOG
 from tools.pretraining.text import read_lines
 
+VIEWED_SENTENCES = 500
 PAGE = PROJECT_ROOT / "docs" / "pretraining.md"
 
 
@@ -74,6 +76,7 @@ def measure(folder: Path, data: StudyData, texts: dict[str, list[str]]) -> Measu
         file_bytes=(folder / "model.safetensors").stat().st_size,
         data=data.name,
         spearman=untrained_spearman(encoder, {"dev": data.dev, "test": data.test}),
+        views=view_cosines(encoder, sample_sentences(data.pool.sentences, VIEWED_SENTENCES, 0)),
         unknown=unknown_shares(encoder.tokenizer, texts),
     )
 
@@ -156,6 +159,24 @@ def untrained_spearman(encoder: SentenceEncoder, splits: dict[str, StsPairs]) ->
             value = {"value": found["spearman"], **interval}
             rows.append({"pooling": pooling.value, "split": split, **value})
     return pd.DataFrame(rows).set_index(["pooling", "split"])
+
+
+def view_cosines(encoder: SentenceEncoder, sentences: Sequence[str]) -> pd.DataFrame:
+    """Whether a vector tells sentences apart better than dropout does: what SimCSE starts from.
+
+    Returns:
+        ``own``, the mean cosine of two dropout views of a sentence, and ``others``, that of two
+        different sentences under one view each, in a row for each ``pooling``.
+    """
+    rows = []
+    for pooling in encoder.poolings():
+        encoder.pooling = pooling
+        first, second = (normalize(dropout_view(encoder, sentences, seed)) for seed in (0, 1))
+        cosines = first @ second.T
+        own = float(np.trace(cosines)) / len(sentences)
+        others = (float(cosines.sum()) - np.trace(cosines)) / (cosines.size - len(sentences))
+        rows.append({"pooling": pooling.value, "own": own, "others": others})
+    return pd.DataFrame(rows).set_index("pooling")
 
 
 def _look_up(row: dict[str, int], vectors: np.ndarray) -> Encode:

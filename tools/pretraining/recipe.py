@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 MASKINGS = ("character", "word")
 # May differ when a run goes on: the plateau of the learning rate knows nothing of its end.
@@ -66,6 +68,11 @@ class Recipe:
             raise ValueError(f"dropout must be from 0 to below 1, not {self.dropout}")
         if self.hidden % self.heads:
             raise ValueError(f"hidden ({self.hidden}) must be a multiple of heads ({self.heads})")
+
+
+def recipe_of(saved: Mapping[str, Any]) -> Recipe:
+    """The recipe that a log or checkpoint names; an early one names no dropout, and had none."""
+    return Recipe(**{"dropout": 0.0, **saved})
 
 
 _LEAST = {
