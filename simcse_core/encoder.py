@@ -23,9 +23,10 @@ from simcse_core.fingerprint import fingerprint
 from simcse_core.loading import known_words, load_folder, locate_encoder, vocabulary_rows
 from simcse_core.packing import Group, can_pack, max_tokens, packed_forward, padded_forward
 from simcse_core.persistence import SavedSettings, read_settings, write_settings
+from simcse_core.precision import has_bf16
 from simcse_core.self_check import Trial, find_fault
 
-__all__ = ["EncoderError", "SentenceEncoder", "has_bf16", "locate_encoder", "pool"]
+__all__ = ["EncoderError", "SentenceEncoder", "locate_encoder", "pool"]
 
 # Real tokens in one forward of encode(): large enough to fill the matrix units, small enough to
 # stay in cache on a laptop.
@@ -128,7 +129,10 @@ class SentenceEncoder:
 
     @property
     def precision(self) -> Precision:
-        """Of the forward in training; encode() is always float32. See has_bf16 for "auto"."""
+        """Of the forward in training; encode() is always float32.
+
+        "auto" is bfloat16 where the hardware has it; training tries which is faster.
+        """
         return self._precision
 
     @precision.setter
@@ -462,14 +466,6 @@ class SentenceEncoder:
             folder,
             SavedSettings(self.pooling, self.max_seq_length, self.prefix, self.normalize),
         )
-
-
-def has_bf16(device: torch.device) -> bool:
-    """Whether a GPU or CPU multiplies bfloat16 in hardware; without, it is slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    able = torch.cpu.get_capabilities()
-    return device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def _in_bf16(precision: Precision, device: torch.device) -> bool:

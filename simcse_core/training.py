@@ -22,6 +22,7 @@ from simcse_core.config import Precision, TrainConfig
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.errors import ParameterError, PlainError
 from simcse_core.objectives import OBJECTIVES, BatchLoss, Objective
+from simcse_core.precision import clock, faster_precision, has_bf16
 
 logger = logging.getLogger(__name__)
 
@@ -219,6 +220,8 @@ class _Trajectory:
         """Trains to ``total`` sentences, measuring at the points on the way."""
         pending = [point for point in points if not self._measured_before(point)]
         done, start = self._resume(pending, total)
+        if self.encoder.precision is Precision.AUTO:
+            self.encoder.precision = self._faster_precision(total)
         if pending and pending[0] == 0:
             self._measure(pending.pop(0))
         with tqdm(
@@ -245,6 +248,23 @@ class _Trajectory:
             if end == total or not self._measured_before(end):
                 self._restore(start)
                 self.to_end([end] if end in points else [], end)
+
+    def _faster_precision(self, total: int) -> Precision:
+        """What "auto" means in this run; no weight is changed."""
+        if not has_bf16(self.encoder.device):
+            return Precision.FLOAT32
+        batches = [batch.rows for batch in self._batches(total)]
+        remembered = copy.deepcopy(self.batch_loss.state_dict())
+
+        def step(precision: Precision, i: int) -> None:
+            self.encoder.precision = precision
+            self.batch_loss(batches[i]).backward()
+            self.optimizer.zero_grad(set_to_none=True)
+
+        self.encoder.model.train()
+        found = faster_precision(step, len(batches), clock(self.encoder.device))
+        self.batch_loss.load_state_dict(remembered)
+        return found
 
     def _measured_before(self, point: int) -> bool:
         """Takes over the rows of a point that a run broken off has measured."""
@@ -347,6 +367,7 @@ class _Trajectory:
             "optimizer": self.optimizer.state_dict(),
             "batch_loss": self.batch_loss.state_dict(),
             "loss": self.loss,
+            "precision": self.encoder.precision.value,
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -354,6 +375,7 @@ class _Trajectory:
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.batch_loss.load_state_dict(copy.deepcopy(state["batch_loss"]))
         self.loss = state["loss"]
+        self.encoder.precision = state["precision"]
 
 
 def _step_seed(seed: int, step: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from simcse_core.encoder import has_bf16
+from simcse_core.precision import has_bf16
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:

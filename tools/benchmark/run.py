@@ -16,7 +16,7 @@ from transformers import BertConfig, BertModel
 
 from simcse_core import SentenceEncoder
 from simcse_core.data import StudyData, load_study_data
-from simcse_core.encoder import has_bf16
+from simcse_core.precision import has_bf16
 from simcse_core.results import library_versions
 from tools.benchmark.arithmetic import grid_cost, linear_parameters
 from tools.benchmark.measure import LIBRARY, SETTINGS, Benchmark, Model, competitors, n_turns
