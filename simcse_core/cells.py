@@ -21,7 +21,7 @@ from simcse_core.errors import one_line
 from simcse_core.files import safe_name
 from simcse_core.folders import only_run
 from simcse_core.progress import progress
-from simcse_core.results import Stamp, keep, kept, stamp
+from simcse_core.results import Stamp, changes, keep, kept, kept_like, stamp
 from simcse_core.workers import PROCESS_BYTES, n_threads, n_workers, run, tell_once, that_fit
 
 
@@ -36,6 +36,8 @@ class Cell:
         parts: what of the arguments decides the result, for the stamp.
         resumes: whether it takes a :class:`Checkpoint` last, and so goes on where it broke off.
         memory: bytes that it may take beside what its process takes anyway.
+        among: its rows among those of a cell that was measured at more ``points``, the only one of
+            its parts in which they differ; None where there is no such cell.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Cell:
     parts: Mapping[str, object] = field(default_factory=dict)
     resumes: bool = False
     memory: int = 0
+    among: Callable[[pd.DataFrame], pd.DataFrame] | None = None
 
 
 def compute_cells(
@@ -74,14 +77,41 @@ def compute_cells(
         if (frame := kept(directory, name, made_by)) is not None
     }
     missing = {
-        name: (cell, partial(_compute, cell, directory, name, made_by))
+        name: (cell, made_by)
         for name, cell, made_by in zip(names, cells, stamps, strict=True)
         if name not in found
     }
     if missing:
         with only_run(directory):
-            found |= _computed(missing, len(cells))
+            found |= _taken_over(missing, directory)
+            calls = {
+                name: (cell, partial(_compute, cell, directory, name, made_by))
+                for name, (cell, made_by) in missing.items()
+                if name not in found
+            }
+            found |= _computed(calls, len(cells)) if calls else {}
     return [found[name] for name in names]
+
+
+def _taken_over(
+    missing: Mapping[str, tuple[Cell, Stamp]], directory: Path
+) -> dict[str, pd.DataFrame]:
+    """The rows of those that another notebook computed among others; they are kept here too."""
+    found = {}
+    for name, (cell, made_by) in missing.items():
+        if cell.among is None:
+            continue
+        for rows, theirs in kept_like(directory, cell.name):
+            if _covers(theirs, made_by):
+                found[name] = keep(directory, name, made_by, cell.among(rows))
+                break
+    return found
+
+
+def _covers(other: Stamp, wanted: Stamp) -> bool:
+    """Whether a cell with the one stamp has all that one with the other is to have."""
+    alike = set(changes(other, wanted)) <= {"experiment", "points"}
+    return alike and set(other["points"]) >= set(wanted["points"])
 
 
 def _compute(cell: Cell, directory: Path, name: str, made_by: Stamp) -> pd.DataFrame:
