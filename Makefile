@@ -1,7 +1,7 @@
 # What is typed as NAME=value travels as an exported variable that the shell reads in quotes, so that
 # no value is ever read as code. Only make's own command line counts, never the environment, and a name
 # that the target does not know is refused.
-STUDY_VARIABLES := PROFILE SOURCE SEEDS OUT ONLY WORKERS THREADS
+STUDY_VARIABLES := PROFILE SOURCE SEEDS OUT ONLY WORKERS THREADS SCHEDULER
 VARIABLES := PYTHON $(STUDY_VARIABLES) TEXT SINGLE
 KNOWN_study := $(STUDY_VARIABLES)
 KNOWN_encoder := TEXT OUT
@@ -43,7 +43,7 @@ IN_A_SCRATCH_FOLDER = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT &&
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo 'Variables of study: PROFILE=mini SOURCE=folder SEEDS=0,1,2 OUT=folder ONLY=02_small_sample'
-	@echo 'WORKERS=2 THREADS=1; of encoder: TEXT=file or folder OUT=folder; of figures, pages, ready: OUT;'
+	@echo 'WORKERS=2 THREADS=1 SCHEDULER=tcp://host:8786; of encoder: TEXT=file or folder OUT=folder; of figures, pages, ready: OUT;'
 	@echo 'of pages: SINGLE=1;'
 	@echo 'of all that install: PYTHON=python3.12'
 
@@ -68,6 +68,7 @@ study: $(READY) ## runs the notebooks of a profile; what is finished is not done
 	[ -z "$$ONLY" ] || set -- "$$@" --only="$$ONLY"; \
 	[ -z "$$WORKERS" ] || set -- "$$@" --workers="$$WORKERS"; \
 	[ -z "$$THREADS" ] || set -- "$$@" --threads="$$THREADS"; \
+	[ -z "$$SCHEDULER" ] || set -- "$$@" --scheduler="$$SCHEDULER"; \
 	exec $(BIN)/python -m simcse_core.study "$$@"
 
 # All of the text, as far as a laptop gets through it.

@@ -142,7 +142,7 @@ def keep(directory: Path, name: str, made_by: Stamp, frame: pd.DataFrame) -> pd.
 
 
 def kept_like(directory: Path, name: str) -> Iterator[tuple[pd.DataFrame, Stamp]]:
-    """The rows and stamps of what is kept under names that end in this one; damaged ones are not."""
+    """The rows and stamps of what is kept under names that end in this one, whole and unharmed."""
     for path in sorted((directory / "cells").glob(f"*-{glob.escape(safe_name(name))}.json")):
         try:
             content = read_sealed(path)

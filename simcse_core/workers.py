@@ -44,9 +44,11 @@ _THREAD_VARIABLES = (
 )
 _IDLE_SECONDS = 60  # after which a process without work ends
 _ORPHAN_SECONDS = 0.5  # in which a process notices that the one that started it is gone
-_TELL_SECONDS = 1.0  # between two words on what is under way
+TELL_SECONDS = 1.0  # between two words on what is under way
 
 Call = Callable[[], Any]
+# Is told the names of the calls that are under way.
+Tell = Callable[[Sequence[str]], None]
 
 
 class WorkerError(PlainError, RuntimeError):
@@ -110,7 +112,7 @@ def that_fit(wanted: int, bytes_each: int) -> int:
 
 
 def run(
-    calls: Mapping[str, Call], workers: int, threads: int, tell: Callable[[Sequence[str]], None]
+    calls: Mapping[str, Call], workers: int, threads: int, tell: Tell
 ) -> Generator[tuple[str, Outcome], None, None]:
     """How each call ended, as they end: with one worker in this process, else in others.
 
@@ -147,7 +149,7 @@ def _died_twice(cause: str) -> str:
 
 
 def _until_one_dies(
-    waiting: dict[str, Call], workers: int, threads: int, tell: Callable[[Sequence[str]], None]
+    waiting: dict[str, Call], workers: int, threads: int, tell: Tell
 ) -> Generator[tuple[str, Outcome], None, dict[str, str]]:
     """Takes calls out of ``waiting``, no more at a time than there are processes.
 
@@ -164,11 +166,11 @@ def _until_one_dies(
                 name = next(iter(waiting))
                 call = waiting.pop(name)
                 try:
-                    running[executor.submit(_heard, call)] = name
+                    running[executor.submit(heard, call)] = name
                 except BrokenProcessPool as broken:
                     died[name] = _cause(broken)
             tell(list(running.values()))
-            for future in wait(running, _TELL_SECONDS, FIRST_COMPLETED).done:
+            for future in wait(running, TELL_SECONDS, FIRST_COMPLETED).done:
                 name, error = running.pop(future), future.exception()
                 if isinstance(error, BrokenProcessPool):
                     died[name] = _cause(error)
@@ -223,7 +225,7 @@ def _outcome(call: Call) -> Outcome:
         return Outcome(error=error)
 
 
-def _heard(call: Call) -> Outcome:
+def heard(call: Call) -> Outcome:
     """How a call ended, with all that it printed."""
     said, warned = io.StringIO(), _WithoutBars()
     with redirect_stdout(said), redirect_stderr(warned):

@@ -54,7 +54,7 @@ def table(result: Mapping[str, Any], part: str) -> pd.DataFrame:
     else:
         in_bf16 = rows["competitor"] == "ours, bf16"
         if in_bf16.any():
-            columns["against ours, bf16"] = _against(rows, in_bf16)
+            columns["against ours, bf16"] = pd.Series(_against(rows, in_bf16), rows.index)
         columns["share of the peak"] = rows["share_of_peak"].map("{:.1%}".format)
     for name in ("peak_memory", "peak_device_memory"):
         if name in rows:
