@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -66,6 +67,8 @@ class SentenceEncoder:
         self.prefix = prefix
         self.normalize = normalize
         self.precision = Precision.FLOAT32
+        # None: as many as there are. Training sets it where memory has no room for a batch.
+        self.rows_at_once: int | None = None
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -253,11 +256,21 @@ class SentenceEncoder:
         """One forward over rows of token ids, without padding where the model allows it.
 
         Follows the model's mode: dropout in training, none in evaluation; gradients as set outside.
-        Matrix products have the encoder's ``precision``; weights stay float32.
+        Matrix products have the encoder's ``precision``; weights stay float32. More rows than
+        ``rows_at_once`` go through in chunks that keep their vectors alone: for the gradient, each
+        is computed once more (Gao et al., 2021, GradCache), to rounding the same but for where
+        dropout falls.
 
         Returns:
             float32 embeddings of shape (rows, hidden).
         """
+        size = self.rows_at_once or len(token_ids)
+        if size >= len(token_ids):
+            return self._embed_chunk(token_ids)
+        chunks = [token_ids[start : start + size] for start in range(0, len(token_ids), size)]
+        return torch.cat([checkpoint(self._embed_chunk, c, use_reentrant=False) for c in chunks])
+
+    def _embed_chunk(self, token_ids: Sequence[list[int]]) -> Tensor:
         in_bf16 = _in_bf16(self.precision, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bf16):
             return self._forward(token_ids, [self.pooling])[0].float()
