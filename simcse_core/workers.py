@@ -28,6 +28,7 @@ from joblib.externals.loky import BrokenProcessPool, get_reusable_executor
 from threadpoolctl import threadpool_limits
 
 from simcse_core.errors import PlainError, one_line
+from simcse_core.gpus import take_gpu, visible_gpus
 
 # What the notebooks' processes take from a study; a notebook that runs by itself may be given them.
 WORKERS_VARIABLE = "SIMCSE_WORKERS"
@@ -73,12 +74,9 @@ class Outcome:
 
 
 def n_workers() -> int:
-    """How many processes compute: as asked for, else as many as physical cores.
-
-    With a GPU one, for all would share it.
-    """
-    cores = 1 if torch.cuda.is_available() else psutil.cpu_count(logical=False) or 1
-    return _number(WORKERS_VARIABLE, cores)
+    """How many processes compute: as asked for, else one a GPU, or a physical core without any."""
+    default = torch.cuda.device_count() or psutil.cpu_count(logical=False) or 1
+    return _number(WORKERS_VARIABLE, default)
 
 
 def n_threads() -> int:
@@ -191,7 +189,7 @@ def _processes(workers: int, threads: int) -> Any:
         max_workers=workers,
         timeout=_IDLE_SECONDS,
         initializer=_begin,
-        initargs=(os.getpid(), threads),
+        initargs=(os.getpid(), threads, visible_gpus()),
         env=dict.fromkeys(_THREAD_VARIABLES, str(threads)),
     )
 
@@ -205,7 +203,8 @@ def _cause(error: BaseException) -> str:
 # ---------------------------------------------------------------- in a worker
 
 
-def _begin(parent: int, threads: int) -> None:
+def _begin(parent: int, threads: int, gpus: list[str]) -> None:
+    take_gpu(gpus)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     use_threads(threads)

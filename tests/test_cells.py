@@ -335,7 +335,7 @@ def test_as_many_workers_as_physical_cores_of_one_thread_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("SIMCSE_WORKERS")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(psutil, "cpu_count", lambda logical: {False: 3, True: 6}[logical])
     assert (n_workers(), n_threads()) == (3, 1)
     monkeypatch.setattr(psutil, "cpu_count", lambda logical: None)  # some systems do not say

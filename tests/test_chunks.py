@@ -165,8 +165,8 @@ def test_a_run_that_goes_on_keeps_its_chunks(
     room_for(4)
     whole, broken, resumed = load("cls"), load("cls"), load("cls")
     train_simcse(whole, SENTENCES[:12], config)
+    kept = Checkpoint(tmp_path, {"run": 1}, seconds=0)
     with pytest.raises(StoppedError):
-        kept = Checkpoint(tmp_path, {"run": 1}, seconds=0)
         train_simcse(broken, SENTENCES[:12], config, [18], stop, checkpoint=kept)
     room_for(99)
     kept = Checkpoint(tmp_path, {"run": 1}, seconds=0)
