@@ -1,7 +1,7 @@
 # What is typed as NAME=value travels as an exported variable that the shell reads in quotes, so that
 # no value is ever read as code. Only make's own command line counts, never the environment, and a name
 # that the target does not know is refused.
-STUDY_VARIABLES := PROFILE SOURCE SEEDS OUT ONLY WORKERS THREADS
+STUDY_VARIABLES := PROFILE SOURCE SEEDS OUT ONLY WORKERS THREADS SCHEDULER
 VARIABLES := PYTHON $(STUDY_VARIABLES) TEXT SINGLE
 KNOWN_study := $(STUDY_VARIABLES)
 KNOWN_encoder := TEXT OUT
@@ -28,6 +28,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 # A notebook cell may wait for a kernel that imports torch on a busy machine.
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 --nbval-kernel-startup-timeout=180
+# Two at a time in the order given, the longest first, each with its cells in its own process.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder -p tools.notebook_folders
+# The summary reads what others have written, and so comes after them.
+SUMMARY := notebooks/05_summary.ipynb
+OTHERS := $(filter-out $(SUMMARY),$(wildcard notebooks/*.ipynb))
+LONGEST_FIRST := $(sort $(filter notebooks/02% notebooks/03% notebooks/04% notebooks/07%,$(OTHERS)))
 # Notebooks that are only tried write their results to a folder that is gone afterwards.
 IN_A_SCRATCH_FOLDER = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && trap 'exit 130' INT TERM && \
 	SIMCSE_RUNS="$$scratch"
@@ -37,7 +43,7 @@ IN_A_SCRATCH_FOLDER = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT &&
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo 'Variables of study: PROFILE=mini SOURCE=folder SEEDS=0,1,2 OUT=folder ONLY=02_small_sample'
-	@echo 'WORKERS=2 THREADS=1; of encoder: TEXT=file or folder OUT=folder; of figures, pages, ready: OUT;'
+	@echo 'WORKERS=2 THREADS=1 SCHEDULER=tcp://host:8786; of encoder: TEXT=file or folder OUT=folder; of figures, pages, ready: OUT;'
 	@echo 'of pages: SINGLE=1;'
 	@echo 'of all that install: PYTHON=python3.12'
 
@@ -62,6 +68,7 @@ study: $(READY) ## runs the notebooks of a profile; what is finished is not done
 	[ -z "$$ONLY" ] || set -- "$$@" --only="$$ONLY"; \
 	[ -z "$$WORKERS" ] || set -- "$$@" --workers="$$WORKERS"; \
 	[ -z "$$THREADS" ] || set -- "$$@" --threads="$$THREADS"; \
+	[ -z "$$SCHEDULER" ] || set -- "$$@" --scheduler="$$SCHEDULER"; \
 	exec $(BIN)/python -m simcse_core.study "$$@"
 
 # All of the text, as far as a laptop gets through it.
@@ -89,7 +96,10 @@ ready: $(READY) ## makes e5-small-zh, a ready-made encoder, in the user's cache 
 
 test: lint ## lint, tests, and the notebooks against their stored outputs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
-	$(IN_A_SCRATCH_FOLDER) $(BIN)/python -m pytest $(NBVAL) notebooks
+	$(IN_A_SCRATCH_FOLDER) && export SIMCSE_RUNS && \
+	SIMCSE_WORKERS=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(NBVAL) $(LONGEST_FIRST) $(filter-out $(LONGEST_FIRST),$(OTHERS)) && \
+	for folder in "$$scratch"/gw*; do [ ! -d "$$folder" ] || cp -R "$$folder/." "$$scratch"; done && \
+	$(BIN)/python -m pytest $(NBVAL) $(SUMMARY)
 
 soak: $(READY) ## the tests that take minutes: many kills, whole notebooks spoilt and validated
 	$(BIN)/python -m pytest -m soak

@@ -6,7 +6,7 @@ A cell says all that is needed to compute it in a process of its own, and what d
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,13 +16,24 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
+from simcse_core import cluster
 from simcse_core.checkpoint import Checkpoint
 from simcse_core.errors import one_line
 from simcse_core.files import safe_name
 from simcse_core.folders import only_run
 from simcse_core.progress import progress
-from simcse_core.results import Stamp, keep, kept, stamp
-from simcse_core.workers import PROCESS_BYTES, n_threads, n_workers, run, tell_once, that_fit
+from simcse_core.results import Stamp, changes, keep, kept, kept_like, stamp
+from simcse_core.workers import (
+    PROCESS_BYTES,
+    Outcome,
+    Tell,
+    WorkerError,
+    n_threads,
+    n_workers,
+    run,
+    tell_once,
+    that_fit,
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,8 @@ class Cell:
         parts: what of the arguments decides the result, for the stamp.
         resumes: whether it takes a :class:`Checkpoint` last, and so goes on where it broke off.
         memory: bytes that it may take beside what its process takes anyway.
+        among: its rows among those of a cell that was measured at more ``points``, the only one of
+            its parts in which they differ; None where there is no such cell.
     """
 
     name: str
@@ -44,6 +57,7 @@ class Cell:
     parts: Mapping[str, object] = field(default_factory=dict)
     resumes: bool = False
     memory: int = 0
+    among: Callable[[pd.DataFrame], pd.DataFrame] | None = None
 
 
 def compute_cells(
@@ -74,18 +88,46 @@ def compute_cells(
         if (frame := kept(directory, name, made_by)) is not None
     }
     missing = {
-        name: (cell, partial(_compute, cell, directory, name, made_by))
+        name: (cell, made_by)
         for name, cell, made_by in zip(names, cells, stamps, strict=True)
         if name not in found
     }
     if missing:
         with only_run(directory):
-            found |= _computed(missing, len(cells))
+            found |= _taken_over(missing, directory)
+            calls = {
+                name: (cell, partial(_compute, cell, directory, name, made_by))
+                for name, (cell, made_by) in missing.items()
+                if name not in found
+            }
+            found |= _computed(calls, len(cells)) if calls else {}
     return [found[name] for name in names]
+
+
+def _taken_over(
+    missing: Mapping[str, tuple[Cell, Stamp]], directory: Path
+) -> dict[str, pd.DataFrame]:
+    """The rows of those that another notebook computed among others; they are kept here too."""
+    found = {}
+    for name, (cell, made_by) in missing.items():
+        if cell.among is None:
+            continue
+        for rows, theirs in kept_like(directory, cell.name):
+            if _covers(theirs, made_by):
+                found[name] = keep(directory, name, made_by, cell.among(rows))
+                break
+    return found
+
+
+def _covers(other: Stamp, wanted: Stamp) -> bool:
+    """Whether a cell with the one stamp has all that one with the other is to have."""
+    alike = set(changes(other, wanted)) <= {"experiment", "points"}
+    return alike and set(other["points"]) >= set(wanted["points"])
 
 
 def _compute(cell: Cell, directory: Path, name: str, made_by: Stamp) -> pd.DataFrame:
     """Computes a cell and keeps its rows: all that is done in a process of its own."""
+    _check_here(cell, directory, made_by)
     compute = partial(cell.compute, *cell.args)
     if not cell.resumes:
         return keep(directory, name, made_by, compute())
@@ -95,15 +137,26 @@ def _compute(cell: Cell, directory: Path, name: str, made_by: Stamp) -> pd.DataF
     return frame
 
 
+def _check_here(cell: Cell, directory: Path, made_by: Stamp) -> None:
+    """Raises a WorkerError where this process cannot compute what the stamp says."""
+    other = [
+        key for key, value in stamp([cell.compute.__module__]).items() if made_by[key] != value
+    ]
+    if other:
+        raise WorkerError(
+            f"worker: it has other {' and '.join(other)} than the notebook; install the same on "
+            "all machines, and start notebook and workers again after a change"
+        )
+    if not directory.is_dir():
+        raise WorkerError(
+            f"worker: {directory} is not there; OUT must lie on a disk that all machines share"
+        )
+
+
 def _computed(
     missing: Mapping[str, tuple[Cell, Callable[[], pd.DataFrame]]], total: int
 ) -> dict[str, pd.DataFrame]:
     """The rows of the cells that are not kept, under a bar over all ``total`` of them."""
-    workers = min(n_workers(), len(missing))
-    if workers > 1:
-        largest = max(cell.memory for cell, _ in missing.values())
-        workers = that_fit(workers, PROCESS_BYTES + largest)
-    calls = {name: call for name, (_, call) in missing.items()}
     found: dict[str, pd.DataFrame] = {}
     failed: dict[str, BaseException] = {}
     with progress(total, "cell") as bar:
@@ -113,7 +166,7 @@ def _computed(
             bar.set_postfix_str(", ".join(under_way), refresh=False)
             bar.update(0)
 
-        with closing(run(calls, workers, n_threads(), tell)) as outcomes:
+        with closing(_run(missing, tell)) as outcomes:
             for name, outcome in outcomes:
                 tell_once(outcome, tqdm.write)
                 if outcome.error is None:
@@ -125,6 +178,20 @@ def _computed(
     if failed:
         _raise(failed, len(found))
     return found
+
+
+def _run(
+    missing: Mapping[str, tuple[Cell, Callable[[], pd.DataFrame]]], tell: Tell
+) -> Generator[tuple[str, Outcome], None, None]:
+    """How each cell ended: on a cluster where one is named, else on this machine."""
+    calls = {name: call for name, (_, call) in missing.items()}
+    if address := cluster.scheduler_address():
+        return cluster.run(calls, address, n_threads(), tell)
+    workers = min(n_workers(), len(missing))
+    if workers > 1:
+        largest = max(cell.memory for cell, _ in missing.values())
+        workers = that_fit(workers, PROCESS_BYTES + largest)
+    return run(calls, workers, n_threads(), tell)
 
 
 def _raise(failed: Mapping[str, BaseException], n_computed: int) -> None:

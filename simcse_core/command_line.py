@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from simcse_core.cluster import is_address
 from simcse_core.errors import PlainError
 from simcse_core.folders import resolved
 from simcse_core.sources import SOURCES
@@ -33,6 +34,7 @@ class Options:
         copy_notebooks: the folder to copy the notebooks to, in the place of a run.
         workers: processes; None for as many as physical cores.
         threads: of each process; None for one.
+        scheduler: address of a dask cluster; None for this machine.
     """
 
     profile: str
@@ -42,6 +44,7 @@ class Options:
     cell_timeout: int
     workers: int | None
     threads: int | None
+    scheduler: str | None = None
     copy_notebooks: str = ""
 
 
@@ -73,6 +76,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Options:
     """
     _check_encoding()
     options = _parser().parse_args(arguments)
+    if options.scheduler and options.workers:
+        raise ArgumentError(
+            "--workers: is for this machine, and --scheduler has workers of its own; leave one out"
+        )
     return Options(
         options.profile,
         _overrides(options),
@@ -81,6 +88,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Options:
         options.cell_timeout,
         options.workers,
         options.threads,
+        options.scheduler,
         options.copy_notebooks,
     )
 
@@ -97,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", action=_Once, help="notebooks to run, for example 02_small_sample")
     add("--workers", action=_Once, type=_count, help="processes; as many as cores by default")
     add("--threads", action=_Once, type=_count, help="of each process; 1 by default")
+    add("--scheduler", action=_Once, type=_scheduler, help="of a dask cluster: tcp://host:8786")
     add("--cell-timeout", action=_Once, type=_seconds, default=CELL_SECONDS, help="seconds")
     add(
         "--copy-notebooks",
@@ -126,6 +135,14 @@ def _count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,4}", text) or not int(text):
         raise argparse.ArgumentTypeError(f"a whole number from 1 to 9999 is needed, got {text!r}")
     return int(text)
+
+
+def _scheduler(text: str) -> str:
+    if not is_address(text):
+        raise argparse.ArgumentTypeError(
+            f"an address such as tcp://10.0.0.1:8786 is needed, got {text!r}"
+        )
+    return text
 
 
 def _only(text: str | None) -> list[str]:

@@ -40,9 +40,9 @@ class Pooling(StrEnum):
 class Precision(StrEnum):
     """In what the matrix products of a training step are computed; all else is float32.
 
-    ``float32``: everywhere the same. ``bfloat16``: autocast to it. ``auto``: ``bfloat16`` where the
-    CPU or GPU multiplies it in hardware, ``float32`` elsewhere, so that results depend on the
-    machine.
+    ``float32``: everywhere the same. ``bfloat16``: autocast to it, attention on a CPU left out.
+    ``auto``: ``bfloat16`` where the CPU or GPU multiplies it in hardware and a trial on a run's
+    first batches is faster in it, ``float32`` elsewhere, so that results depend on the machine.
     """
 
     FLOAT32 = "float32"

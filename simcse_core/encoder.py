@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -23,9 +24,10 @@ from simcse_core.fingerprint import fingerprint
 from simcse_core.loading import known_words, load_folder, locate_encoder, vocabulary_rows
 from simcse_core.packing import Group, can_pack, max_tokens, packed_forward, padded_forward
 from simcse_core.persistence import SavedSettings, read_settings, write_settings
+from simcse_core.precision import has_bf16
 from simcse_core.self_check import Trial, find_fault
 
-__all__ = ["EncoderError", "SentenceEncoder", "has_bf16", "locate_encoder", "pool"]
+__all__ = ["EncoderError", "SentenceEncoder", "locate_encoder", "pool"]
 
 # Real tokens in one forward of encode(): large enough to fill the matrix units, small enough to
 # stay in cache on a laptop.
@@ -65,6 +67,8 @@ class SentenceEncoder:
         self.prefix = prefix
         self.normalize = normalize
         self.precision = Precision.FLOAT32
+        # None: as many as there are. Training sets it where memory has no room for a batch.
+        self.rows_at_once: int | None = None
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -128,7 +132,10 @@ class SentenceEncoder:
 
     @property
     def precision(self) -> Precision:
-        """Of the forward in training; encode() is always float32. See has_bf16 for "auto"."""
+        """Of the forward in training; encode() is always float32.
+
+        "auto" is bfloat16 where the hardware has it; training tries which is faster.
+        """
         return self._precision
 
     @precision.setter
@@ -249,11 +256,21 @@ class SentenceEncoder:
         """One forward over rows of token ids, without padding where the model allows it.
 
         Follows the model's mode: dropout in training, none in evaluation; gradients as set outside.
-        Matrix products have the encoder's ``precision``; weights stay float32.
+        Matrix products have the encoder's ``precision``; weights stay float32. More rows than
+        ``rows_at_once`` go through in chunks that keep their vectors alone: for the gradient, each
+        is computed once more (Gao et al., 2021, GradCache), to rounding the same but for where
+        dropout falls.
 
         Returns:
             float32 embeddings of shape (rows, hidden).
         """
+        size = self.rows_at_once or len(token_ids)
+        if size >= len(token_ids):
+            return self._embed_chunk(token_ids)
+        chunks = [token_ids[start : start + size] for start in range(0, len(token_ids), size)]
+        return torch.cat([checkpoint(self._embed_chunk, c, use_reentrant=False) for c in chunks])
+
+    def _embed_chunk(self, token_ids: Sequence[list[int]]) -> Tensor:
         in_bf16 = _in_bf16(self.precision, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bf16):
             return self._forward(token_ids, [self.pooling])[0].float()
@@ -462,14 +479,6 @@ class SentenceEncoder:
             folder,
             SavedSettings(self.pooling, self.max_seq_length, self.prefix, self.normalize),
         )
-
-
-def has_bf16(device: torch.device) -> bool:
-    """Whether a GPU or CPU multiplies bfloat16 in hardware; without, it is slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    able = torch.cpu.get_capabilities()
-    return device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def _in_bf16(precision: Precision, device: torch.device) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 
 import pandas as pd
 
@@ -132,6 +133,7 @@ def trajectory_cells(
                         {**plan.stamp, **own},
                         resumes=True,
                         memory=plan.memory,
+                        among=partial(trained_cells.at_points, n_train=n_train, points=points),
                     )
                 )
     return cells

@@ -8,6 +8,7 @@ equally long sentences as a block. Every parameter, dropout and normalisation is
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -193,12 +194,24 @@ def _attend(attention: Any, hidden: Tensor, shapes: Sequence[tuple[int, int]]) -
     projected = F.linear(hidden, weight, bias)  # (tokens, 3 * hidden)
     sizes = [n * length for n, length in shapes]
     contexts = []
-    for (n, length), tokens in zip(shapes, projected.split(sizes), strict=True):
-        by_head = tokens.view(n, length, 3, heads, size).permute(2, 0, 3, 1, 4)
-        query, key, value = by_head.contiguous()  # (n, heads, length, size) each
-        context = _weighted_values(query, key, value, p)
-        contexts.append(context.transpose(1, 2).reshape(n * length, heads * size))
+    with _without_autocast_on_a_cpu(hidden.device.type):
+        if hidden.device.type == "cpu":
+            projected = projected.float()
+        for (n, length), tokens in zip(shapes, projected.split(sizes), strict=True):
+            by_head = tokens.view(n, length, 3, heads, size).permute(2, 0, 3, 1, 4)
+            query, key, value = by_head.contiguous()  # (n, heads, length, size) each
+            context = _weighted_values(query, key, value, p)
+            contexts.append(context.transpose(1, 2).reshape(n * length, heads * size))
     return torch.cat(contexts)
+
+
+def _without_autocast_on_a_cpu(device: str) -> AbstractContextManager[Any]:
+    """Attention is little arithmetic in many small shapes, new ones in every batch.
+
+    In bfloat16 a CPU's library compiles each shape anew, which takes longer than all the products.
+    """
+    on_cpu = device == "cpu" and torch.is_autocast_enabled(device)
+    return torch.autocast(device, enabled=False) if on_cpu else nullcontext()
 
 
 def _weighted_values(query: Tensor, key: Tensor, value: Tensor, p: float) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import glob
 import hashlib
 import importlib.metadata
 import io
@@ -10,7 +11,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ import pandas as pd
 
 from simcse_core.config import PACKAGE
 from simcse_core.errors import PlainError, one_line
-from simcse_core.files import read_sealed, set_aside, sha256, write_sealed, write_text
+from simcse_core.files import read_sealed, safe_name, set_aside, sha256, write_sealed, write_text
 
 COLUMNS = [
     "experiment",
@@ -138,6 +139,16 @@ def keep(directory: Path, name: str, made_by: Stamp, frame: pd.DataFrame) -> pd.
     rows = to_rows(frame)
     write_sealed(directory / "cells" / f"{name}.json", {"stamp": made_by, "rows": rows})
     return from_rows(rows)
+
+
+def kept_like(directory: Path, name: str) -> Iterator[tuple[pd.DataFrame, Stamp]]:
+    """The rows and stamps of what is kept under names that end in this one, whole and unharmed."""
+    for path in sorted((directory / "cells").glob(f"*-{glob.escape(safe_name(name))}.json")):
+        try:
+            content = read_sealed(path)
+            yield from_rows(content["rows"]), content["stamp"]
+        except (ValueError, OSError, KeyError):  # told where it is read under its own name
+            continue
 
 
 def read_kept(path: Path, made_by: Stamp, restore: Callable[[dict[str, Any]], T]) -> T | None:

@@ -23,6 +23,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 
+from simcse_core.cluster import SCHEDULER_VARIABLE
 from simcse_core.command_line import CELL_SECONDS, parse_arguments
 from simcse_core.committed import differences
 from simcse_core.config import PROJECT_ROOT
@@ -68,6 +69,7 @@ def run_study(
     cell_timeout: int = CELL_SECONDS,
     workers: int | None = None,
     threads: int | None = None,
+    scheduler: str | None = None,
 ) -> list[Path]:
     """Runs a profile's notebooks in order; charts and tables go to ``out``.
 
@@ -79,6 +81,7 @@ def run_study(
         cell_timeout: seconds after which a cell counts as hanging.
         workers: processes that compute side by side; see :func:`simcse_core.workers.n_workers`.
         threads: of each of them, on which the last bits of all results depend.
+        scheduler: address of the dask cluster that computes instead.
 
     Returns:
         The executed notebooks.
@@ -88,16 +91,17 @@ def run_study(
             stays, and is not done again.
         FolderError: ``out`` cannot be written, holds what is not this study's, or is in use.
     """
-    with _asked_for({WORKERS_VARIABLE: workers, THREADS_VARIABLE: threads}):
+    asked = {WORKERS_VARIABLE: workers, THREADS_VARIABLE: threads, SCHEDULER_VARIABLE: scheduler}
+    with _asked_for(asked):
         use_threads(n_threads())
         return _run(profile, dict(overrides or {}), out, only, cell_timeout)
 
 
 @contextmanager
-def _asked_for(numbers: Mapping[str, int | None]) -> Iterator[None]:
+def _asked_for(values: Mapping[str, int | str | None]) -> Iterator[None]:
     """Puts what is asked for into the environment, from which kernels take it."""
-    before = {name: os.environ.get(name) for name in numbers}
-    os.environ.update({name: str(n) for name, n in numbers.items() if n is not None})
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update({name: str(n) for name, n in values.items() if n is not None})
     try:
         yield
     finally:
@@ -305,6 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.cell_timeout,
             options.workers,
             options.threads,
+            options.scheduler,
         )
     except (PlainError, OSError) as error:
         print(f"study: {error}", file=sys.stderr)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from typing import Any
 
 import pandas as pd
 
 from simcse_core.checkpoint import Checkpoint
-from simcse_core.config import Kind
+from simcse_core.config import Kind, Pooling
 from simcse_core.data import StudyData
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.evaluation import look_up, measure_spearman, metrics
@@ -32,7 +34,7 @@ def trajectory(
     Args:
         plan: encoder, pooling and settings, the seed included.
         method: a key of :data:`simcse_core.objectives.OBJECTIVES`.
-        points: numbers of examples seen; 0 is the untrained encoder.
+        points: numbers of examples seen, one above 0 at least; 0 is the untrained encoder.
 
     Returns:
         Tidy rows. Points that a loss that is not finite kept from being reached are missing, with
@@ -44,12 +46,15 @@ def trajectory(
     def measure(trained: SentenceEncoder) -> list[dict[str, object]]:
         return score(look_up(held_out, trained.encode(held_out)))
 
+    start = _untrained(encoder, data) if 0 in points else pd.DataFrame()
+    later = [point for point in points if point]
     examples = objective.draw(data, n_train, plan.train.seed)
     try:
-        frame = train(encoder, objective, examples, plan.train, points, measure, True, checkpoint)
+        frame = train(encoder, objective, examples, plan.train, later, measure, True, checkpoint)
     except TrainingError as error:
         print(error)
-        frame = _with_missing(error, points, n_train, data)
+        frame = _with_missing(error, later, n_train, data)
+    frame = pd.concat([start, frame], ignore_index=True)
     seen = frame["sentences_seen"]
     return tidy(
         frame.assign(
@@ -64,6 +69,32 @@ def trajectory(
         seed=plan.train.seed,
         dataset=data.name,
     )
+
+
+def at_points(frame: pd.DataFrame, n_train: int, points: Sequence[int]) -> pd.DataFrame:
+    """The rows of a :func:`trajectory` on ``n_train`` examples at these of its points."""
+    epochs = (frame["epoch"] * n_train).round()
+    seen = frame["n_train"].where(frame["n_train"] < n_train, epochs)
+    return frame[seen.isin(points)].reset_index(drop=True)
+
+
+def _untrained(encoder: SentenceEncoder, data: StudyData) -> pd.DataFrame:
+    """The rows of the untrained encoder under its pooling; every pooling is measured at once."""
+    alike = copy(encoder)
+    alike.pooling = Pooling.CLS  # whatever its own, which the fingerprint covers
+    key = (alike.fingerprint, data.fingerprint)
+    if key not in _UNTRAINED:
+        score, held_out = measure_spearman(data.splits()), data.held_out()
+        vectors = alike.encode_poolings(held_out, alike.poolings())
+        _UNTRAINED.clear()  # cells of one encoder follow each other
+        _UNTRAINED[key] = {
+            pooling: score(look_up(held_out, found)) for pooling, found in vectors.items()
+        }
+    return pd.DataFrame(_UNTRAINED[key][encoder.pooling]).assign(sentences_seen=0, epoch=0.0)
+
+
+# By encoder and data: runs differ by seed and pooling, and begin alike.
+_UNTRAINED: dict[tuple[str, str], dict[Pooling, list[dict[str, Any]]]] = {}
 
 
 def _with_missing(

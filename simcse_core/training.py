@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from simcse_core.arguments import as_integers, as_sentences
@@ -22,6 +24,7 @@ from simcse_core.config import Precision, TrainConfig
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.errors import ParameterError, PlainError
 from simcse_core.objectives import OBJECTIVES, BatchLoss, Objective
+from simcse_core.precision import clock, faster_precision, has_bf16
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +32,8 @@ logger = logging.getLogger(__name__)
 # guessing; a trained encoder is far below it, and a collapsed one exactly there.
 AT_CHANCE = 0.01
 STEPS_AT_CHANCE = 10
+# In what torch says where memory ends; the second is oneDNN's way of saying it.
+_NO_ROOM = re.compile("memory|could not create a primitive")
 # Receives the encoder in evaluation mode; returns one row or several.
 Measure = Callable[[SentenceEncoder], "dict[str, Any] | list[dict[str, Any]]"]
 
@@ -177,6 +182,8 @@ def _run(run: _Trajectory, measure_at: Sequence[int]) -> pd.DataFrame:
         except TrainingError as error:
             error.measured = run.rows()
             raise
+        finally:
+            run.encoder.rows_at_once = None
     run.encoder.model.eval()
     run.tell_chance()
     return pd.DataFrame(run.rows() if points else run.losses)
@@ -219,6 +226,8 @@ class _Trajectory:
         """Trains to ``total`` sentences, measuring at the points on the way."""
         pending = [point for point in points if not self._measured_before(point)]
         done, start = self._resume(pending, total)
+        if self.encoder.precision is Precision.AUTO:
+            self.encoder.precision = self._faster_precision(total)
         if pending and pending[0] == 0:
             self._measure(pending.pop(0))
         with tqdm(
@@ -245,6 +254,23 @@ class _Trajectory:
             if end == total or not self._measured_before(end):
                 self._restore(start)
                 self.to_end([end] if end in points else [], end)
+
+    def _faster_precision(self, total: int) -> Precision:
+        """What "auto" means in this run; no weight is changed."""
+        if not has_bf16(self.encoder.device):
+            return Precision.FLOAT32
+        batches = [batch.rows for batch in self._batches(total)]
+        remembered = copy.deepcopy(self.batch_loss.state_dict())
+
+        def step(precision: Precision, i: int) -> None:
+            self.encoder.precision = precision
+            self._loss_with_gradients(i, batches[i])
+            self.optimizer.zero_grad(set_to_none=True)
+
+        self.encoder.model.train()
+        found = faster_precision(step, len(batches), clock(self.encoder.device))
+        self.batch_loss.load_state_dict(remembered)
+        return found
 
     def _measured_before(self, point: int) -> bool:
         """Takes over the rows of a point that a run broken off has measured."""
@@ -287,25 +313,51 @@ class _Trajectory:
         if len(batch.rows) < self.smallest:
             return
         self.encoder.model.train()
-        torch.manual_seed(_step_seed(self.config.seed, step))
         if self.config.schedule == "linear":
             left = 1 - (batch.end - len(batch.rows)) / total
             self.optimizer.param_groups[0]["lr"] = self.config.learning_rate * left
-        loss = self.batch_loss(batch.rows)
+        loss = self._loss_with_gradients(step, batch.rows)
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"the loss is {loss.item()} at step {step + 1} ({batch.end:,} sentences seen, "
                 f"{self.encoder.name}); lower learning_rate (now {self.config.learning_rate}) or "
                 f"raise temperature (now {self.config.temperature})"
             )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
         self.optimizer.step()
         self.loss = loss.item()
         seen = {"sentences_seen": batch.end, "epoch": batch.end / self.n}
         self.losses.append({"step": step + 1, **seen, "loss": self.loss})
         chance = self.batch_loss.chance(len(batch.rows))
         self.from_chance.append(abs(self.loss - chance) / chance if chance else math.inf)
+
+    def _loss_with_gradients(self, step: int, rows: Sequence[int]) -> Tensor:
+        """The loss of a batch; from the first one on that memory has no room for, in chunks."""
+        while (loss := self._tried(step, rows)) is None:
+            self.encoder.rows_at_once = max(1, (self.encoder.rows_at_once or 2 * len(rows)) // 4)
+            logger.warning(
+                "a batch of %d does not fit into memory: %s takes %d rows at a time from here on, "
+                "which takes a third longer; the loss is the same, dropout falls otherwise",
+                len(rows),
+                self.encoder.name,
+                self.encoder.rows_at_once,
+            )
+        return loss
+
+    def _tried(self, step: int, rows: Sequence[int]) -> Tensor | None:
+        """The loss of a batch, its gradients where it is finite; None if smaller chunks may do."""
+        torch.manual_seed(_step_seed(self.config.seed, step))
+        self.optimizer.zero_grad(set_to_none=True)
+        try:
+            loss = self.batch_loss(rows)
+            if torch.isfinite(loss):
+                loss.backward()
+            return loss
+        except (RuntimeError, MemoryError) as error:
+            # A loss that remembers batches has perhaps remembered half of this one.
+            again = self.encoder.rows_at_once != 1 and not self.batch_loss.state_dict()
+            if again and (isinstance(error, MemoryError) or _NO_ROOM.search(str(error))):
+                return None
+            raise
 
     def tell_chance(self) -> None:
         """Says so, if the loss of the last steps was that of guessing."""
@@ -347,6 +399,8 @@ class _Trajectory:
             "optimizer": self.optimizer.state_dict(),
             "batch_loss": self.batch_loss.state_dict(),
             "loss": self.loss,
+            "precision": self.encoder.precision.value,
+            "rows_at_once": self.encoder.rows_at_once,
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -354,6 +408,8 @@ class _Trajectory:
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.batch_loss.load_state_dict(copy.deepcopy(state["batch_loss"]))
         self.loss = state["loss"]
+        self.encoder.precision = state["precision"]
+        self.encoder.rows_at_once = state["rows_at_once"]
 
 
 def _step_seed(seed: int, step: int) -> int:

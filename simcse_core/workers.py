@@ -28,6 +28,7 @@ from joblib.externals.loky import BrokenProcessPool, get_reusable_executor
 from threadpoolctl import threadpool_limits
 
 from simcse_core.errors import PlainError, one_line
+from simcse_core.gpus import take_gpu, visible_gpus
 
 # What the notebooks' processes take from a study; a notebook that runs by itself may be given them.
 WORKERS_VARIABLE = "SIMCSE_WORKERS"
@@ -44,9 +45,11 @@ _THREAD_VARIABLES = (
 )
 _IDLE_SECONDS = 60  # after which a process without work ends
 _ORPHAN_SECONDS = 0.5  # in which a process notices that the one that started it is gone
-_TELL_SECONDS = 1.0  # between two words on what is under way
+TELL_SECONDS = 1.0  # between two words on what is under way
 
 Call = Callable[[], Any]
+# Is told the names of the calls that are under way.
+Tell = Callable[[Sequence[str]], None]
 
 
 class WorkerError(PlainError, RuntimeError):
@@ -71,12 +74,9 @@ class Outcome:
 
 
 def n_workers() -> int:
-    """How many processes compute: as asked for, else as many as physical cores.
-
-    With a GPU one, for all would share it.
-    """
-    cores = 1 if torch.cuda.is_available() else psutil.cpu_count(logical=False) or 1
-    return _number(WORKERS_VARIABLE, cores)
+    """How many processes compute: as asked for, else one a GPU, or a physical core without any."""
+    default = torch.cuda.device_count() or psutil.cpu_count(logical=False) or 1
+    return _number(WORKERS_VARIABLE, default)
 
 
 def n_threads() -> int:
@@ -110,7 +110,7 @@ def that_fit(wanted: int, bytes_each: int) -> int:
 
 
 def run(
-    calls: Mapping[str, Call], workers: int, threads: int, tell: Callable[[Sequence[str]], None]
+    calls: Mapping[str, Call], workers: int, threads: int, tell: Tell
 ) -> Generator[tuple[str, Outcome], None, None]:
     """How each call ended, as they end: with one worker in this process, else in others.
 
@@ -147,7 +147,7 @@ def _died_twice(cause: str) -> str:
 
 
 def _until_one_dies(
-    waiting: dict[str, Call], workers: int, threads: int, tell: Callable[[Sequence[str]], None]
+    waiting: dict[str, Call], workers: int, threads: int, tell: Tell
 ) -> Generator[tuple[str, Outcome], None, dict[str, str]]:
     """Takes calls out of ``waiting``, no more at a time than there are processes.
 
@@ -164,11 +164,11 @@ def _until_one_dies(
                 name = next(iter(waiting))
                 call = waiting.pop(name)
                 try:
-                    running[executor.submit(_heard, call)] = name
+                    running[executor.submit(heard, call)] = name
                 except BrokenProcessPool as broken:
                     died[name] = _cause(broken)
             tell(list(running.values()))
-            for future in wait(running, _TELL_SECONDS, FIRST_COMPLETED).done:
+            for future in wait(running, TELL_SECONDS, FIRST_COMPLETED).done:
                 name, error = running.pop(future), future.exception()
                 if isinstance(error, BrokenProcessPool):
                     died[name] = _cause(error)
@@ -189,7 +189,7 @@ def _processes(workers: int, threads: int) -> Any:
         max_workers=workers,
         timeout=_IDLE_SECONDS,
         initializer=_begin,
-        initargs=(os.getpid(), threads),
+        initargs=(os.getpid(), threads, visible_gpus()),
         env=dict.fromkeys(_THREAD_VARIABLES, str(threads)),
     )
 
@@ -203,7 +203,8 @@ def _cause(error: BaseException) -> str:
 # ---------------------------------------------------------------- in a worker
 
 
-def _begin(parent: int, threads: int) -> None:
+def _begin(parent: int, threads: int, gpus: list[str]) -> None:
+    take_gpu(gpus)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     use_threads(threads)
@@ -223,7 +224,7 @@ def _outcome(call: Call) -> Outcome:
         return Outcome(error=error)
 
 
-def _heard(call: Call) -> Outcome:
+def heard(call: Call) -> Outcome:
     """How a call ended, with all that it printed."""
     said, warned = io.StringIO(), _WithoutBars()
     with redirect_stdout(said), redirect_stderr(warned):

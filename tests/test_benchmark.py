@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertModel
 
 from simcse_core import SentenceEncoder, unsup_simcse_loss
-from tools.benchmark import command_line, measure, ours, plain, processes, run
+from tools.benchmark import command_line, measure, ours, plain, processes, report, run
 from tools.benchmark.arithmetic import (
     forward_flops,
     grid_cost,
@@ -23,7 +25,7 @@ from tools.benchmark.arithmetic import (
     sweep_cost,
     training_flops,
 )
-from tools.benchmark.task import Task
+from tools.benchmark.task import CPU_TIME, WALL_TIME, Task, clock, clock_name
 
 SHAPE = {
     "hidden_size": 4,
@@ -147,6 +149,16 @@ class TestCompetitors:
         competitor.train(lambda: turns.append(1))
         assert len(turns) == 2
 
+    def test_sentence_transformers_takes_part_in_bf16_without_a_gpu(self, still_dir: str) -> None:
+        pytest.importorskip("sentence_transformers")
+        library = pytest.importorskip("tools.benchmark.library")
+        competitor = library.SentenceTransformersTrainer(replace(task(still_dir), bf16=True))
+        before = competitor.embed(SENTENCES[:6])
+        turns: list[int] = []
+        competitor.train(lambda: turns.append(1))
+        assert len(turns) == 2
+        assert np.abs(competitor.embed(SENTENCES[:6]) - before).max() > 1e-3
+
     @pytest.mark.parametrize("off", [*zip(ours.LEVERS), ours.LEVERS[1:]])
     def test_a_lever_changes_no_vector(self, still_dir: str, off: tuple[str, ...]) -> None:
         encoder = ours.Ours(task(still_dir)).encoder
@@ -184,6 +196,38 @@ class TestCompetitors:
         assert turned == [(ours.LEVERS[0],), (ours.LEVERS[1],), ()]  # all on at the end
         (optimizer,) = competitor.levers.optimizers
         assert optimizer.param_groups[0]["fused"]
+
+
+class TestClock:
+    def test_one_thread_is_measured_in_cpu_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        assert (clock_name(1), clock_name(2)) == (CPU_TIME, WALL_TIME)
+        assert (clock(1), clock(2)) == (time.process_time, time.perf_counter)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        assert clock_name(1) == WALL_TIME  # a GPU's work is no CPU time
+
+
+class TestReport:
+    def test_each_row_is_put_against_ours_in_bf16_of_its_panel(self) -> None:
+        def row(competitor: str, batch: int, rounds: list[float]) -> dict[str, object]:
+            there = {"model": "m", "batch_size": batch, "competitor": competitor}
+            rest = {"per_second": 1.0, "times_ours": 1.0, "share_of_peak": 0.5, "peak_memory": 1}
+            return {**there, "rounds": rounds, **rest}
+
+        rows = [
+            row("ours", 16, [10, 20, 30]),
+            row("plain loop", 16, [2, 2, 4]),
+            row("ours, bf16", 16, [20, 30, 60]),  # 2, 1.5 and 2 times as fast
+            row("ours", 64, [10, 10, 10]),
+        ]
+        result = {"training": rows, "settings": {"clock": CPU_TIME}}
+        table = report.table(result, "training")
+        # Plain: 20 / 2, 30 / 2 and 60 / 4; at batch 64 bf16 did not take part.
+        assert table["against ours, bf16"].tolist() == ["2.00x", "15.00x", "1.00x", ""]
+        assert "sentences a CPU-second" in table
+        without = {"training": rows[:2], "settings": {"clock": WALL_TIME}}
+        assert "against ours, bf16" not in report.table(without, "training")
+        assert "sentences a second" in report.table(without, "training")
 
 
 class TestRun:
@@ -242,6 +286,10 @@ class TestRun:
         assert filled.startswith("before\n<!-- benchmark -->\n")
         assert filled.endswith("\n<!-- end -->\nafter\n")
         assert "plain loop" in filled
+        # Each part says where its figures were taken, and in what.
+        parts = [part for part in filled.split("### ")[1:] if not part.startswith("The report")]
+        assert len(parts) == 5
+        assert all("threads: 1; CPU time" in part for part in parts)
         assert "old" not in filled.split()
         printed = capsys.readouterr().out
         assert "sentence-transformers is not installed" in printed

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -45,7 +46,7 @@ def resumed(name: str, checkpoint: Checkpoint) -> pd.DataFrame:
 @pytest.fixture(autouse=True)
 def _own_module(monkeypatch: pytest.MonkeyPatch) -> None:
     CALLS.clear()
-    for function in (measured, resumed):  # a cell's code is of the package
+    for function in (measured, resumed, at_its_points):  # a cell's code is of the package
         monkeypatch.setattr(function, "__module__", "simcse_core.trained_cells")
 
 
@@ -80,6 +81,61 @@ def test_a_cell_is_computed_afresh_when_what_decides_it_changed(
     assert f"02-a: computed afresh, because {what} changed" in capsys.readouterr().out
 
 
+def at(points: list[int], name: str = "a", **parts: object) -> Cell:
+    """A cell whose rows are its points; of more points, those of them."""
+
+    def among(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[frame["n_train"].isin(points)].reset_index(drop=True)
+
+    return Cell(name, at_its_points, (points,), {"points": points, **parts}, among=among)
+
+
+def at_its_points(points: list[int]) -> pd.DataFrame:
+    CALLS.append(str(points))
+    return tidy(pd.DataFrame({"n_train": points, "value": [p / 2 for p in points]}))
+
+
+def points_of(cell: Cell, folder: Path, notebook: str, **shared: object) -> list[int]:
+    (frame,) = compute_cells([cell], folder, notebook, {"experiment": notebook, **shared})
+    assert frame["value"].tolist() == [n / 2 for n in frame["n_train"]]
+    return frame["n_train"].tolist()
+
+
+def test_what_another_notebook_computed_among_more_points_is_taken_over(tmp_path: Path) -> None:
+    assert points_of(at([0, 4, 8]), tmp_path, "02") == [0, 4, 8]
+    assert points_of(at([0, 8]), tmp_path, "05") == [0, 8]
+    assert CALLS == ["[0, 4, 8]"]
+    assert names_kept(tmp_path) == ["02-a.json", "05-a.json"]
+    (tmp_path / "cells" / "02-a.json").unlink()  # it is kept, not borrowed
+    assert points_of(at([0, 8]), tmp_path, "05") == [0, 8]
+    assert len(CALLS) == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "shared"),
+    [
+        (at([0, 6]), {}),  # a point that was not measured
+        (at([0, 8], "b"), {}),
+        (at([0, 8], "[a]"), {}),  # no pattern for names
+        (at([0, 8], seed=1), {}),
+        (at([0, 8]), {"data": "other"}),
+        (replace(at([0, 8]), among=None), {}),
+    ],
+)
+def test_another_cell_is_computed(cell: Cell, shared: dict[str, str], tmp_path: Path) -> None:
+    points_of(at([0, 4, 8]), tmp_path, "02")
+    points_of(cell, tmp_path, "05", **shared)
+    assert len(CALLS) == 2
+
+
+def test_a_damaged_cell_of_another_notebook_is_not_taken_over(tmp_path: Path) -> None:
+    points_of(at([0, 4, 8]), tmp_path, "02")
+    kept = tmp_path / "cells" / "02-a.json"
+    kept.write_text(kept.read_text("utf-8").replace("4.0", "4.5"), "utf-8")
+    assert points_of(at([0, 8]), tmp_path, "05") == [0, 8]
+    assert len(CALLS) == 2
+
+
 def test_the_cells_of_an_experiment_can_go_to_a_process_of_their_own(
     study_data: StudyData, bert_dir: Path, tmp_path: Path
 ) -> None:
@@ -92,6 +148,7 @@ def test_the_cells_of_an_experiment_can_go_to_a_process_of_their_own(
     for cell in cells:
         again = pickle.loads(pickle.dumps(cell))
         assert (again.name, again.parts, again.compute) == (cell.name, cell.parts, cell.compute)
+        assert (again.among is None) == (cell.among is None)
         for part in again.args:
             assert not isinstance(part, Plan) or "untrained" not in vars(part)  # it loads its own
     there, here = (
@@ -278,7 +335,7 @@ def test_as_many_workers_as_physical_cores_of_one_thread_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("SIMCSE_WORKERS")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(psutil, "cpu_count", lambda logical: {False: 3, True: 6}[logical])
     assert (n_workers(), n_threads()) == (3, 1)
     monkeypatch.setattr(psutil, "cpu_count", lambda logical: None)  # some systems do not say

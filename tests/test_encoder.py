@@ -20,7 +20,7 @@ import simcse_core.encoder
 import simcse_core.packing
 from simcse_core import Encoder, SentenceEncoder
 from simcse_core.config import Pooling, Precision
-from simcse_core.encoder import EncoderError, has_bf16, locate_encoder
+from simcse_core.encoder import EncoderError, locate_encoder
 
 Load = Callable[..., SentenceEncoder]
 Dirs = Callable[[str], Path]
@@ -587,16 +587,6 @@ def test_auto_follows_the_hardware(load: Load, able: bool, monkeypatch: pytest.M
     monkeypatch.setattr(simcse_core.encoder, "has_bf16", lambda device: able)
     expected = embedded_in(load, Precision.BFLOAT16 if able else Precision.FLOAT32)[0]
     assert torch.equal(embedded_in(load, Precision.AUTO)[0], expected)
-
-
-@pytest.mark.parametrize(
-    ("instructions", "able"), [({"avx2": True}, False), ({"avx512_bf16": True}, True)]
-)
-def test_hardware_is_known_by_its_instructions(
-    instructions: dict[str, bool], able: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions)
-    assert has_bf16(torch.device("cpu")) is able
 
 
 def test_vectors_are_measured_in_float32_whatever_training_takes(load: Load) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 
-from simcse_core import StsPairs, evaluate_sts
+from simcse_core import StsPairs, evaluate_sts, evaluation
 from simcse_core.errors import ParameterError
 from simcse_core.evaluation import (
     alignment,
@@ -209,6 +210,14 @@ def test_vectors_may_come_in_whatever_holds_numbers(kind: object) -> None:
     convert = (lambda v: v.astype(kind)) if isinstance(kind, type) and kind is not list else kind
     found = evaluate_sts(lambda s: convert(table_encode(VECTORS)(s)), PAIRS, 20)
     assert found == pytest.approx(plain)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 13, 14])
+def test_uniformity_is_the_same_in_blocks(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = normalize(np.random.default_rng(0).standard_normal((13, 5)))
+    expected = math.log(np.exp(-2 * pdist(vectors, "sqeuclidean")).mean())
+    monkeypatch.setattr(evaluation, "UNIFORMITY_ROWS", rows)
+    assert uniformity(vectors) == pytest.approx(expected, abs=1e-5)
 
 
 def test_zero_vectors_have_neither_alignment_nor_uniformity() -> None:

@@ -25,6 +25,7 @@ from simcse_core.experiments import (
     train_sizes,
     untrained,
 )
+from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
 from simcse_core.results import COLUMNS
 from simcse_core.sources import DataError
@@ -221,6 +222,23 @@ def test_encoders_are_compared_before_and_after_and_the_last_with_labels(
         ("tiny-bert", "idf-mean", 12),
         ("tiny-bert", "whitening", 12),
     }
+
+
+def test_what_a_curve_measured_is_not_trained_again(
+    study_data: StudyData, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, _ = compare_encoders(Experiment("05", study_data, [plan], [0, 1], tmp_path / "a"), 12)
+    sample_curves(Experiment("02", study_data, [plan], [0, 1], tmp_path), [4, 6, 12])
+    trained: list[str] = []
+
+    def noting(encoder: SentenceEncoder, objective: object, *rest: object) -> pd.DataFrame:
+        trained.append(next(name for name, row in OBJECTIVES.items() if row is objective))
+        return train(encoder, objective, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trained_cells, "train", noting)
+    table, _ = compare_encoders(Experiment("05", study_data, [plan], [0, 1], tmp_path), 12)
+    assert trained == ["sup-simcse"] * 2
+    assert_frame_equal(table, alone)
 
 
 def test_supervised_training_is_measured_on_the_way(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import re
 import resource
 import subprocess
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 
@@ -142,29 +144,48 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["simcse_core.experiments"])
 
 
-def train_with_little_memory(bert_dir: Path, told: Path) -> None:
+def train_with_little_memory(bert_dir: Path, told: Path, n: int) -> None:
     encoder = SentenceEncoder.from_pretrained(bert_dir, "mean", 64, "cpu")
-    texts = [f"{a}{b}" * 4 for a in SENTENCES[:24] for b in SENTENCES]
+    texts = [f"{a}{b}{c}" * 3 for a in SENTENCES for b in SENTENCES for c in "一二三"][:n]
     small, large = TrainConfig(batch_size=4), TrainConfig(batch_size=len(texts))
     train_simcse(encoder, texts[:8], small)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + 2**27, -1))
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, -1))
     try:
-        train_simcse(encoder, texts, large)
+        with told.open("w", encoding="utf-8") as stderr, redirect_stderr(stderr):
+            logging.basicConfig(stream=stderr, force=True)
+            train_simcse(encoder, texts, large)
+            stderr.write("trained")
     except (RuntimeError, MemoryError) as error:
-        told.write_text(repr(error))
+        with told.open("a", encoding="utf-8") as stderr:
+            stderr.write(repr(error))
     train_simcse(encoder, texts[:8], small)  # the process is none the worse for it
 
 
 def test_a_batch_too_large_for_the_memory_is_an_error_that_names_memory(
     bert_dir: Path, tmp_path: Path
 ) -> None:
+    told = limited(bert_dir, tmp_path, 24 * 48 * 4)
+    assert "memory" in told.lower()  # which the study turns into a way out
+    assert "trained" not in told
+
+
+def test_a_batch_whose_activations_alone_are_too_large_is_trained_in_chunks(
+    bert_dir: Path, tmp_path: Path
+) -> None:
+    told = limited(bert_dir, tmp_path, 24 * 20)
+    assert "does not fit into memory" in told
+    assert told.endswith("trained")
+
+
+def limited(bert_dir: Path, tmp_path: Path, n: int) -> str:
+    """What is told by a process that trains on a batch of ``n`` with 256 MiB to spare."""
     told = tmp_path / "told"
-    worker = SERVER.Process(target=train_with_little_memory, args=(bert_dir, told))
+    worker = SERVER.Process(target=train_with_little_memory, args=(bert_dir, told, n))
     worker.start()
     worker.join(300)
     assert worker.exitcode == 0
-    assert "memory" in told.read_text().lower()  # which the study turns into a way out
+    return told.read_text()
 
 
 # --- files that are something else -----------------------------------------------------------

@@ -113,6 +113,17 @@ def test_an_experiment_of_two_workers_in_a_notebook_gives_the_bits_of_one_outsid
     assert inside == other
 
 
+def test_kernels_are_told_the_scheduler(
+    project: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = "from simcse_core.cluster import scheduler_address\nprint(scheduler_address())"
+    write_notebook("01_a", asked)
+    address = "tls://[fe80::1]:8786"
+    assert main(["--scheduler", address, "--out", str(project / "out")]) == 0
+    assert outputs(project / "out" / "notebooks" / "01_a.ipynb") == f"{address}\n"
+    assert "SIMCSE_SCHEDULER" not in os.environ
+
+
 def test_kernels_are_told_how_many_workers_and_threads(
     project: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -465,6 +476,8 @@ def test_main_runs_what_it_is_asked_and_says_where_it_went(
         (["--only", ","], "--only: names of notebooks are needed"),
         (["-p", "n_train=9"], "8 sentences of the pool"),
         (["--workers", "0"], "--workers: a whole number from 1 to 9999 is needed, got '0'"),
+        (["--scheduler", "host:8786"], "an address such as tcp://10.0.0.1:8786 is needed"),
+        (["--scheduler", "tcp://h:1", "--workers", "2"], "--workers: is for this machine"),
         (["--threads", "two"], "--threads: a whole number from 1 to 9999 is needed, got 'two'"),
     ],
 )

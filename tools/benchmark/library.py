@@ -51,6 +51,7 @@ class SentenceTransformersTrainer:
                     learning_rate=self.task.settings["learning_rate"],
                     batch_sampler=_in_order,
                     bf16=self.task.bf16,
+                    use_cpu=device() == "cpu",  # else it looks for a GPU before it grants bf16
                     save_strategy="no",
                     report_to="none",
                     disable_tqdm=True,

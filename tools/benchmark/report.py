@@ -18,6 +18,7 @@ from simcse_core.config import PROJECT_ROOT
 from simcse_core.report.plotting import save_chart
 from simcse_core.report.style import set_style
 from simcse_core.report.tables import to_markdown
+from tools.benchmark.task import CPU_TIME
 from tools.pages import fill_part
 
 _PALETTE = sns.color_palette("colorblind").as_hex()
@@ -44,18 +45,40 @@ def table(result: Mapping[str, Any], part: str) -> pd.DataFrame:
         "model": rows["model"],
         "batch": rows["batch_size"],
         who: rows["competitor"],
-        f"{_UNITS[part]} a second": rows["per_second"].map("{:,.1f}".format),
+        _rate(result, part): rows["per_second"].map("{:,.1f}".format),
         f"time against {against}": rows["times_ours"].map("{:.2f}x".format),
         "in rounds": rows["times"].map(lambda times: f"{min(times):.2f}x to {max(times):.2f}x"),
     }
     if part == "levers":  # what a lever gains is a ratio; the rate is in the first table
-        del columns[f"{_UNITS[part]} a second"]
+        del columns[_rate(result, part)]
     else:
+        in_bf16 = rows["competitor"] == "ours, bf16"
+        if in_bf16.any():
+            columns["against ours, bf16"] = pd.Series(_against(rows, in_bf16), rows.index)
         columns["share of the peak"] = rows["share_of_peak"].map("{:.1%}".format)
     for name in ("peak_memory", "peak_device_memory"):
         if name in rows:
             columns[name.replace("_", " ")] = rows[name].map(_mebibytes)
     return pd.DataFrame(columns).set_index("model")
+
+
+def _rate(result: Mapping[str, Any], part: str) -> str:
+    second = "CPU-second" if result["settings"]["clock"] == CPU_TIME else "second"
+    return f"{_UNITS[part]} a {second}"
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _against(rows: pd.DataFrame, base: pd.Series[bool]) -> list[str]:
+    """Median over rounds of each row's time against that of its panel's row in ``base``."""
+    panels = rows["model"] + rows["batch_size"].astype(str)
+    by_panel = dict(zip(panels[base], rows["rounds"][base], strict=True))
+    return [
+        f"{np.median(np.divide(by_panel[panel], rates)):.2f}x" if panel in by_panel else ""
+        for panel, rates in zip(panels, rows["rounds"], strict=True)
+    ]
 
 
 def _with_times(part: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -83,14 +106,14 @@ def markdown(result: Mapping[str, Any], charts: str | None = None) -> str:
     machine, settings = result["machine"], result["settings"]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     peaks = [f"{peak / 1e9:,.0f} GFLOP/s in {name}" for name, peak in result["peak"].items()]
-    where = machine.get("gpu") or f"{machine['processor']}, {machine['cores']} cores"
+    where = _where(result)
     parts = [
-        f"{where}, threads: {machine['threads']}; {versions}. Matrix products reach "
+        f"{where}, {machine['cores']} cores; {versions}. Matrix products reach "
         f"{', '.join(peaks)}. Text: {settings['text']}; medians over {settings['rounds']} rounds."
     ]
     for part, title in _TITLES.items():
         if result[part]:
-            parts.append(f"### {title}")
+            parts += [f"### {title}", f"*{where}*"]
             if charts:
                 parts.append(f"![{title}]({charts}/benchmark_{part}.png)")
             parts.append(to_markdown(table(result, part)))
@@ -102,12 +125,14 @@ def markdown(result: Mapping[str, Any], charts: str | None = None) -> str:
     ]
     if result["scaling"]:
         scaling = pd.DataFrame(result["scaling"]["points"]).set_index("sentences")
-        parts += ["### One trajectory at growing numbers of sentences", _scaling_title(result)]
+        said = f"*{where}; {_scaling_title(result)}*"
+        parts += ["### One trajectory at growing numbers of sentences", said]
         if charts:
             parts.append(f"![Seconds against sentences]({charts}/benchmark_scaling.png)")
         parts.append(to_markdown(scaling.map("{:,.1f} s".format)))
     if result["quality"]:
-        parts += ["### Spearman with every lever on, and with all off", _quality_title(result)]
+        said = f"*{where}; {_quality_title(result)}*"
+        parts += ["### Spearman with every lever on, and with all off", said]
         if charts:
             parts.append(f"![Spearman of each seed]({charts}/benchmark_quality.png)")
         parts.append(to_markdown(quality_table(result).map("{:.4f}".format)))
@@ -155,7 +180,7 @@ def plot_rates(result: Mapping[str, Any], part: str) -> Figure:
             rows["times_ours"].map("  ({:.1f}x the time)".format),
         ),
     )
-    return _draw_bars(result, rows, f"{_UNITS[part].capitalize()} a second")
+    return _draw_bars(result, rows, _capital(_rate(result, part)))
 
 
 def plot_levers(result: Mapping[str, Any]) -> Figure:
@@ -256,12 +281,19 @@ def _scaling_title(result: Mapping[str, Any]) -> str:
 
 
 def _captioned(figure: Figure, result: Mapping[str, Any], said: str) -> Figure:
-    machine, text = result["machine"], result["settings"]["text"]
-    where = machine.get("gpu") or machine["processor"]
-    caption = f"{where}, threads: {machine['threads']} · {text}\n{said}"
+    caption = f"{_where(result)} · {result['settings']['text']}\n{said}"
     figure.supxlabel(caption, fontsize=7, color="0.35", x=0.01, ha="left")
     plt.close(figure)
     return figure
+
+
+def _where(result: Mapping[str, Any]) -> str:
+    """On what was measured, and in what."""
+    machine = result["machine"]
+    processor = machine.get("gpu") or ", ".join(
+        [machine["processor"], machine["vector instructions"], *machine["bfloat16 instructions"]]
+    )
+    return f"{processor}; threads: {machine['threads']}; {result['settings']['clock']}"
 
 
 def _mebibytes(n: float) -> str:

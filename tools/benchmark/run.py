@@ -16,13 +16,13 @@ from transformers import BertConfig, BertModel
 
 from simcse_core import SentenceEncoder
 from simcse_core.data import StudyData, load_study_data
-from simcse_core.encoder import has_bf16
+from simcse_core.precision import has_bf16
 from simcse_core.results import library_versions
 from tools.benchmark.arithmetic import grid_cost, linear_parameters
 from tools.benchmark.measure import LIBRARY, SETTINGS, Benchmark, Model, competitors, n_turns
 from tools.benchmark.processes import BenchmarkError, working
 from tools.benchmark.quality import compare_quality
-from tools.benchmark.task import MAX_LENGTH, Task, device
+from tools.benchmark.task import MAX_LENGTH, Task, clock_name, device
 from tools.machine import describe_machine
 
 MINI = "mini-bert-wwm-ext"
@@ -49,6 +49,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "settings": {
             "text": data.name,
             "data": data.fingerprint,
+            "clock": clock_name(options.threads),
             "rounds": options.rounds,
             "seconds": options.seconds,
             "max_seq_length": MAX_LENGTH,

@@ -7,7 +7,8 @@ Nothing here knows simcse_core, so that only its own process holds it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,3 +53,16 @@ class Task:
 def device() -> str:
     """Where everything runs."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+CPU_TIME, WALL_TIME = "CPU time", "wall time"
+
+
+def clock_name(threads: int) -> str:
+    """What is measured: on one thread CPU time, which a busy machine hardly stretches."""
+    return CPU_TIME if threads == 1 and device() == "cpu" else WALL_TIME
+
+
+def clock(threads: int) -> Callable[[], float]:
+    """Seconds by that name, of this process."""
+    return {CPU_TIME: time.process_time, WALL_TIME: time.perf_counter}[clock_name(threads)]

@@ -11,12 +11,13 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
 import torch
 
-from tools.benchmark.task import Task, device
+from tools.benchmark.task import Task, clock, device
 
 # Imported where they run, so that no process holds the libraries of another.
 COMPETITORS = {
@@ -34,6 +35,7 @@ class Turns:
     """Waits for the word to go on, and answers when the work until the next answer is done."""
 
     replies: TextIO
+    now: Callable[[], float] = time.perf_counter
     started: float = 0.0
 
     def reply(self, **content: object) -> None:
@@ -41,13 +43,13 @@ class Turns:
         print(json.dumps(content), file=self.replies, flush=True)
         if not sys.stdin.readline():
             sys.exit()
-        self.started = time.perf_counter()
+        self.started = self.now()
 
     def pace(self) -> None:
         """Answers with the seconds since the last word and the peak memory up to now."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        self.reply(seconds=time.perf_counter() - self.started, **peak_memory())
+        self.reply(seconds=self.now() - self.started, **peak_memory())
 
 
 def peak_memory() -> dict[str, int]:
@@ -75,11 +77,11 @@ def multiply_matrices(turns: Turns, bf16: bool) -> None:
     best = 0.0
     while True:
         for _ in range(5):
-            started = time.perf_counter()
+            started = turns.now()
             left @ right
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
-            best = max(best, 2 * MATRIX**3 / (time.perf_counter() - started))
+            best = max(best, 2 * MATRIX**3 / (turns.now() - started))
         turns.reply(flops=best)
         best = 0.0
 
@@ -90,6 +92,7 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print must not stand between the answers
     task = Task(**json.loads(sys.stdin.readline()))
     torch.set_num_threads(task.threads)
+    turns.now = clock(task.threads)
     if task.competitor == "matrix product":
         multiply_matrices(turns, task.bf16)
     module, name = COMPETITORS[task.competitor]

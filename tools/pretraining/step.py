@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import BertForPreTraining
 
-from simcse_core.encoder import has_bf16
+from simcse_core.precision import has_bf16
 from tools.pretraining.batches import FILLING, Batch, make_batch, plan_batches
 from tools.pretraining.corpus import Corpus
 from tools.pretraining.recipe import Recipe
