@@ -314,6 +314,7 @@ def _curve_sides(start: Side, learnt: pd.DataFrame, x: str) -> Iterator[tuple[Si
 
 
 def _overview_contrasts(overview: pd.DataFrame, fitted: pd.DataFrame) -> Iterator[Contrast]:
+    overview = overview[~_ready_made(overview)]
     before, after, labelled = (
         overview[overview["kind"] == kind] for kind in (Kind.UNTRAINED, Kind.TRAINED, Kind.LABELLED)
     )
@@ -327,7 +328,7 @@ def _overview_contrasts(overview: pd.DataFrame, fitted: pd.DataFrame) -> Iterato
     for (pooling, encoder), mine in own:
         start = before[_is(before, str(encoder), str(pooling))]
         yield Contrast(str(encoder), str(pooling), _side(mine, n), _side(start, 0))
-    last = str(overview.loc[~_ready_made(overview), "encoder"].iloc[-1])
+    last = str(overview["encoder"].iloc[-1])
     for (pooling, encoder), mine in own:
         if encoder == last:
             most = labelled[_is(labelled, last, str(pooling))]
