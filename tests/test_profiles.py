@@ -41,7 +41,8 @@ def planned(
 
 # --- the notebooks of this project -----------------------------------------------------------
 
-PROFILES = ("mini", "report")
+FULL = ("mini", "report")  # the report's grid
+PROFILES = (*FULL, "ready")
 
 
 def test_the_notebooks_are_there_in_order() -> None:
@@ -96,7 +97,7 @@ def test_a_profiles_values_can_be_used_and_agree_with_each_other(profile: str) -
         ("04_epochs", "num_epochs", 20),
     ],
 )
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", FULL)
 def test_the_full_profiles_have_the_reports_grid(
     profile: str, notebook: str, parameter: str, value: object
 ) -> None:
