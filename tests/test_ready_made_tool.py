@@ -642,7 +642,7 @@ def test_the_real_file_cut_makes_the_same_pieces_of_chinese_text(
 
 @pytest.mark.parametrize(("names", "share"), [(SEEN, 1.0), (UNSEEN, 0.95)])
 def test_the_real_file_cut_leaves_names_what_they_mean(
-    uncut: Path, as_made: Path, names: tuple[str, ...], share: float
+    uncut: Path, as_made: Path, names: list[str], share: float
 ) -> None:
     before, after = map(SentenceEncoder.from_pretrained, (uncut, as_made))
     assert after.unknown_share(names) == 0
