@@ -139,7 +139,8 @@ def sentences_per_second(
         encode(timed[:8])
         begun = time.process_time()
         encode(timed)
-        return len(timed) / (time.process_time() - begun)
+        seconds = time.process_time() - begun
+    return len(timed) / max(seconds, time.get_clock_info("process_time").resolution)
 
 
 def _from_package(plan: ReadyPlan) -> ReadyMadeEncoder:

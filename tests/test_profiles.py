@@ -107,9 +107,11 @@ def test_the_full_profiles_have_the_reports_grid(
 
 
 def test_the_report_profile_pins_everything_it_takes_from_the_hub() -> None:
-    pinned = re.compile(r"[\w-]+(/[\w-]+)?@[0-9a-f]{40}")
+    pinned = re.compile(r"[\w-]+(/[\w.-]+)?@[0-9a-f]{40}")
     for parameters in load_profile("report").values():
         named = [parameters.get("encoder"), *parameters.get("encoders", [])]
+        for made in parameters.get("ready_made", []):
+            named.append(made if isinstance(made, str) else made["encoder"])
         assert all(pinned.fullmatch(name) for name in named if name), named
         if "hub" not in parameters:
             continue
