@@ -145,6 +145,8 @@ def same_sizes(
     is there where it saw as many sentences. Where several have a size, the small sample's rows win
     and the overview's come next: both draw from one pool, while ``large`` may have text added.
 
+    Ready-made encoders of the overview stand at every size.
+
     Returns:
         A row for each size, encoder, pooling, method and split: ``n_sentences``, ``mean``, ``min``
         and ``max`` over ``n_seeds``, and ``pair_low`` and ``pair_high``, the mean ends of the
@@ -152,8 +154,13 @@ def same_sizes(
     """
     trained = overview.loc[overview["kind"] == Kind.TRAINED, "encoder"]
     last = trained[trained.isin(small["encoder"])].iloc[-1]
+    ready_made = overview[(overview["metric"] == "spearman") & _ready_made(overview)]
     curves, large, overview = (
-        rows[(rows["metric"] == "spearman") & ((rows["encoder"] == last) | rows["pooling"].isna())]
+        rows[
+            (rows["metric"] == "spearman")
+            & ((rows["encoder"] == last) | rows["pooling"].isna())
+            & ~_ready_made(rows)
+        ]
         for rows in (small, large, overview)
     )
     with_labels = overview["kind"] == Kind.LABELLED
@@ -169,7 +176,7 @@ def same_sizes(
     for n in dict.fromkeys(min(measured, key=lambda m: abs(m - size)) for size in sizes):
         untrained = curves[curves["kind"] == Kind.UNTRAINED]
         near = labelled[(labelled["n_train"] / n - 1).abs() < SAME_SIZE]
-        here = pd.concat([untrained, curves[curves["n_train"] == n], near])
+        here = pd.concat([untrained, curves[curves["n_train"] == n], near, ready_made])
         frames.append(here.assign(n_sentences=n))
     keys = ["n_sentences", "encoder", "pooling", "method", "kind", "split", "dataset"]
     return (
@@ -185,6 +192,10 @@ def same_sizes(
         )
         .reset_index()
     )
+
+
+def _ready_made(rows: pd.DataFrame) -> pd.Series:
+    return rows["kind"] == Kind.READY_MADE
 
 
 def cosine_quantiles(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
@@ -303,6 +314,7 @@ def _curve_sides(start: Side, learnt: pd.DataFrame, x: str) -> Iterator[tuple[Si
 
 
 def _overview_contrasts(overview: pd.DataFrame, fitted: pd.DataFrame) -> Iterator[Contrast]:
+    overview = overview[~_ready_made(overview)]
     before, after, labelled = (
         overview[overview["kind"] == kind] for kind in (Kind.UNTRAINED, Kind.TRAINED, Kind.LABELLED)
     )

@@ -7,7 +7,7 @@ changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -33,6 +33,7 @@ from simcse_core.folders import (
 from simcse_core.parameters import checked
 from simcse_core.plans import Plan, best_pooling, distinct, make_plan, make_plans
 from simcse_core.reading.columns import Columns
+from simcse_core.ready_plans import ReadyPlan, ready_plans
 from simcse_core.report.facts import facts
 from simcse_core.report.pages import told, write_chart
 from simcse_core.report.style import set_style
@@ -74,6 +75,7 @@ class Experiment:
         language: of charts and prose.
         settings: those of :data:`SETTINGS` that the notebook sets for all of its encoders.
         origin: the ``source``, ``extra_sentences`` and ``hub`` that the data was read from.
+        ready_made: encoders of others that stand beside those that are studied.
         modules: of this package, whose code decides the numbers of its tables.
 
     Raises:
@@ -90,6 +92,7 @@ class Experiment:
     language: str = "en"
     settings: Mapping[str, Any] = field(default_factory=dict)
     origin: Mapping[str, Any] = field(default_factory=dict)
+    ready_made: Sequence[ReadyPlan] = ()
     modules: Sequence[str] = TABLE_MODULES
     _read: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -187,6 +190,28 @@ class Experiment:
             name, data, plans, seeds, output_dir, parameters, language, settings, origin or {}
         )
 
+    def beside(self, ready_made: Sequence[str | Mapping[str, str]]) -> Self:
+        """The same run with ready-made encoders beside those that are studied; says which."""
+        plans = self.ready_plans(ready_made)
+        for plan in plans:
+            print(plan.describe())
+        run = replace(self, ready_made=plans)
+        run._read.update(self._read)
+        return run
+
+    def ready_plans(self, asked: Sequence[str | Mapping[str, str]]) -> list[ReadyPlan]:
+        """Ready-made encoders, found and called by labels that no encoder of this run has.
+
+        Args:
+            asked: as :meth:`ReadyPlan.of` takes them.
+
+        Raises:
+            ParameterError, EncoderError, HubError: see :func:`ready_plans`.
+        """
+        names = checked({"ready_made": asked})["ready_made"]
+        studied = [plan.stamp["encoder"] for plan in self.plans]
+        return ready_plans(names, [*RESERVED_LABELS, *studied])
+
     def describe(self) -> str:
         """The data, the encoders with their settings, how much is cut, the seeds."""
         own = [f"{key} {value}" for key, value in self.parameters.items()]
@@ -283,6 +308,8 @@ class Experiment:
             parts["made_from"] = {table: self._hash(table) for table in made_from}
         if self._read:
             parts["read"] = dict(self._read)
+        if self.ready_made:
+            parts["ready_made"] = [plan.stamp for plan in self.ready_made]
         if self.data.published:
             parts["published"] = self.data.published
         if ceilings := self.data.ceilings():

@@ -17,6 +17,7 @@ from simcse_core.config import Kind
 from simcse_core.experiment import STUDIED, Experiment
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
+from simcse_core.ready_plans import ReadyPlan
 
 # What tells tidy rows apart. Some cells measure the same, such as the untrained encoder.
 _KEYS = ["encoder", "method", "pooling", "n_train", "epoch", "seed", "split", "metric"]
@@ -24,6 +25,8 @@ _KEYS = ["encoder", "method", "pooling", "n_train", "epoch", "seed", "split", "m
 
 def untrained(run: Experiment, whitening_sentences: int) -> pd.DataFrame:
     """Every baseline: without an encoder, and every pooling of every encoder, on dev and test.
+
+    Ready-made encoders that stand beside come last.
 
     What counts text or tokens is fitted on the whole unlabelled pool; what needs the vectors of
     what it is fitted on, on ``whitening_sentences`` of it, drawn anew for each seed.
@@ -34,6 +37,7 @@ def untrained(run: Experiment, whitening_sentences: int) -> pd.DataFrame:
     for plan, *_ in run.encoder_plans():
         args, parts = (run.data, plan, whitening_sentences, run.seeds), {**plan.stamp, **own}
         cells.append(Cell(_name(plan), fitted_cells.of_encoder, args, parts, memory=plan.memory))
+    cells += ready_made_cells(run)
     return pd.concat(run.compute(cells), ignore_index=True)
 
 
@@ -48,7 +52,8 @@ def sample_curves(
     """
     run.check_sizes(sizes)
     trained = trajectory_cells(run, run.plans, max(sizes), [0, *sizes], objectives)
-    return _rows(run, [*trained, *fitted_curve_cells(run, run.encoder_plans(), sizes)])
+    fitted = fitted_curve_cells(run, run.encoder_plans(), sizes)
+    return _rows(run, [*trained, *fitted, *ready_made_cells(run)])
 
 
 def train_sizes(
@@ -100,7 +105,8 @@ def compare_encoders(
             points = {n for n in points if 2 <= n <= n_examples}
             if points and n_examples <= objective.available(run.data):
                 trained += trajectory_cells(run, last, n_examples, sorted(points), [method])
-    rows = _rows(run, [*trained, *fitted_curve_cells(run, [last], [n_train])])
+    beside = [*fitted_curve_cells(run, [last], [n_train]), *ready_made_cells(run)]
+    rows = _rows(run, [*trained, *beside])
     fitted = rows["kind"] == Kind.FITTED
     return rows[~fitted].reset_index(drop=True), rows[fitted].reset_index(drop=True)
 
@@ -152,6 +158,18 @@ def fitted_curve_cells(
         name, compute = f"{_name(plan)}-fitted", fitted_cells.of_samples
         cells.append(Cell(name, compute, args, parts, memory=plan.memory))
     return cells
+
+
+def ready_made_cells(run: Experiment) -> list[Cell]:
+    """The encoders of others that stand beside those that are studied."""
+    return [
+        Cell(_ready_name(plan), fitted_cells.of_ready_made, (run.data, plan), plan.stamp)
+        for plan in run.ready_made
+    ]
+
+
+def _ready_name(plan: ReadyPlan) -> str:
+    return f"{plan.stamp['encoder']}-{plan.stamp['fingerprint']}-{fitted_cells.READY_MADE}"
 
 
 def _name(plan: Plan) -> str:

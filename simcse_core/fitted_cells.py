@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, product
 
@@ -15,10 +15,14 @@ from simcse_core.data import StudyData, sample_sentences
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.evaluation import Encode, look_up, measure_spearman
 from simcse_core.plans import Plan
+from simcse_core.ready_plans import ReadyPlan, sentences_per_second
 from simcse_core.results import tidy
 
 # Encoder on the rows of what reads text alone.
 NO_ENCODER = "none"
+# The method on the rows of encoders that others trained.
+READY_MADE = "ready-made"
+SPEED = "sentences_per_second"
 # What a method that reads tokens averages, whatever the pooling that is studied.
 TOKEN_POOLING = Pooling.MEAN
 
@@ -55,6 +59,16 @@ def of_encoder(data: StudyData, plan: Plan, n_sample: int, seeds: Sequence[int])
     for method, baseline in _that_read(Reads.TOKENS):
         frames.append(score(baseline.fit(pool, text), method, n_train=len(pool)))
     return pd.concat(frames, ignore_index=True)
+
+
+def of_ready_made(data: StudyData, plan: ReadyPlan) -> pd.DataFrame:
+    """A ready-made encoder as it is, and how fast it encodes: metric :data:`SPEED`, with dev."""
+    encoder, held_out = plan.load(), data.held_out()
+    scored = measure_spearman(data.splits())(look_up(held_out, encoder.encode(held_out)))
+    speed = sentences_per_second(encoder.encode, data.dev.sentences())
+    rows = [*scored, {"split": "dev", "metric": SPEED, "value": speed}]
+    own = {"pooling": encoder.pooling, "kind": Kind.READY_MADE}
+    return _tidy(data, rows, READY_MADE, encoder.name, **own)
 
 
 def of_text_samples(data: StudyData, sizes: Sequence[int], seeds: Sequence[int]) -> pd.DataFrame:
@@ -130,7 +144,16 @@ def _encoded(
 def _score(
     data: StudyData, encode: Encode, method: str, encoder: str = NO_ENCODER, **own: str | int
 ) -> pd.DataFrame:
-    rows = pd.DataFrame(measure_spearman(data.splits())(encode))
+    rows = measure_spearman(data.splits())(encode)
+    return _tidy(data, rows, method, encoder, **{"kind": BASELINES[method].kind, **own})
+
+
+def _tidy(
+    data: StudyData,
+    rows: Sequence[Mapping[str, object]],
+    method: str,
+    encoder: str,
+    **own: str | int,
+) -> pd.DataFrame:
     known = {"encoder": encoder, "method": method, "dataset": data.name}
-    kind = BASELINES[method].kind
-    return tidy(rows, **{"n_train": 0, "epoch": 0, "seed": 0, "kind": kind, **known, **own})
+    return tidy(pd.DataFrame(rows), **{"n_train": 0, "epoch": 0, "seed": 0, **known, **own})

@@ -32,6 +32,12 @@ _ENCODER_FILES = (
     "added_tokens.json",
     "*.model",
     "merges.txt",
+    # What the folder says of pooling, prefix and licence (see persistence and model_card).
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "*_*/config.json",
+    "README.md",
 )
 # transformers itself takes the weights that this account offers for pickle-only repositories.
 CONVERSION_BOT = "SFconvertbot"

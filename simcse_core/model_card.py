@@ -1,9 +1,12 @@
-"""The card of an encoder that was trained on somebody's sentences, from its run alone."""
+"""Cards of encoders: the one of an encoder trained on somebody's sentences, and what others say."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from simcse_core.yaml_values import parse_yaml
 
 _POOLED = {
     "cls": "hidden[:, 0]",
@@ -11,6 +14,20 @@ _POOLED = {
     "mean": "(hidden * mask).sum(1) / mask.sum(1)",
     "first-last-mean": "((outputs.hidden_states[1] + hidden) / 2 * mask).sum(1) / mask.sum(1)",
 }
+
+
+def licence_of(folder: Path) -> str:
+    """The licence that the card of an encoder's folder states; empty if it states none.
+
+    It stands in the YAML between two lines of dashes at the head of README.md, as the hub has it.
+    """
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8")
+        head = parse_yaml(text.split("---\n")[1], "README.md") if text.startswith("---\n") else {}
+    except (OSError, ValueError, IndexError):  # YamlError is a ValueError
+        return ""
+    licence = head.get("license") if isinstance(head, dict) else None
+    return licence.strip() if isinstance(licence, str) else ""
 
 
 def model_card(run: Mapping[str, Any], scores: Sequence[tuple[str, str, str]]) -> str:

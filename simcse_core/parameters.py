@@ -165,6 +165,24 @@ _HUB: dict[str, Parse] = {
     "sentences": _IDS,
     "sentence_columns": some(text(), "columns"),
 }
+_READY_MADE: dict[str, Parse] = {
+    "encoder": text("an encoder's name, folder or hub id"),
+    "pooling": one_of([*Pooling]),
+    "prefix": text(empty=True),
+}
+
+
+def _ready_made(name: str, value: object) -> str | dict[str, str]:
+    """A ready-made encoder by its name, or with what its folder does not say."""
+    if isinstance(value, str):
+        return _READY_MADE["encoder"](name, value)
+    example = '{"encoder": "owner/name", "pooling": "mean", "prefix": "query: "}'
+    found = mapping(_READY_MADE, example, {})(name, value)
+    if "encoder" not in found:
+        raise refuse(name, f"an encoder, as in {example},", value)
+    return found
+
+
 _SIZES = some(whole(2), "whole numbers from 2, such as [50, 200],")
 
 # To add a parameter: a row here. One without a row has the type of its default.
@@ -177,6 +195,7 @@ PARAMETERS: dict[str, Parse] = {
     "hub": mapping(_HUB, '{"sts": "owner/name"}', {}),
     "encoder": text("an encoder's name, folder or hub id"),
     "encoders": some(text(), "names, folders or hub ids of encoders"),
+    "ready_made": some(_ready_made, "names or mappings", empty=True),
     "pooling": one_or_some(one_of([*Pooling, BEST, OWN]), "poolings, such as [cls, best],"),
     "training": mapping(
         {f.name: _setting(f.name) for f in fields(TrainConfig) if f.name not in _ELSEWHERE},

@@ -354,6 +354,7 @@ MEANINGS: dict[str, Callable[[Experiment, Any], object]] = {
     "max_sentences": lambda run, n: draw(run.data, n, run.seeds[0]),
     "whitening_sentences": lambda run, n: run.check_sizes([n], "whitening_sentences"),
     "objectives": _check_objectives,
+    "ready_made": lambda run, asked: run.ready_plans(asked),
 }
 
 

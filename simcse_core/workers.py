@@ -16,9 +16,9 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,6 +95,18 @@ def use_threads(n: int) -> None:
     """Lets this process compute with ``n`` threads: torch, BLAS and OpenMP."""
     torch.set_num_threads(n)
     threadpool_limits(n)
+
+
+@contextmanager
+def on_threads(n: int) -> Iterator[None]:
+    """Computes with ``n`` threads, and with as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        with threadpool_limits(n):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def that_fit(wanted: int, bytes_each: int) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 HIDDEN, LAYERS, HEADS, INTERMEDIATE, POSITIONS, TOKEN_TYPES = 32, 2, 2, 64, 40, 2
 EPSILON = 1e-12
 EXTRA_ROWS = 3  # embeddings without a piece, as in the real file
-LIKELY, RARE = -5.0, -14.0
+LIKELY, RARE = -5.0, -16.0
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 # Log-probabilities: a longer piece is likelier than its parts together.
 PIECES = {

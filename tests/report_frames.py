@@ -22,6 +22,7 @@ KINDS = {
     "unsup-simcse": "trained",
     "esimcse": "trained",
     "sup-simcse": "labelled",
+    "ready-made": "ready-made",
 }
 TRAIN = {"batch_size": 64, "learning_rate": 5e-4, "dropout": 0.3, "temperature": 0.05}
 
@@ -57,6 +58,26 @@ def curve(x: str = "n_train", **columns: object) -> pd.DataFrame:
     ]
     untrained = both([0.3, 0.3], [0.3, 0.3], method="untrained", **start)
     return pd.concat([untrained, *learnt], ignore_index=True)
+
+
+def ready_made() -> pd.DataFrame:
+    """Two encoders of others, of which the second is better."""
+    return pd.concat(
+        [
+            both(0.61, 0.62, method="ready-made", encoder="e5", pooling="mean"),
+            both(0.71, 0.72, method="ready-made", encoder="bge", pooling="cls"),
+        ],
+        ignore_index=True,
+    )
+
+
+# Their stamps.
+MADE = [
+    {"encoder": "e5", "pooling": "mean", "prefix": "query: ", "parameters": 32_184_192}
+    | {"megabytes": 66.1, "licence": "MIT"},
+    {"encoder": "bge", "pooling": "cls", "prefix": "", "parameters": 24_000_000}
+    | {"megabytes": 95.8, "licence": ""},
+]
 
 
 def geometry() -> pd.DataFrame:

@@ -111,6 +111,13 @@ def test_a_bundled_encoder_has_its_own_settings_with_a_reason(name: str) -> None
         assert settings.reason
 
 
+def test_a_ready_made_encoder_is_trained_gently_under_every_pooling() -> None:
+    for pooling in Pooling:
+        t = encoder_settings("e5-small-zh", pooling).train
+        found = (t.batch_size, t.learning_rate, t.dropout, t.temperature)
+        assert found == (64, 3e-5, 0.3, 0.05)
+
+
 @pytest.mark.parametrize("name", ["mini-bert", "mini-bert-wwm", "mini-bert-wwm-ext"])
 def test_a_bundled_encoder_is_bundled(name: str) -> None:
     assert {"config.json", "model.safetensors", "tokenizer_config.json"} <= {

@@ -14,6 +14,7 @@ from scipy.stats import spearmanr
 
 from simcse_core import NliTriplets, SentenceEncoder, TrainConfig, train_simcse, trained_cells
 from simcse_core.baselines import BASELINES, EncodedText
+from simcse_core.comparison import overview_differences, same_sizes
 from simcse_core.config import Pooling
 from simcse_core.data import StsPairs, StudyData, sample_sentences
 from simcse_core.evaluation import evaluate_sts, look_up
@@ -27,7 +28,7 @@ from simcse_core.experiments import (
 )
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
-from simcse_core.results import COLUMNS
+from simcse_core.results import COLUMNS, read_table
 from simcse_core.sources import DataError
 from simcse_core.statistics import spearman, unpack_cosines
 from simcse_core.training import train
@@ -382,3 +383,91 @@ def test_the_tiny_data_keeps_dev_and_test_out_of_the_pool(study_data: StudyData)
     held_out = {*study_data.dev.sentences(), *study_data.test.sentences()}
     assert not held_out & set(study_data.pool.sentences)
     assert len(held_out) + len(study_data.pool.sentences) == len(SENTENCES)
+
+
+# --- encoders of others ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def with_ready_made(
+    study_data: StudyData, plan: Plan, encoder_dir: Callable[[str], Path], kept: Path
+) -> Experiment:
+    """The run with an encoder of others beside it, under two poolings, so that there are two."""
+    run = Experiment("02", study_data, [plan], [0, 1], kept)
+    other = str(encoder_dir("electra"))
+    return run.beside([{"encoder": other, "pooling": pooling} for pooling in ("cls", "mean")])
+
+
+def others(run: Experiment) -> list[str]:
+    return [plan.stamp["encoder"] for plan in run.ready_made]
+
+
+@pytest.fixture(scope="module")
+def overview(with_ready_made: Experiment) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return compare_encoders(with_ready_made, 12, [6])
+
+
+def test_encoders_of_others_are_scored_as_they_are_and_timed(
+    with_ready_made: Experiment,
+    study_data: StudyData,
+    encoder_dir: Callable[[str], Path],
+) -> None:
+    rows = sample_curves(with_ready_made, [6, 16])
+    made = rows[rows["kind"] == "ready-made"]
+    assert list(dict.fromkeys(made["encoder"])) == others(with_ready_made)
+    assert set(made["method"]) == {"ready-made"}
+    assert set(made["n_train"]) == {0}
+    for pooling in ("cls", "mean"):
+        encoder = SentenceEncoder.from_pretrained(encoder_dir("electra"), pooling)
+        found = spearmans(made[made["pooling"] == pooling])
+        assert found["value"].tolist() == pytest.approx([by_hand(encoder, study_data.test)])
+    speed = made[made["metric"] == "sentences_per_second"]
+    assert speed["split"].tolist() == ["dev", "dev"]
+    assert (speed["value"] > 0).all()
+    assert made["value"].notna().all()
+
+
+def test_what_is_studied_is_the_same_with_and_without_encoders_of_others(
+    with_ready_made: Experiment, study_data: StudyData, plan: Plan, kept: Path
+) -> None:
+    alone = sample_curves(Experiment("02", study_data, [plan], [0, 1], kept), [6, 16])
+    beside = sample_curves(with_ready_made, [6, 16])
+    studied = beside[beside["kind"] != "ready-made"].reset_index(drop=True)
+    assert_frame_equal(studied, alone)
+
+
+def test_an_encoder_of_others_is_never_the_last_one_that_is_compared(
+    overview: tuple[pd.DataFrame, pd.DataFrame], study_data: StudyData
+) -> None:
+    differences = overview_differences(*overview, study_data)
+    assert set(differences["encoder"]) == {"tiny-bert"}
+    assert "ready-made" not in {*differences["after"], *differences["before"]}
+    assert {"untrained", "tfidf-char", "whitening"} <= set(differences["before"])
+
+
+def test_encoders_of_others_stand_at_every_size_of_the_table_of_methods(
+    with_ready_made: Experiment, overview: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    small = sample_curves(with_ready_made, [6, 16])
+    table = same_sizes(small, small.iloc[:0], pd.concat(overview), [6, 16])
+    made = table[(table["kind"] == "ready-made") & (table["split"] == "test")]
+    assert list(zip(made["n_sentences"], made["encoder"], strict=True)) == [
+        (n, encoder) for n in (6, 16) for encoder in others(with_ready_made)
+    ]
+    assert made["mean"].groupby(made["encoder"]).nunique().tolist() == [1, 1]
+
+
+def test_what_stands_beside_is_stamped_on_the_tables_and_its_cells_are_kept(
+    with_ready_made: Experiment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = sample_curves(with_ready_made, [6, 16])
+    with_ready_made.table("02_small_sample", rows)
+    _, stamped = read_table(with_ready_made.output_dir, "02_small_sample")
+    assert [made["encoder"] for made in stamped["ready_made"]] == others(with_ready_made)
+    first = rows[rows["kind"] == "ready-made"]
+    again = sample_curves(with_ready_made, [6, 16])
+    # A time that is measured twice is not the same twice.
+    assert_frame_equal(again[again["kind"] == "ready-made"], first)
+    capsys.readouterr()
+    assert with_ready_made.beside([]).ready_made == []
+    assert capsys.readouterr().out == ""

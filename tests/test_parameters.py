@@ -28,6 +28,13 @@ TAKEN: dict[str, list[Any]] = {
     "hub": [{}, {"sts": "a/b", "nli": None, "sentences": ["c/d"]}],
     "encoder": ["mini-bert", "./mini-bert", "owner/name@revision"],
     "encoders": [["mini-bert"], ("a", "b")],
+    "ready_made": [
+        *([], ["e5-small-zh"], ["owner/name", {"encoder": "./it"}]),
+        [
+            {"encoder": "a/b@c", "pooling": "mean", "prefix": "query: "},
+            {"encoder": "c", "prefix": ""},
+        ],
+    ],
     "pooling": [["cls", "best"], ["best"], ("mean",), ["first-last-mean", "cls", "pooler"]],
     "training": [{}, {"learning_rate": 3e-5, "batch_size": 8}, {"precision": "auto"}],
     "max_seq_length": [0, 3, 512],
@@ -55,6 +62,11 @@ REFUSED: dict[str, list[Any]] = {
     "hub": [[], "C-MTEB/STSB", {"sts": 5}, {"stss": "a/b"}, {1: 2}, {"sentences": "a/b"}, None],
     "encoder": ["", None, 5, ["mini-bert"]],
     "encoders": ["mini-bert", [], [5], ["a", "a"], {"a": 1}, b"ab", None],
+    "ready_made": [
+        *("e5-small-zh", None, {}, 5, [5], [""], ["a", "a"], [{}], [["a"]]),
+        *([{"pooling": "mean"}], [{"encoder": "a", "pooling": "best"}]),
+        *([{"encoder": "a", "prefix": None}], [{"encoder": 5}], [{"encoder": "a", "length": 3}]),
+    ],
     "pooling": ["max", "CLS", "", None, 1, [], ["max"], ["cls", "cls"], [1], {"cls": 1}],
     "training": [
         *([], "fast", None, 5),

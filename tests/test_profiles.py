@@ -41,7 +41,8 @@ def planned(
 
 # --- the notebooks of this project -----------------------------------------------------------
 
-PROFILES = ("mini", "report")
+FULL = ("mini", "report")  # the report's grid
+PROFILES = (*FULL, "ready")
 
 
 def test_the_notebooks_are_there_in_order() -> None:
@@ -96,7 +97,7 @@ def test_a_profiles_values_can_be_used_and_agree_with_each_other(profile: str) -
         ("04_epochs", "num_epochs", 20),
     ],
 )
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", FULL)
 def test_the_full_profiles_have_the_reports_grid(
     profile: str, notebook: str, parameter: str, value: object
 ) -> None:
@@ -106,9 +107,11 @@ def test_the_full_profiles_have_the_reports_grid(
 
 
 def test_the_report_profile_pins_everything_it_takes_from_the_hub() -> None:
-    pinned = re.compile(r"[\w-]+(/[\w-]+)?@[0-9a-f]{40}")
+    pinned = re.compile(r"[\w-]+(/[\w.-]+)?@[0-9a-f]{40}")
     for parameters in load_profile("report").values():
         named = [parameters.get("encoder"), *parameters.get("encoders", [])]
+        for made in parameters.get("ready_made", []):
+            named.append(made if isinstance(made, str) else made["encoder"])
         assert all(pinned.fullmatch(name) for name in named if name), named
         if "hub" not in parameters:
             continue

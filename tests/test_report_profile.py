@@ -15,9 +15,11 @@ import pytest
 import torch
 from conftest import SENTENCES
 from test_hub import LoopbackHub, files_of, parquet
+from test_ready_plans import nested
 
 from simcse_core import SentenceEncoder
-from simcse_core.config import PROJECT_ROOT, TrainConfig
+from simcse_core.config import PROJECT_ROOT, Pooling, TrainConfig
+from simcse_core.persistence import SavedSettings, write_settings
 from simcse_core.profiles import load_profile
 from simcse_core.results import read_table
 
@@ -75,6 +77,13 @@ def hub(bert_dir: Path, tmp_path: Path) -> Iterator[LoopbackHub]:
         repository, _, revision = name.partition("@")
         files = encoder_files(bert_dir, tmp_path / f"encoder{i}", 1 + i / 2)
         server.repositories[repository] = {revision: files}
+    for i, made in enumerate(asked["ready_made"]):
+        name = made if isinstance(made, str) else made["encoder"]
+        repository, _, revision = name.partition("@")
+        folder = tmp_path / f"made{i}"
+        encoder_files(bert_dir, folder, 3 + i / 2)
+        write_settings(folder, SavedSettings(Pooling.MEAN, 32))
+        server.repositories[repository] = {revision: nested(folder)}
     sts, _, revision = asked["hub"]["sts"].partition("@")
     part = "data/{}-00000-of-00001.parquet"
     splits = {"train": TRAIN, "validation": DEV, "test": TEST}
@@ -111,7 +120,8 @@ def test_the_reports_profile_runs_from_the_hub_to_its_claims(
 
     small, stamp = read_table(out, "02_small_sample")
     assert stamp["dataset"] == "C-MTEB/STSB@0cde68302b3541bb8b3c340dc0644b0b745b3dc0"
-    assert small["encoder"].nunique() == 3 + 1  # and none, of TF-IDF
+    assert small["encoder"].nunique() == 3 + 1 + 3  # none, of TF-IDF; those of others
+    assert [made["prefix"] for made in stamp["ready_made"]] == ["query: ", "", ""]
     for plan in stamp["plans"]:
         report = {"batch_size": 16, "learning_rate": 1e-5, "dropout": 0.3, "temperature": 0.05}
         assert report.items() <= plan["train"].items()
@@ -119,7 +129,7 @@ def test_the_reports_profile_runs_from_the_hub_to_its_claims(
     trained = small[(small["method"] == "unsup-simcse") & (small["pooling"] == "cls")]
     assert trained.groupby("encoder")["n_train"].unique().map(list).tolist() == [[4, 8]] * 3
     overview, _ = read_table(out, "05_before_after")
-    assert set(overview["method"]) == {"untrained", "unsup-simcse", "sup-simcse"}
+    assert set(overview["method"]) == {"untrained", "unsup-simcse", "sup-simcse", "ready-made"}
     claims, _ = read_table(out, "05_claims")
     assert set(claims["pooling"].dropna()) == {"cls"}
     assert "mean of encoders" in set(claims["encoder"])

@@ -70,10 +70,10 @@ def test_what_is_fitted_under_another_pooling_alone_stands_in_every_facet_of_its
 
 def test_an_encoder_that_is_trained_nowhere_stands_in_every_facet() -> None:
     made = both(0.8, 0.8, method="untrained", encoder="e5", pooling="mean").assign(
-        method="ready", kind="ready-made"
+        method="ready-made", kind="ready-made"
     )
     for part in facets(joined(CLS, MEAN, made)).values():
-        assert ("ready", "mean") in methods(part)
+        assert ("ready-made:0:e5", "mean") in methods(part)
 
 
 def test_a_mean_over_encoders_or_poolings_is_refused() -> None:

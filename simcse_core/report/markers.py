@@ -21,6 +21,7 @@ claims                                      a table of claims and verdicts
 verdicts                                    a table of what the protocol changes in each verdict
 settings                                    a table of training settings, best on dev first
 published                                   a table of the report's own numbers beside ours
+ready_made                                  a table of ready-made encoders and their costs, if any
 baselines                                   prose on what needs no training
 curve          n_train|epoch                prose on a curve
 comparison                                  prose on before and after
@@ -83,6 +84,7 @@ KINDS: dict[str, Tell] = {
         tables.settings_table(r.frame, language=language)
     ),
     "published": lambda r, *, language: _published(r, language),
+    "ready_made": lambda r, *, language: _ready_made(r, language),
     "baselines": lambda r, *, language: prose.tell_baselines(r.frame, language=language),
     "curve": lambda r, x, *, language: prose.tell_curve(r.frame, x, language=language),
     "training": lambda r, *, language: to_markdown(
@@ -110,6 +112,13 @@ def _published(records: Records, language: str) -> str:
     if not numbers:
         return _NOT_PUBLISHED[language]
     return to_markdown(tables.published_table(numbers, records.frame, language=language))
+
+
+def _ready_made(records: Records, language: str) -> str:
+    made = records.stamp.get("ready_made") or []
+    if not made:
+        return ""
+    return to_markdown(tables.ready_made_table(made, records.frame, language=language))
 
 
 # Tables below which the highest Spearman that is possible is told, where labels bound it.

@@ -33,10 +33,10 @@ def draw_mark(ax: Axes, x: float, y: float, look: Method) -> None:
 
 
 def draw_levels(ax: Axes, rows: pd.DataFrame) -> None:
-    """A dashed line across at the mean of each method: what no number of sentences changes."""
+    """A broken line across at the mean of each method: what no number of sentences changes."""
     for name in in_order(rows["method"]):
         level = rows.loc[rows["method"] == name, "value"].mean()
-        ax.axhline(level, linestyle="--", linewidth=1.5, **_named(name))
+        ax.axhline(level, linestyle=method(name).dash, linewidth=1.5, **_named(name))
 
 
 def draw_seeds(ax: Axes, rows: pd.DataFrame, x: str) -> None:
@@ -81,7 +81,8 @@ def draw_bars(ax: Axes, rows: pd.DataFrame, shift: float) -> None:
     """Means with intervals over pairs along ``n_sentences``, moved aside by a factor ``shift``."""
     name = rows["method"].iloc[0]
     style = _bar_style(name)
-    style["linestyle"] = "--" if (rows["kind"] == Kind.UNTRAINED).all() else "-"
+    still = len(of_kind(rows, Kind.UNTRAINED, Kind.READY_MADE)) == len(rows)
+    style["linestyle"] = method(name).dash if still else "-"
     ends = np.maximum([rows["mean"] - rows["pair_low"], rows["pair_high"] - rows["mean"]], 0)
     bars = ax.errorbar(rows["n_sentences"] * shift, rows["mean"], yerr=ends, **style)
     bars.lines[0].set(**_named(name))

@@ -7,7 +7,7 @@ What a method *is* stands in the column ``kind`` of the results and is asked for
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import seaborn as sns
 
@@ -17,17 +17,26 @@ from simcse_core.config import check_language
 _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GREY, _YELLOW, _SKY = sns.color_palette(
     "colorblind"
 ).as_hex()
-_INDIGO = "#332288"  # of Tol's muted scheme; darker than any of seaborn's
+# Of Tol's muted scheme; darker than any of seaborn's.
+_INDIGO, _WINE = "#332288", "#882255"
+
+# matplotlib's code of a line, or how far it is drawn and left out by turns, in points.
+Dash = str | tuple[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class Method:
-    """Colour, marker (matplotlib's codes), English and Chinese name of a method."""
+    """Colour, marker (matplotlib's codes), English and Chinese name of a method.
+
+    Attributes:
+        dash: of its line where no number of sentences changes it.
+    """
 
     colour: str
     marker: str
     en: str
     zh: str
+    dash: Dash = "--"
 
     def name(self, language: str = "en") -> str:
         """The name in a language.
@@ -52,18 +61,41 @@ METHODS: dict[str, Method] = {
     "unsup-simcse": Method(_BLUE, "o", "unsupervised SimCSE", "无监督 SimCSE"),
     "esimcse": Method(_INDIGO, "p", "ESimCSE", "ESimCSE"),
     "sup-simcse": Method(_GREEN, "^", "supervised SimCSE", "有监督 SimCSE"),
+    "ready-made": Method(_WINE, "*", "ready-made", "现成编码器"),
 }
+# What tells several ready-made encoders of one chart apart; a seventh looks like the first.
+_MARKERS = ("*", "X", "h", "<", ">", "8")
+_DASHES: tuple[Dash, ...] = (":", "-.", (0, (1, 3)), (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (8, 4)))
 
 # Numbers that the report published, beside ours; no method of this study.
 PUBLISHED = Method(_RED, "D", "the report, untrained [CLS]", "原报告，未训练 [CLS]")
 
 
+def ready_made_method(name: str, place: int, encoder: str) -> str:
+    """A method's name for one of several ready-made encoders, which have a line each.
+
+    Args:
+        place: among those that stand there, from 0.
+    """
+    return f"{name}:{place}:{encoder}"
+
+
 def method(name: str) -> Method:
-    """The row of a method.
+    """The row of a method; of one made by :func:`ready_made_method`, a look of its own.
 
     Raises:
         ValueError: it has none; the message names the table to add it to.
     """
+    kind, *own = name.split(":", 2)
+    if len(own) == 2 and kind in METHODS:
+        place, encoder = int(own[0]), own[1]
+        return replace(
+            METHODS[kind],
+            marker=_MARKERS[place % len(_MARKERS)],
+            dash=_DASHES[place % len(_DASHES)],
+            en=f"{encoder} ({METHODS[kind].en})",
+            zh=f"{encoder}（{METHODS[kind].zh}）",
+        )
     if name not in METHODS:
         raise ValueError(
             f"method {name!r}: no row in METHODS of simcse_core/report/methods.py; add one with "
@@ -82,4 +114,4 @@ def in_order(names: Iterable[str]) -> list[str]:
     distinct = dict.fromkeys(names)
     for name in distinct:
         method(name)
-    return sorted(distinct, key=order.__getitem__)
+    return sorted(distinct, key=lambda name: order[name.split(":", 1)[0]])

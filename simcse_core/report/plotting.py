@@ -114,11 +114,13 @@ def plot_baselines(
     """
     rows = spearman(results).copy()
     rows["line"] = [_line_name(row) for _, row in rows.iterrows()]
-    # The report's protocol first, then the other poolings, then what has no encoder.
+    # The report's protocol first, then the other poolings, what has no encoder, what others made.
     cls, without = rows["pooling"] == Pooling.CLS, rows["pooling"].isna()
-    rows = pd.concat([rows[cls], rows[~cls & ~without], rows[without]])
+    order = np.select([rows["kind"] == Kind.READY_MADE, without, cls], [3, 2, 0], default=1)
+    rows = rows.iloc[np.argsort(order, kind="stable")]
     names = list(dict.fromkeys(rows["line"]))
-    of_cls = rows[rows["pooling"] == Pooling.CLS].drop_duplicates("line")
+    of_cls = rows[(rows["pooling"] == Pooling.CLS) & (rows["kind"] != Kind.READY_MADE)]
+    of_cls = of_cls.drop_duplicates("line")
     theirs = dict(zip(of_cls["line"], of_cls["encoder"].map(report_encoder), strict=True))
     figure, panels = _panels({Facet("", ""): rows}, width=6, lines=[names])
     for ax, here in panels:
@@ -172,10 +174,11 @@ def plot_sample(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fi
     """
     sizes = np.unique(rows["n_sentences"])
     apart = np.log(sizes[1:] / sizes[:-1]).min() if len(sizes) > 1 else 1.0
-    methods = in_order(rows["method"])
+    parts = facets(rows)
+    methods = in_order(name for part in parts.values() for name in part["method"])
     # Side by side, so that no bar hides another, in less than half of the way to the next size.
     shifts = np.exp(np.linspace(-0.22, 0.22, len(methods)) * apart)
-    figure, panels = _panels(facets(rows), width=6.2)
+    figure, panels = _panels(parts, width=6.2)
     for ax, here in panels:
         for name, shift in zip(methods, shifts, strict=True):
             if name in set(here["method"]):
@@ -237,8 +240,12 @@ def plot_before_after(
         published: numbers of others for untrained encoders, drawn below ours.
     """
     rows = at_last(spearman(results))
-    found = protocols(rows)
-    parts = {Facet("", protocol.name): protocol.rows(rows) for protocol in found}
+    found, ready_made = protocols(rows), of_kind(rows, Kind.READY_MADE)
+    studied = rows[rows["kind"] != Kind.READY_MADE]
+    parts = {
+        Facet("", protocol.name): pd.concat([protocol.rows(studied), ready_made])
+        for protocol in found
+    }
     theirs = list(dict.fromkeys(name for split in (published or {}).values() for name in split))
     ours = [list(dict.fromkeys(part["encoder"])) for part in parts.values()]
     # Where each encoder has a best pooling of its own, its line says which.
@@ -262,7 +269,7 @@ def plot_before_after(
 
 
 def _of_protocol(protocol: Protocol, encoder: str) -> str:
-    if protocol.name != BEST:
+    if protocol.name != BEST or encoder not in protocol.pooling:
         return encoder
     name = pooling_name(protocol.pooling[encoder], language())
     return f"{encoder}{COMMA[language()]}{name}"

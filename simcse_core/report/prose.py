@@ -84,6 +84,8 @@ def tell_curve(results: pd.DataFrame, x: str, *, language: str = "en") -> str:
 def tell_comparison(results: pd.DataFrame, *, language: str = "en") -> str:
     """Before and after of each encoder and pooling, and training with labels, on the test split."""
     rows = at_last(on(spearman(results), "test"))
+    ready_made = of_kind(rows, Kind.READY_MADE)
+    rows = rows[rows["kind"] != Kind.READY_MADE]
     poolings = cls_first(rows["pooling"].dropna())
     several = len(poolings) > 1
     lines = []
@@ -92,6 +94,9 @@ def tell_comparison(results: pd.DataFrame, *, language: str = "en") -> str:
         for encoder, mine in here.groupby("encoder", sort=False):
             name = f"{COMMA[language]}{pooling_name(pooling, language)}" if several else ""
             lines.append(f"- {encoder}{name}{COLON[language]}{_before_after(mine, language)}")
+    for encoder, mine in ready_made.groupby("encoder", sort=False):
+        made = method(str(mine["method"].iloc[0])).name(language)
+        lines.append(f"- {encoder}{COMMA[language]}{made}{COLON[language]}{_score(mine, language)}")
     return _ON_TEST[language] + "\n\n" + "\n".join(lines)
 
 
@@ -305,7 +310,19 @@ def _others(rows: pd.DataFrame, x: str, language: str) -> str:
         if scores:
             head = heads[language].format(quantity(last, x, language))
             told.append(head + listed(scores, language) + stop)
-    return _joined(told, language)
+    return _joined([*told, _as_made(rows, language)], language)
+
+
+def _as_made(rows: pd.DataFrame, language: str) -> str:
+    """What ready-made encoders score, whatever is trained."""
+    made = of_kind(on(rows, "test"), Kind.READY_MADE)
+    gap, stop = ("", "。") if language == "zh" else (" ", ".")
+    scores = [
+        method(name).name(language) + gap + _score(made[made["method"] == name], language)
+        for name in in_order(made["method"])
+    ]
+    head = {"en": "As others trained them: ", "zh": "他人训练好的编码器："}[language]
+    return head + listed(scores, language) + stop if scores else ""
 
 
 _OTHERS = {

@@ -62,6 +62,8 @@ class Records:
     ``stamp`` has the keys ``experiment``, ``dataset``, ``plans`` (a list of ``encoder``,
     ``fingerprint``, ``pooling``, ``train``), ``versions``, ``code``, ``command``; ``published``
     (split to encoder to Spearman) where the report's own numbers belong beside the data;
+    ``ready_made`` (a list of ``encoder``, ``pooling``, ``prefix``, ``parameters``, ``megabytes``,
+    ``licence``) where encoders of others stand beside those that are studied;
     ``made_from`` (table to SHA-256) in a table derived from others.
     """
 
@@ -120,7 +122,8 @@ def caption(records: Records, language: str = "en") -> str:
     """
     parts = [records.stamp["dataset"], *_split_names(records.frame, language)]
     parts += _seeds(records.frame, language)
-    lines = [" · ".join(parts), *_encoder_lines(records, language), bounds(records, language)]
+    lines = [" · ".join(parts), *_encoder_lines(records, language)]
+    lines += [_ready_made_line(records, language), bounds(records, language)]
     return "\n".join(filter(None, lines))
 
 
@@ -144,6 +147,8 @@ def _split_names(frame: pd.DataFrame, language: str) -> list[str]:
 def _seeds(frame: pd.DataFrame, language: str) -> list[str]:
     """The seeds by number, or how many a mean is over; nothing where the rows do not tell."""
     if "seed" in frame:
+        if "kind" in frame:  # no seed decides anything of a ready-made encoder
+            frame = frame[frame["kind"] != Kind.READY_MADE]
         seeds = sorted(set(frame["seed"].dropna().astype(int)))
         told = ", ".join(map(str, seeds))
         return [f"种子 {told}" if language == "zh" else f"{_plural('seed', len(seeds))} {told}"]
@@ -172,6 +177,23 @@ def _encoder_lines(records: Records, language: str) -> list[str]:
             for line in _settings(mine, own, language):
                 lines.setdefault(line, []).append(encoder)
     return [f"{', '.join(encoders)}{COLON[language]}{told}" for told, encoders in lines.items()]
+
+
+def _ready_made_line(records: Records, language: str) -> str:
+    """The ready-made encoders in the rows, each with its pooling and prefix."""
+    there = set(records.frame.get("encoder", ()))
+    told = []
+    for made in records.stamp.get("ready_made") or []:
+        if made["encoder"] in there:
+            pooling, prefix = pooling_name(made["pooling"], language), made["prefix"]
+            parts = COMMA[language].join([pooling, *([f'"{prefix}"'] if prefix else [])])
+            told.append(
+                f"{made['encoder']}（{parts}）"
+                if language == "zh"
+                else f"{made['encoder']} ({parts})"
+            )
+    head = {"en": "ready-made", "zh": "现成编码器"}[language]
+    return f"{head}{COLON[language]}{listed(told, language)}" if told else ""
 
 
 def _settings(

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from simcse_core.config import REPORT_ENCODERS, Kind, Pooling
+from simcse_core.report.methods import ready_made_method
 from simcse_core.report.wording import COMMA, pooling_name
 
 
@@ -60,7 +61,7 @@ def facets(rows: pd.DataFrame) -> dict[Facet, pd.DataFrame]:
     A facet has its own rows; those of methods without an encoder; what is fitted on its encoder but
     was measured under another pooling alone, since it does not depend on it; and every encoder that
     is trained nowhere. Without the columns ``encoder`` and ``pooling``, or without a row that names
-    them, all is one facet.
+    them, all is one facet. Ready-made encoders are methods of their own in it.
 
     Raises:
         ValueError: a method has rows of several encoders or poolings in one facet; a mean over them
@@ -68,6 +69,7 @@ def facets(rows: pd.DataFrame) -> dict[Facet, pd.DataFrame]:
     """
     if not {"encoder", "pooling"} <= set(rows):
         return {Facet("", ""): rows}
+    rows = each_ready_made(rows)
     learnt = of_kind(rows, Kind.TRAINED, Kind.LABELLED)
     learnt = of_kind(rows, Kind.UNTRAINED) if learnt.empty else learnt
     found = list(dict.fromkeys(zip(learnt["encoder"], learnt["pooling"], strict=True)))
@@ -77,6 +79,17 @@ def facets(rows: pd.DataFrame) -> dict[Facet, pd.DataFrame]:
     for facet, part in parts.items():
         _check_one_each(part, facet)
     return parts or {Facet("", ""): rows}
+
+
+def each_ready_made(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a method for each ready-made encoder (see :func:`ready_made_method`)."""
+    mine = rows["kind"] == Kind.READY_MADE
+    place = {encoder: i for i, encoder in enumerate(dict.fromkeys(rows.loc[mine, "encoder"]))}
+    methods = [
+        ready_made_method(method, place[encoder], encoder) if own else method
+        for own, method, encoder in zip(mine, rows["method"], rows["encoder"], strict=True)
+    ]
+    return rows.assign(method=methods) if place else rows
 
 
 def _of_facet(rows: pd.DataFrame, facet: Facet, every: Sequence[tuple[str, str]]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -257,6 +258,36 @@ def published_table(
             )
         lines.append(line)
     return pd.DataFrame(lines).set_index(report)
+
+
+def ready_made_table(
+    made: Sequence[Mapping[str, Any]], results: pd.DataFrame, *, language: str = "en"
+) -> pd.DataFrame:
+    """Ready-made encoders: how each is used, what it costs, what it scores on each split.
+
+    Args:
+        made: of each ``encoder``, ``pooling``, ``prefix``, ``parameters``, ``megabytes``,
+            ``licence``.
+        results: tidy rows, with metric ``sentences_per_second`` beside Spearman.
+    """
+    rows = of_kind(results, Kind.READY_MADE)
+    lines = []
+    for row in made:
+        mine = rows[rows["encoder"] == row["encoder"]]
+        speed = mine.loc[mine["metric"] == "sentences_per_second", "value"].mean()
+        line = {
+            "encoder": row["encoder"],
+            "pooling": pooling_name(row["pooling"], language),
+            "prefix": f"`{row['prefix']}`" if row["prefix"] else "",
+            "parameters": f"{row['parameters'] / 1e6:.1f} M",
+            "MB": f"{row['megabytes']:.0f}",
+            "licence": row["licence"] or say("not stated", language),
+            "sentences a CPU-second": "" if pd.isna(speed) else f"{speed:,.0f}",
+        }
+        scores = spearman(mine)
+        line |= {s: mean_and_range(on(scores, s), language=language) for s in splits(scores)}
+        lines.append({say(head, language): cell for head, cell in line.items()})
+    return pd.DataFrame(lines).set_index(say("encoder", language))
 
 
 def settings_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:

@@ -105,6 +105,7 @@ TOPICS: dict[str, Topic] = {
         told=(
             "baselines 01_baselines",
             "spearman 01_baselines encoder pooling method",
+            "ready_made 01_baselines",
             "differences 01_differences",
             "published 01_baselines",
         ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from simcse_core.config import BEST, Pooling, check_language
+from simcse_core.config import BEST, OWN, Pooling, check_language
 
 CHINESE = {
     # charts
@@ -74,6 +74,11 @@ CHINESE = {
     "not supported": "不支持",
     "undecided": "无法判定",
     "published": "已发表",
+    "prefix": "前缀",
+    "parameters": "参数量",
+    "licence": "许可证",
+    "not stated": "未注明",
+    "sentences a CPU-second": "每 CPU 秒句数（单线程）",
     # uses
     "search": "问题检索",
     "intents": "意图预召回",
@@ -131,6 +136,7 @@ POOLINGS = {
     Pooling.MEAN: ("mean", "均值"),
     Pooling.FIRST_LAST_MEAN: ("first-last-mean", "首末层均值"),
     BEST: ("each one's best", "各自最佳"),
+    OWN: ("its own", "自带"),
 }
 # How the parts of a use are named in English, where that is not their name in the results.
 ENGLISH = {

@@ -12,7 +12,8 @@ _FRAME = Path(__file__).with_name("card.md")
 _CUT = """\
 **What was cut**: the pieces that Chinese text does not need. Kept are all pieces made of Chinese
 characters, punctuation of both widths, digits, signs and emoji; single letters of Latin, Greek,
-Cyrillic and kana; the more frequent Latin pieces and short ones in capitals; the pieces of the
+Cyrillic and kana; of Latin, the more frequent words, the names that begin with a capital unless
+they are very rare, and everything with a capital inside, such as WiFi or GPS; the pieces of the
 prefix. Text made of those is cut into pieces as before. Rarer Latin words fall into shorter pieces,
 other scripts are unknown: for text in other languages make the folder with `--keep-all`."""
 _UNCUT = "**What was cut**: nothing; every piece is there."

@@ -45,10 +45,11 @@ LETTERS = (
     (0x1E00, 0x1EFF),  # Latin with the marks of Pinyin and Vietnamese
     (0x3040, 0x30FF),  # kana
 )
-# Of the Latin words, those that are at least one in 60,000 of the pieces of XLM-R's training text,
-# and short ones in capitals, such as QQ, TV, APP.
-MIN_LATIN_SCORE = -math.log(60_000)
-MAX_CAPITALS = 3
+# Of the Latin words, those that are at least one in so many of the pieces of XLM-R's training text.
+# A capital begins a name (Excel, Tesla), of which Chinese text has more than of other words; of a
+# rarer name, its frequent parts would be kept and mean something else: Ph + one.
+MIN_SCORE_OF_NAMES = -math.log(1_500_000)
+MIN_SCORE_OF_WORDS = -math.log(500_000)
 
 
 def pieces_for_chinese(vocabulary: Vocabulary, prefix: str) -> np.ndarray:
@@ -94,16 +95,22 @@ def _one_letter(text: str, score: float) -> bool:
 
 
 def _common_latin(text: str, score: float) -> bool:
-    return text.isascii() and text.isalpha() and score >= MIN_LATIN_SCORE
+    least = MIN_SCORE_OF_NAMES if text[:1].isupper() else MIN_SCORE_OF_WORDS
+    return _is_latin(text) and score >= least
 
 
-def _short_capitals(text: str, score: float) -> bool:
-    return text.isascii() and text.isalpha() and text.isupper() and len(text) <= MAX_CAPITALS
+def _inner_capital(text: str, score: float) -> bool:
+    """Names and abbreviations, however rare: WiFi, iPhone, GPS."""
+    return _is_latin(text) and any(letter.isupper() for letter in text[1:])
+
+
+def _is_latin(text: str) -> bool:
+    return text.isascii() and text.isalpha()
 
 
 RULES: tuple[Callable[[str, float], bool], ...] = (
     _of_the_alphabet,
     _one_letter,
     _common_latin,
-    _short_capitals,
+    _inner_capital,
 )
