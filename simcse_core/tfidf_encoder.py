@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from simcse_core.arguments import as_sentences
 from simcse_core.errors import DataError, EncoderError, ParameterError, one_line
-from simcse_core.files import read_sealed, write_sealed
+from simcse_core.files import read_sealed, sha256, write_sealed
 from simcse_core.results import library_versions
 from simcse_core.segmentation import cut_words
 
@@ -89,6 +89,12 @@ class TfidfEncoder:
     def idf(self) -> np.ndarray:
         """What each term weighs, (terms,)."""
         return self._vectorizer.idf_
+
+    @property
+    def fingerprint(self) -> str:
+        """First 12 hex digits of SHA-256 over all that decides a vector."""
+        parts = (self.unit.value, self.terms, self.idf.tolist())
+        return sha256(repr(parts))[:12]
 
     def encode(self, sentences: str | Iterable[str]) -> np.ndarray:
         """A float32 array of shape (n, terms); (terms,) for one text that is not in a list.

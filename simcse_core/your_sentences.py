@@ -13,26 +13,30 @@ import pandas as pd
 from simcse_core.config import Kind
 from simcse_core.data import StudyData, sample_sentences
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.errors import DataError
+from simcse_core.errors import DataError, EncoderError
 from simcse_core.evaluation import look_up, measure_spearman
 from simcse_core.experiment import STUDIED, Experiment, Told
 from simcse_core.experiments import fitted_curve_cells
 from simcse_core.files import write_sealed, write_text
+from simcse_core.fitted_encoders import FITTED_ENCODERS
 from simcse_core.folders import FolderError, only_run
 from simcse_core.label_free import HELD_OUT, measure_label_free, rows_of
-from simcse_core.model_card import model_card
+from simcse_core.model_card import fitted_card, model_card
 from simcse_core.neighbours import neighbour_table
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
+from simcse_core.report.own_text import beside_table, recommended
 from simcse_core.report.tables import to_markdown
 from simcse_core.results import Stamp, from_rows, library_versions, read_kept, stamp, tidy, to_rows
 from simcse_core.text_profile import near_duplicates, token_lengths
+from simcse_core.tfidf_encoder import TfidfEncoder
 from simcse_core.trained_cells import UNTRAINED
 from simcse_core.training import train
 from simcse_core.workers import n_threads
 
 ENCODER = "encoder"  # the folder of the encoder within the results
 RECORD = "simcse_run.json"  # in it: what it was made from, and what was measured
+TFIDF = "tfidf.json"  # in the folder of a TF-IDF
 # One sentence of ten is not trained on, so that something can be measured on it; no more than:
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.1, 200
 FEWEST = 20  # sentences, below which neither half says anything
@@ -123,7 +127,8 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
 
     Kept is the point that is best on dev, the untrained encoder being one of them, and without
     labelled pairs the last. What was trained before from the same data, encoder, settings and code
-    is not trained again.
+    is not trained again. What is fitted on the same sentences without training and ahead of it on
+    dev is kept too, in a folder of its method's name.
 
     Returns:
         Tidy rows along training: ``loss``, ``alignment`` and ``uniformity`` on held-out sentences,
@@ -132,14 +137,21 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
 
     Raises:
         DataError: too few sentences.
-        FolderError: the folder holds something that is none of ours.
+        FolderError: a folder that is written to holds something that is none of ours.
+        EncoderError: an encoder that was fitted, which training would not follow.
     """
     plan = run.plans[0]
+    if plan.untrained.projection is not None or plan.untrained.token_weights is not None:
+        raise EncoderError(
+            f"encoder: {plan.untrained.name} has a projection or weights of tokens, which were "
+            "fitted to the vectors that it has now; name the encoder that it was made from"
+        )
     config = replace(plan.train, seed=run.seeds[0], num_epochs=num_epochs)
     plan = replace(plan, train=config)
     samples = draw(run.data, max_sentences, config.seed)
     folder = run.output_dir / ENCODER
-    _refuse_foreign(folder)
+    for name in (ENCODER, *FITTED_ENCODERS):
+        _refuse_foreign(run.output_dir / name)
     made_by = stamp(
         [__name__],
         experiment=run.name,
@@ -151,7 +163,7 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
         train=asdict(config),
         n_train=len(samples.train),
     )
-    kept = read_kept(folder / RECORD, made_by, lambda content: _restore(folder, content))
+    kept = _read(folder, made_by)
     if kept is None:
         with only_run(run.output_dir):
             kept = _train(run.data, plan, samples, folder, made_by)
@@ -159,7 +171,10 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
     if not run.data.splits():
         return kept
     cells = fitted_curve_cells(run, run.encoder_plans()[:1], [len(samples.train)])
-    return pd.concat([kept, *run.compute(cells)], ignore_index=True)
+    rows = pd.concat([kept, *run.compute(cells)], ignore_index=True)
+    if ahead := recommended(rows):
+        _keep_fitted(run, plan, samples.train, ahead[0], rows, made_by)
+    return rows
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -172,11 +187,41 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _restore(folder: Path, content: Mapping[str, Any]) -> pd.DataFrame:
-    fingerprint = SentenceEncoder.from_pretrained(folder).fingerprint
-    if fingerprint != content["fingerprint"]:
-        raise ValueError(f"the encoder beside it is {fingerprint}, not {content['fingerprint']}")
-    return from_rows(content["rows"])
+def _read(folder: Path, made_by: Stamp) -> pd.DataFrame | None:
+    """What was measured of the encoder in a folder, if it is the one that would be made now."""
+
+    def restore(content: Mapping[str, Any]) -> pd.DataFrame:
+        fingerprint = _load(folder).fingerprint
+        if fingerprint != content["fingerprint"]:
+            raise ValueError(
+                f"the encoder beside it is {fingerprint}, not {content['fingerprint']}"
+            )
+        return from_rows(content["rows"])
+
+    return read_kept(folder / RECORD, made_by, restore)
+
+
+def _load(folder: Path) -> SentenceEncoder | TfidfEncoder:
+    tfidf = folder / TFIDF
+    return TfidfEncoder.load(tfidf) if tfidf.is_file() else SentenceEncoder.from_pretrained(folder)
+
+
+def _keep_fitted(
+    run: Experiment, plan: Plan, sentences: list[str], name: str, rows: pd.DataFrame, made_by: Stamp
+) -> None:
+    """Fits a method on the sentences, and keeps it with its card in the folder of its name."""
+    folder, mine = run.output_dir / name, {**made_by, "method": name}
+    if _read(folder, mine) is not None:
+        return
+    fitted = FITTED_ENCODERS[name](plan.load(), sentences)
+    with only_run(run.output_dir):
+        fitted.save(folder / TFIDF if isinstance(fitted, TfidfEncoder) else folder)
+        own = {"pooling": getattr(fitted, "pooling", None), "versions": library_versions()}
+        write_text(
+            folder / "README.md", fitted_card({**mine, **own}, to_markdown(beside_table(rows)))
+        )
+        content = {"stamp": mine, "fingerprint": fitted.fingerprint}
+        write_sealed(folder / RECORD, {**content, "rows": to_rows(rows[rows["method"] == name])})
 
 
 def _train(

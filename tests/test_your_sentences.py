@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 from conftest import SENTENCES
 
-from simcse_core import SentenceEncoder, TrainConfig
+from simcse_core import SentenceEncoder, TfidfEncoder, TrainConfig
 from simcse_core import your_sentences as own
+from simcse_core.config import Pooling
 from simcse_core.data import load_study_data
-from simcse_core.errors import DataError
+from simcse_core.errors import DataError, EncoderError
 from simcse_core.experiment import Experiment
+from simcse_core.fitted_encoders import FITTED_ENCODERS, whiten
 from simcse_core.folders import FolderError
 from simcse_core.plans import make_plan
 from simcse_core.report.own_text import kept_place, tell_own_text, training_table
@@ -29,7 +31,13 @@ Open = Callable[..., Experiment]
 def open_own(tmp_path: Path, bert_dir: Path) -> Open:
     """An experiment on 48 sentences in a file, with labelled pairs beside them if asked for."""
 
-    def opened(pairs: bool = False, learning_rate: float = 1e-3, **changed: object) -> Experiment:
+    def opened(
+        pairs: bool = False,
+        learning_rate: float = 1e-3,
+        pooling: str = "mean",
+        encoder: Path = bert_dir,
+        **changed: object,
+    ) -> Experiment:
         folder = tmp_path / "mine"
         folder.mkdir(exist_ok=True)
         (folder / "text.txt").write_text("\n".join(SENTENCES), encoding="utf-8")
@@ -42,7 +50,7 @@ def open_own(tmp_path: Path, bert_dir: Path) -> Open:
                     )
                 ]
                 (folder / f"{split}.tsv").write_text("\n".join(lines), encoding="utf-8")
-        plan = make_plan(bert_dir, "mean", {"batch_size": 8, "learning_rate": learning_rate})
+        plan = make_plan(encoder, pooling, {"batch_size": 8, "learning_rate": learning_rate})
         out = tmp_path / "out"
         out.mkdir(exist_ok=True)
         run = Experiment("06_your_sentences", load_study_data(folder), [plan], [0], out)
@@ -146,10 +154,66 @@ def test_where_training_only_harms_the_untrained_encoder_is_kept_and_told(
     assert "**lowered** Spearman from 0.900 to 0.700" in told
 
 
-@pytest.mark.parametrize("what", ["file", "link", "full"])
-def test_nothing_of_anybody_is_written_over(open_own: Open, what: str) -> None:
-    run = open_own()
+@pytest.mark.parametrize("name", ["whitening", "idf-mean", "tfidf-char"])
+def test_what_is_ahead_without_training_is_kept_too(
+    open_own: Open, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(own, "recommended", lambda rows: (name, 0.9, 0.1))
+    run = open_own(pairs=True)
+    own.train_and_keep(run, 16)
+    folder = run.output_dir / name
+    kept: SentenceEncoder | TfidfEncoder
+    if name == "tfidf-char":
+        kept = TfidfEncoder.load(folder / "tfidf.json")
+    else:
+        kept = SentenceEncoder.from_pretrained(folder)
+    again = FITTED_ENCODERS[name](run.plans[0].load(), own.draw(run.data, 16, 0).train)
+    np.testing.assert_array_equal(kept.encode(SENTENCES), again.encode(SENTENCES))
+    card = (folder / "README.md").read_text("utf-8")
+    assert "Fitted on 16 sentences of mine" in card
+    assert not [sentence for sentence in SENTENCES if sentence in card]
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    monkeypatch.setattr(own, "FITTED_ENCODERS", dict.fromkeys(FITTED_ENCODERS))  # would fail
+    own.train_and_keep(open_own(pairs=True), 16)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_what_is_not_ahead_is_not_kept(open_own: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own, "recommended", lambda rows: None)
+    run = open_own(pairs=True)
+    own.train_and_keep(run, 16)
+    assert not {path.name for path in run.output_dir.iterdir()} & {*FITTED_ENCODERS}
+
+
+def test_an_encoder_that_was_fitted_is_not_trained(
+    open_own: Open, bert_dir: Path, tmp_path: Path
+) -> None:
+    fitted = whiten(SentenceEncoder.from_pretrained(bert_dir, "mean"), SENTENCES)
+    fitted.save(tmp_path / "whitened")
+    with pytest.raises(EncoderError, match="whitened has a projection or weights of tokens"):
+        own.train_and_keep(open_own(encoder=tmp_path / "whitened"), 16)
+
+
+@pytest.mark.parametrize("pooling", Pooling)
+def test_sentence_transformers_loads_what_was_kept_with_the_same_vectors(
+    open_own: Open, pooling: str
+) -> None:
+    library = pytest.importorskip("sentence_transformers", reason="pip install -e '.[bench]'")
+    run = open_own(pooling=pooling)
+    own.train_and_keep(run, 24)
     folder = run.output_dir / "encoder"
+    ours = SentenceEncoder.from_pretrained(folder)
+    assert ours.pooling == pooling
+    model = library.SentenceTransformer(str(folder), device="cpu")
+    theirs = model.encode(list(SENTENCES), show_progress_bar=False)
+    np.testing.assert_allclose(theirs, ours.encode(SENTENCES), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["encoder", "whitening", "tfidf-char"])
+@pytest.mark.parametrize("what", ["file", "link", "full"])
+def test_nothing_of_anybody_is_written_over(open_own: Open, what: str, name: str) -> None:
+    run = open_own()
+    folder = run.output_dir / name
     if what == "file":
         folder.write_text("mine")
     elif what == "link":
