@@ -259,11 +259,19 @@ class _Trajectory:
         Returns:
             The number of steps and of sentences that are behind it; 0 and 0 without a state.
         """
-        saved = self.checkpoint.state() if self.checkpoint else None
-        if not saved or saved["total"] != total or (pending and pending[0] <= saved["seen"]):
-            return 0, 0
-        self._restore(saved)
-        return saved["step"], saved["seen"]
+        start = self._state() if self.checkpoint else {}
+
+        def go_back(saved: dict[str, Any]) -> tuple[int, int]:
+            if saved["total"] != total or (pending and pending[0] <= saved["seen"]):
+                return 0, 0
+            try:
+                self._restore(saved)
+                return int(saved["step"]), int(saved["seen"])
+            except Exception:
+                self._restore(start)  # what was taken over of it goes
+                raise
+
+        return (self.checkpoint.resume(go_back) if self.checkpoint else None) or (0, 0)
 
     def _save(self, step: int, seen: int, total: int) -> None:
         if self.checkpoint:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from simcse_core.checkpoint import Checkpoint
 from simcse_core.config import Kind
 from simcse_core.data import StudyData, sample_sentences
 from simcse_core.encoder import SentenceEncoder
@@ -39,6 +40,7 @@ RECORD = "simcse_run.json"  # in it: what it was made from, and what was measure
 TFIDF = "tfidf.json"  # in the folder of a TF-IDF
 # One sentence of ten is not trained on, so that something can be measured on it; no more than:
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.1, 200
+BEST_STATE = "best"  # what the weights at the best point are kept under while training goes on
 FEWEST = 20  # sentences, below which neither half says anything
 POINTS = 4  # along a single epoch, the untrained encoder not counted: dev is encoded at each
 # Sentences among which neighbours and near-duplicates are looked for.
@@ -166,7 +168,7 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
     kept = _read(folder, made_by)
     if kept is None:
         with only_run(run.output_dir):
-            kept = _train(run.data, plan, samples, folder, made_by)
+            kept = _train_or_go_on(run, plan, samples, folder, made_by)
     kept = kept.assign(experiment=run.name)
     if not run.data.splits():
         return kept
@@ -214,22 +216,38 @@ def _keep_fitted(
     if _read(folder, mine) is not None:
         return
     fitted = FITTED_ENCODERS[name](plan.load(), sentences)
+    own = {"pooling": getattr(fitted, "pooling", None), "versions": library_versions()}
+    card = fitted_card({**mine, **own}, to_markdown(beside_table(rows)))
     with only_run(run.output_dir):
-        fitted.save(folder / TFIDF if isinstance(fitted, TfidfEncoder) else folder)
-        own = {"pooling": getattr(fitted, "pooling", None), "versions": library_versions()}
-        write_text(
-            folder / "README.md", fitted_card({**mine, **own}, to_markdown(beside_table(rows)))
-        )
-        content = {"stamp": mine, "fingerprint": fitted.fingerprint}
-        write_sealed(folder / RECORD, {**content, "rows": to_rows(rows[rows["method"] == name])})
+        _keep(folder, fitted, card, mine, rows[rows["method"] == name])
+
+
+def _train_or_go_on(
+    run: Experiment, plan: Plan, samples: Samples, folder: Path, made_by: Stamp
+) -> pd.DataFrame:
+    """Trains and keeps; what was broken off goes on where it was, and ends with the same bytes."""
+    unfinished = run.output_dir / "cells" / f"{run.name}-{ENCODER}.unfinished"
+    for _ in ("going on", "afresh"):
+        checkpoint = Checkpoint(unfinished, made_by)
+        rows = _train(run.data, plan, samples, folder, made_by, checkpoint)
+        checkpoint.remove()
+        if rows is not None:
+            return rows
+    raise FolderError(f"output_dir: what is written to {unfinished} cannot be read back")
 
 
 def _train(
-    data: StudyData, plan: Plan, samples: Samples, folder: Path, made_by: Stamp
-) -> pd.DataFrame:
+    data: StudyData,
+    plan: Plan,
+    samples: Samples,
+    folder: Path,
+    made_by: Stamp,
+    checkpoint: Checkpoint,
+) -> pd.DataFrame | None:
+    """Trains and keeps; None if what a run that was broken off left is of no use."""
     encoder, objective = plan.load(), OBJECTIVES[STUDIED[0]]
     points = measure_points(len(samples.train), plan.train.batch_size, plan.train.num_epochs)
-    best = _Best(encoder)
+    best = _Best(encoder, points, checkpoint)
     score, held_out = measure_spearman(data.splits()), data.held_out()
 
     def measure(trained: SentenceEncoder) -> list[dict[str, object]]:
@@ -240,15 +258,30 @@ def _train(
         return rows
 
     encoder.set_dropout(plan.train.dropout)
-    frame = train(encoder, objective, samples.train, plan.train, points, measure, progress=True)
-    best.restore()
-    rows = _tidy(frame, best.place, plan, data)
-    encoder.save(folder)
-    write_text(folder / "README.md", _card(made_by, rows, encoder, best.place, frame))
-    plain = to_rows(rows)
-    content = {"stamp": made_by, "fingerprint": encoder.fingerprint, "rows": plain}
+    frame = train(encoder, objective, samples.train, plan.train, points, measure, True, checkpoint)
+    if not best.restore():
+        return None
+    place = points.index(best.point)
+    rows = _tidy(frame, place, plan, data)
+    _keep(folder, encoder, _card(made_by, rows, encoder, place, frame), made_by, rows)
+    return from_rows(to_rows(rows))
+
+
+def _keep(
+    folder: Path,
+    encoder: SentenceEncoder | TfidfEncoder,
+    card: str,
+    made_by: Stamp,
+    rows: pd.DataFrame,
+) -> None:
+    """Writes an encoder, its card and its record into a folder that is ours from the start."""
+    begun = folder / f"{RECORD}.unfinished"
+    write_text(begun, "")
+    encoder.save(folder / TFIDF if isinstance(encoder, TfidfEncoder) else folder)
+    write_text(folder / "README.md", card)
+    content = {"stamp": made_by, "fingerprint": encoder.fingerprint, "rows": to_rows(rows)}
     write_sealed(folder / RECORD, content)
-    return from_rows(plain)
+    begun.unlink()
 
 
 def measure_points(n_train: int, batch_size: int, num_epochs: int) -> list[int]:
@@ -261,25 +294,51 @@ def measure_points(n_train: int, batch_size: int, num_epochs: int) -> list[int]:
 
 
 class _Best:
-    """The weights at the point that is best on dev; at the last one, where dev has no score."""
+    """The weights at the point that is best on dev; at the last one, where dev has no score.
 
-    def __init__(self, encoder: SentenceEncoder) -> None:
-        self.encoder, self.place, self.count = encoder, 0, -1
-        self.score: float | None = None
-        self.weights: dict[str, Any] = {}
+    Those of the last point are the encoder's own when training has ended; others are kept beside
+    its state, so that a run that was broken off has them too.
+    """
+
+    def __init__(self, encoder: SentenceEncoder, points: Sequence[int], kept: Checkpoint) -> None:
+        self.encoder, self.kept, self.last = encoder, kept, points[-1]
+        self.point, self.score = points[0], -math.inf
+        before = {point: kept.measured(point) for point in points}
+        self.pending = [point for point, rows in before.items() if rows is None]
+        for point, rows in before.items():
+            self._compare(point, rows or [])
 
     def offer(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Takes the encoder as it is now, if it is better than all before."""
-        self.count += 1
-        dev = [r["value"] for r in rows if (r["split"], r["metric"]) == ("dev", "spearman")]
-        score = float(str(dev[0])) if dev else None
-        if score is None or self.score is None or score > self.score:
-            self.score, self.place = score, self.count
-            self.weights = copy.deepcopy(self.encoder.model.state_dict())
+        """Keeps the encoder's weights, if its rows are better than all before."""
+        point = self.pending.pop(0)
+        if self._compare(point, rows):
+            weights = self.encoder.model.state_dict()
+            self.kept.keep(BEST_STATE, {"point": point, "weights": weights})
 
-    def restore(self) -> None:
-        """Gives the encoder those weights."""
-        self.encoder.model.load_state_dict(self.weights)
+    def _compare(self, point: int, rows: Sequence[Mapping[str, object]]) -> bool:
+        """Whether a point is the best so far, and not the last, whose weights need no keeping."""
+        dev = [r["value"] for r in rows if (r["split"], r["metric"]) == ("dev", "spearman")]
+        if rows and not dev:
+            self.point = self.last
+        score = float(str(dev[0])) if dev else math.nan
+        first = bool(dev) and point == 0
+        if not (first or score > self.score):
+            return False
+        self.point, self.score = point, -math.inf if math.isnan(score) else score
+        return point != self.last
+
+    def restore(self) -> bool:
+        """Gives the encoder those weights; False if what was kept of them is damaged or gone."""
+        if self.point == self.last:
+            return True
+
+        def take(state: dict[str, Any]) -> bool:
+            if state["point"] != self.point:
+                raise ValueError(f"it is of point {state['point']}, not {self.point}")
+            self.encoder.model.load_state_dict(state["weights"])
+            return True
+
+        return bool(self.kept.resume(take, BEST_STATE))
 
 
 def _tidy(frame: pd.DataFrame, kept: int, plan: Plan, data: StudyData) -> pd.DataFrame:

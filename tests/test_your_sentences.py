@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import SENTENCES
 
-from simcse_core import SentenceEncoder, TfidfEncoder, TrainConfig
+from simcse_core import SentenceEncoder, TfidfEncoder, TrainConfig, checkpoint
 from simcse_core import your_sentences as own
+from simcse_core.checkpoint import Checkpoint
 from simcse_core.config import Pooling
 from simcse_core.data import load_study_data
 from simcse_core.errors import DataError, EncoderError
@@ -152,6 +155,103 @@ def test_where_training_only_harms_the_untrained_encoder_is_kept_and_told(
     told = tell_own_text(rows)
     assert "Kept is the untrained encoder" in told
     assert "**lowered** Spearman from 0.900 to 0.700" in told
+
+
+class Scripted:
+    """Scores on dev as they are listed, one a point that was measured."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.values = list(values)
+
+    def __call__(self, _: object) -> list[dict[str, object]]:
+        value = self.values.pop(0)
+        return [{"split": "dev", "metric": "spearman", "value": value, "missing": None}]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+BROKEN_OFF_AT = ("save", "point 0", "point 1", "point 2", "best", "record", "step 3")
+
+
+@pytest.mark.parametrize("scores", [[0.1, 0.9, 0.3], [0.9, 0.1, 0.2], [0.1, 0.2, 0.9], None])
+@pytest.mark.parametrize("place", BROKEN_OFF_AT)
+def test_what_was_broken_off_goes_on_and_ends_with_the_same_bytes(
+    open_own: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    scores: list[float] | None,
+) -> None:
+    monkeypatch.setattr(own, "POINTS", 2)
+    monkeypatch.setattr(checkpoint, "PAUSE_PER_SAVE", 0)
+    monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (0.0,))  # a state at every step
+    monkeypatch.setattr(own, "recommended", lambda rows: None)
+
+    def train_and_keep(script: Scripted) -> Path:
+        monkeypatch.setattr(own, "measure_spearman", lambda splits: script)
+        run = open_own(pairs=scores is not None)
+        own.train_and_keep(run, 32)
+        return run.output_dir
+
+    undisturbed = train_and_keep(Scripted(scores or [])).rename(tmp_path / "undisturbed")
+    script, steps = Scripted(scores or []), iter(range(100))
+    seen = iter(range(100))
+    with monkeypatch.context() as patch:
+        if place == "save":
+            patch.setattr(SentenceEncoder, "save", interrupted)
+        elif place == "record":
+            patch.setattr(own, "write_sealed", interrupted)
+        elif place == "best" and scores:
+            patch.setattr(Checkpoint, "keep", interrupted)
+        elif place == "step 3":
+            real_step = torch.optim.AdamW.step
+            patch.setattr(torch.optim.AdamW, "step", stopping(real_step, steps, 3))
+        else:
+            at = int(place[-1]) if place.startswith("point") else 0
+            patch.setattr(own, "rows_of", stopping(own.rows_of, seen, at))
+        with pytest.raises(KeyboardInterrupt):
+            train_and_keep(script)
+    if place == "best" and scores:
+        script = Scripted(scores)  # its first point was scored, and not recorded
+    resumed = train_and_keep(script)
+    assert files(resumed / "encoder") == files(undisturbed / "encoder")
+    assert not list((resumed / "cells").glob("*encoder*"))
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def stopping(real: Callable[..., Any], counted: Iterator[int], at: int) -> Callable[..., Any]:
+    """The function, but for its call number ``at``, which is interrupted."""
+
+    def call(*args: Any, **named: Any) -> Any:
+        if next(counted) == at:
+            raise KeyboardInterrupt
+        return real(*args, **named)
+
+    return call
+
+
+def test_weights_of_the_best_point_that_were_damaged_are_trained_afresh(
+    open_own: Open, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = Scripted([0.9, 0.1, 0.2, 0.9, 0.1, 0.2])
+    monkeypatch.setattr(own, "POINTS", 2)
+    monkeypatch.setattr(own, "measure_spearman", lambda splits: script)
+    monkeypatch.setattr(own, "recommended", lambda rows: None)
+    run = open_own(pairs=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(SentenceEncoder, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            own.train_and_keep(run, 32)
+    (state,) = (run.output_dir / "cells").glob("*encoder*/best.pt")
+    state.write_bytes(state.read_bytes()[:-1] + b"?")
+    rows = own.train_and_keep(run, 32)
+    assert "best.pt: damaged" in capsys.readouterr().out
+    assert (kept_place(rows), script.values) == (0, [])
 
 
 @pytest.mark.parametrize("name", ["whitening", "idf-mean", "tfidf-char"])
