@@ -78,7 +78,7 @@ class SentenceEncoder:
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """Text to token ids. After another is set, sentences are tokenized anew."""
+        """Text to token ids; may be changed in place, since no tokens are kept."""
         return self._tokenizer
 
     @tokenizer.setter
@@ -91,7 +91,6 @@ class SentenceEncoder:
                 "first"
             )
         self._tokenizer = tokenizer
-        self._token_cache: dict[str, list[int]] = {}
 
     @property
     def pooling(self) -> Pooling:
@@ -116,7 +115,6 @@ class SentenceEncoder:
                 f"{self.name}, got {number}"
             )
         self._max_seq_length = number
-        self._token_cache = {}
 
     @property
     def prefix(self) -> str:
@@ -128,7 +126,6 @@ class SentenceEncoder:
         if not isinstance(prefix, str):
             raise EncoderError(f"prefix: a text is needed, got {prefix!r}")
         self._prefix = prefix
-        self._token_cache = {}
 
     @property
     def normalize(self) -> bool:
@@ -285,16 +282,16 @@ class SentenceEncoder:
         set_dropout(self.model, probability)
 
     def tokenize(self, sentences: Sequence[str]) -> list[list[int]]:
-        """Token ids of each sentence, special tokens included; each sentence is tokenized once.
+        """Token ids of each sentence, special tokens included.
 
         Raises:
             ParameterError: ``sentences`` is no list of texts.
             EncoderError: a sentence without any token, or with one that the model has no vector of.
         """
         sentences = as_sentences(sentences, "sentences")
-        if new := [s for s in dict.fromkeys(sentences) if s not in self._token_cache]:
-            self._token_cache.update(zip(new, self._token_ids(new), strict=True))
-        return [list(self._token_cache[sentence]) for sentence in sentences]
+        unique = list(dict.fromkeys(sentences))
+        rows = dict(zip(unique, self._token_ids(unique), strict=True)) if unique else {}
+        return [list(rows[sentence]) for sentence in sentences]
 
     def _token_ids(self, sentences: Sequence[str]) -> list[list[int]]:
         rows = self.tokenizer(
