@@ -31,7 +31,7 @@ from simcse_core.loading import (
 from simcse_core.packing import Group, can_pack, max_tokens, packed_forward, padded_forward
 from simcse_core.persistence import AVERAGES, SavedSettings, read_settings, write_settings
 from simcse_core.projection import Projection
-from simcse_core.self_check import Trial, find_fault
+from simcse_core.self_check import ENCODING, TRAINING, Trial, find_fault
 
 __all__ = ["EncoderError", "SentenceEncoder", "has_bf16", "locate_encoder", "pool"]
 
@@ -41,8 +41,9 @@ TOKENS_PER_FORWARD = 2048
 DEFAULT_MAX_SEQ_LENGTH = 64  # what the Chinese SimCSE scripts use
 SHORTEST_SEQUENCE = 3  # [CLS], a token, [SEP]
 
-# Encoders that have passed their trial in this process, by fingerprint and device.
-_passed: set[tuple[str, str]] = set()
+# Encoders that have passed their trial in this process, by fingerprint and device, and why they
+# cannot be trained, if so.
+_passed: dict[tuple[str, str], str] = {}
 
 
 class SentenceEncoder:
@@ -50,6 +51,7 @@ class SentenceEncoder:
 
     Attributes:
         name: what it is called on results: a bundled name, a hub id, or a folder's name.
+        training_fault: why it can encode and not be trained, in words; empty if it can.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class SentenceEncoder:
         replace_dropout(model)
         self.model = model.eval()
         self.name = name
+        self.training_fault = ""
         # Off, every batch is padded to its longest row; for models that packing does not know, too.
         self.packing = can_pack(model)
         self._token_weights: Tensor | None = None
@@ -512,10 +515,19 @@ class SentenceEncoder:
             return F.linear(vectors - centre, weight, bias)
 
     def _check_itself(self) -> None:
-        """Raises an EncoderError that says why, if the encoder fails its trial; tried once."""
+        """Raises an EncoderError that says why, if the encoder fails its trial; tried once.
+
+        One that fails of training alone is let in, with the reason as its ``training_fault``.
+        """
         key = (self.fingerprint, str(self.device))
-        if key in _passed:
-            return
+        if key not in _passed:
+            trial = self._trial()
+            if said := find_fault(trial, ENCODING):
+                raise EncoderError(f"encoder: {self.name} cannot be used: {said}")
+            _passed[key] = find_fault(trial, TRAINING)
+        self.training_fault = _passed[key]
+
+    def _trial(self) -> Trial:
         # A projection may enlarge what rounding does to the vectors of a sound encoder.
         bare = copy.copy(self)
         bare.projection = bare.token_weights = None
@@ -525,16 +537,20 @@ class SentenceEncoder:
         texts += [" ".join(words[:n]) for n in (1, 5, 8, 12)]
         many = (words * self.max_seq_length)[: self.max_seq_length]
         (longest,) = self._token_ids([" ".join(many)])
-        trial = Trial(
+        return Trial(
             self.model,
             lambda rows: torch.stack(bare._forward(rows, poolings)),
             poolings.index(self.pooling),
             self._token_ids(texts),
             longest,
         )
-        if said := find_fault(trial):
-            raise EncoderError(f"encoder: {self.name} cannot be used: {said}")
-        _passed.add(key)
+
+    def check_trainable(self) -> None:
+        """Raises an EncoderError that says why, if its trial told that it cannot be trained."""
+        if self.training_fault:
+            raise EncoderError(
+                f"encoder: {self.name} can encode and not be trained: {self.training_fault}"
+            )
 
     def n_truncated(self, sentences: Sequence[str]) -> int:
         """How many of the sentences are cut at ``max_seq_length``."""
@@ -574,6 +590,8 @@ class SentenceEncoder:
                 self._named_weights(),
                 self.projection,
             ),
+            self.model.config.hidden_size,
+            self.model.config.num_hidden_layers,
         )
 
     def _named_weights(self) -> dict[str, float] | None:

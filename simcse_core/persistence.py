@@ -86,14 +86,25 @@ class SavedSettings:
     projection: Projection | None = None
 
 
-def write_settings(folder: Path, settings: SavedSettings) -> None:
+def write_settings(
+    folder: Path, settings: SavedSettings, width: int | None = None, layers: int | None = None
+) -> None:
     """Writes the settings beside the weights of a model that ``save_pretrained`` has written.
 
+    Args:
+        width: of the model's vectors, and ``layers``, how many it has; else as config.json says it,
+            in which some families have names of their own.
+
     Raises:
-        SettingsError: ``folder`` has no readable config.json.
+        SettingsError: ``folder`` has no readable config.json, or it does not say.
     """
-    model = _read_object(folder / "config.json")
-    modules = _modules(settings, model)
+    described = folder / "config.json"
+    model = _read_object(described)
+    width = width or _number(described, model, "hidden_size")
+    layers = layers or _number(described, model, "num_hidden_layers")
+    if width is None or layers is None:
+        raise SettingsError(f"{described}: hidden_size and num_hidden_layers are needed")
+    modules = _modules(settings, width, layers)
     paths = ["", *(f"{i}_{kind}" for i, (kind, _) in enumerate(modules) if i)]
     for (_, files), path in zip(modules[1:], paths[1:], strict=True):
         write_json(folder / path / "config.json", files.config)
@@ -149,12 +160,12 @@ def read_settings(folder: Path) -> SavedSettings | None:
 # --- written ---------------------------------------------------------------------------------
 
 
-def _modules(settings: SavedSettings, model: Mapping[str, Any]) -> list[tuple[str, Files]]:
+def _modules(settings: SavedSettings, width: int, layers: int) -> list[tuple[str, Files]]:
     """The kind of each module and its files, in the order in which they are applied."""
-    width, average = model["hidden_size"], settings.pooling in AVERAGES
+    average = settings.pooling in AVERAGES
     found = [("Transformer", Files({}))]
     if settings.pooling is Pooling.FIRST_LAST_MEAN:
-        found.append(("WeightedLayerPooling", _layers(width, model["num_hidden_layers"])))
+        found.append(("WeightedLayerPooling", _layers(width, layers)))
     if average and settings.token_weights is not None:
         found.append(("WordWeights", _word_weights(dict(settings.token_weights))))
     if settings.pooling is not Pooling.POOLER:

@@ -119,6 +119,7 @@ def train(
     Raises:
         ValueError: fewer examples than the objective needs, at all or in a batch, a point beyond
             the run, settings that are no :class:`TrainConfig`, or frozen weights.
+        EncoderError: an encoder that can encode alone.
         TrainingError: the loss is not finite.
     """
     if not isinstance(config, TrainConfig):
@@ -139,6 +140,7 @@ def train(
 
 
 def _check_trainable(encoder: SentenceEncoder) -> None:
+    encoder.check_trainable()
     weights = list(encoder.model.parameters())
     if not any(weight.requires_grad for weight in weights):
         raise ParameterError(

@@ -140,9 +140,11 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
     Raises:
         DataError: too few sentences.
         FolderError: a folder that is written to holds something that is none of ours.
-        EncoderError: an encoder that was fitted, which training would not follow.
+        EncoderError: an encoder that was fitted, which training would not follow, or that can
+            encode alone.
     """
     plan = run.plans[0]
+    plan.untrained.check_trainable()
     if plan.untrained.projection is not None or plan.untrained.token_weights is not None:
         raise EncoderError(
             f"encoder: {plan.untrained.name} has a projection or weights of tokens, which were "
