@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from simcse_core.encoder import SentenceEncoder
     from simcse_core.encoder_protocol import Encoder
     from simcse_core.evaluation import evaluate_sts
+    from simcse_core.fitted_encoders import weigh_by_idf, whiten
     from simcse_core.loss import sup_simcse_loss, unsup_simcse_loss
     from simcse_core.reading.columns import Columns
+    from simcse_core.tfidf_encoder import TfidfEncoder
     from simcse_core.training import train_simcse
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Pooling",
     "SentenceEncoder",
     "StsPairs",
+    "TfidfEncoder",
     "TrainConfig",
     "evaluate_sts",
     "load_sentences",
@@ -40,6 +43,8 @@ __all__ = [
     "sup_simcse_loss",
     "train_simcse",
     "unsup_simcse_loss",
+    "weigh_by_idf",
+    "whiten",
 ]
 
 _HOMES = {
@@ -55,8 +60,10 @@ _HOMES = {
     "encoder": ("SentenceEncoder",),
     "encoder_protocol": ("Encoder",),
     "evaluation": ("evaluate_sts",),
+    "fitted_encoders": ("weigh_by_idf", "whiten"),
     "loss": ("sup_simcse_loss", "unsup_simcse_loss"),
     "reading.columns": ("Columns",),
+    "tfidf_encoder": ("TfidfEncoder",),
     "training": ("train_simcse",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

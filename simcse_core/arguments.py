@@ -18,12 +18,25 @@ def as_sentences(value: Any, parameter: str) -> list[str]:
     """Any iterable of texts as a list, in its order; each item is plain text afterwards.
 
     Args:
+        value: see :func:`as_list`.
+        parameter: what messages call it.
+
+    Raises:
+        ParameterError: what is no list, or an item that is no text; the message names the item by
+            its place, counted from 0.
+    """
+    return [_text(item, parameter, i) for i, item in enumerate(as_list(value, parameter))]
+
+
+def as_list(value: Any, parameter: str) -> list[Any]:
+    """Any iterable that may hold texts, listed once, in its order.
+
+    Args:
         value: a list, a generator, an array, a column of a table (by position, not by its index).
         parameter: what messages call it.
 
     Raises:
-        ParameterError: one text, bytes, a table, what has no order, or an item that is no text; the
-            message names the item by its place, counted from 0.
+        ParameterError: one text, bytes, a table, or what has no order.
     """
     if isinstance(value, str | bytes | bytearray):
         raise ParameterError(
@@ -46,10 +59,9 @@ def as_sentences(value: Any, parameter: str) -> list[str]:
             f"{parameter}: a list of texts is needed, got {_shown(value)} of type {_kind(value)}"
         )
     try:
-        items = list(value)
+        return list(value)
     except TypeError as error:  # an array without a dimension
         raise ParameterError(f"{parameter}: a list of texts is needed ({error})") from error
-    return [_text(item, parameter, i) for i, item in enumerate(items)]
 
 
 def _text(item: object, parameter: str, place: int) -> str:

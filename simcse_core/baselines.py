@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,11 @@ from functools import partial
 
 import numpy as np
 from sklearn.covariance import ledoit_wolf
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from simcse_core.arguments import as_sentences
 from simcse_core.config import Kind
 from simcse_core.evaluation import Encode, normalize
-from simcse_core.segmentation import cut_words
+from simcse_core.tfidf_encoder import TfidfEncoder, Unit
 
 
 @dataclass(frozen=True)
@@ -68,38 +66,23 @@ class Baseline:
     on_curves: bool = True
 
 
-def _characters(sentence: str) -> list[str]:
-    return [character for character in sentence if not character.isspace()]
-
-
-def _character_bigrams(sentence: str) -> list[str]:
-    characters = _characters(sentence)
-    return characters + [a + b for a, b in itertools.pairwise(characters)]
-
-
-def _words(sentence: str) -> list[str]:
-    return [word for word in cut_words(sentence) if not word.isspace()]
-
-
-def fit_tfidf(
-    sentences: Sequence[str], text: EncodedText | None, units: Callable[[str], list[str]]
-) -> Encode:
+def fit_tfidf(sentences: Sequence[str], text: EncodedText | None, unit: Unit) -> Encode:
     """TF-IDF vectors whose document frequencies are counted on ``sentences`` (Salton and Buckley,
     1988).
 
     Args:
         sentences: unlabelled; units that occur in none of them are ignored.
         text: not used.
-        units: cuts a sentence into what is counted: characters, characters and bigrams, words.
+        unit: what is counted.
 
     Returns:
         An encode function. Its columns are the units that occur in the sentences of that one call,
         which leaves cosines as they are and vectors small.
     """
-    vectorizer = TfidfVectorizer(analyzer=units).fit(sentences)
+    encoder = TfidfEncoder.fit(sentences, unit)
 
     def encode(batch: Sequence[str]) -> np.ndarray:
-        matrix = vectorizer.transform(batch).tocsc()
+        matrix = encoder.transform(batch).tocsc()
         return matrix[:, np.diff(matrix.indptr) > 0].toarray().astype(np.float32)
 
     return encode
@@ -113,12 +96,10 @@ def fit_idf_mean(sentences: Sequence[str], text: EncodedText) -> Encode:
     al., 2017). [CLS] and [SEP] stand in every sentence and so weigh exactly 0, as does any token
     that does; a sentence of such tokens alone gets their plain average.
     """
-    n = len(sentences)
-    frequency = Counter(token for row in text.token_ids(sentences) for token in set(row))
+    idf = token_idf(text.token_ids(sentences))
 
     def average(ids: Sequence[int], vectors: np.ndarray) -> np.ndarray:
-        df = np.array([frequency[token] for token in ids])
-        weights = np.log((n + 1) / (df + 1))
+        weights = idf(ids)
         vectors = np.asarray(vectors, dtype=np.float64)
         return np.average(vectors, axis=0, weights=weights if weights.any() else None)
 
@@ -127,6 +108,17 @@ def fit_idf_mean(sentences: Sequence[str], text: EncodedText) -> Encode:
         return np.stack([average(ids, vectors) for ids, vectors in rows])
 
     return encode
+
+
+def token_idf(rows: Sequence[Sequence[int]]) -> Callable[[Sequence[int]], np.ndarray]:
+    """From the tokens of n sentences to what any tokens weigh: log((n + 1) / (df + 1))."""
+    n, frequency = len(rows), Counter(token for row in rows for token in set(row))
+
+    def idf(tokens: Sequence[int]) -> np.ndarray:
+        df = np.array([frequency[token] for token in tokens])
+        return np.log((n + 1) / (df + 1))
+
+    return idf
 
 
 def fit_whitening(sentences: Sequence[str], text: EncodedText) -> Encode:
@@ -142,7 +134,23 @@ def fit_whitening(sentences: Sequence[str], text: EncodedText) -> Encode:
     Raises:
         ValueError: fewer than two distinct sentences.
     """
-    vectors = np.asarray(text.vectors(sentences), dtype=np.float64)  # (n, hidden)
+    mean, turn = whitening_of(text.vectors(sentences))
+    return lambda batch: normalize((np.asarray(text.vectors(batch), np.float64) - mean) @ turn)
+
+
+def whitening_of(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of sentence vectors and what turns them, centred, into white ones.
+
+    Args:
+        vectors: of unlabelled sentences, (n, hidden).
+
+    Returns:
+        float64 of shape (hidden,) and (hidden, kept).
+
+    Raises:
+        ValueError: fewer than two vectors, or all the same.
+    """
+    vectors = np.asarray(vectors, dtype=np.float64)
     if len(vectors) < 2:
         raise ValueError(f"sentences: whitening needs at least 2, got {len(vectors)}")
     mean = vectors.mean(axis=0)
@@ -150,8 +158,7 @@ def fit_whitening(sentences: Sequence[str], text: EncodedText) -> Encode:
         raise ValueError("sentences: all their vectors are the same, so whitening is undefined")
     variances, directions = np.linalg.eigh(ledoit_wolf(vectors)[0])
     kept = variances > 1e-8 * variances.max()  # two sentences alone are not shrunk at all
-    turn = directions[:, kept] / np.sqrt(variances[kept])  # (hidden, kept)
-    return lambda batch: normalize((np.asarray(text.vectors(batch), np.float64) - mean) @ turn)
+    return mean, directions[:, kept] / np.sqrt(variances[kept])
 
 
 def as_it_is(sentences: Sequence[str], text: EncodedText) -> Encode:
@@ -162,12 +169,12 @@ def as_it_is(sentences: Sequence[str], text: EncodedText) -> Encode:
 # To add a method: a row here, and one in report.methods that says how it looks. Order is that of
 # the results.
 BASELINES: dict[str, Baseline] = {
-    "tfidf-char": Baseline(Kind.FITTED, Reads.TEXT, partial(fit_tfidf, units=_characters)),
+    "tfidf-char": Baseline(Kind.FITTED, Reads.TEXT, partial(fit_tfidf, unit=Unit.CHARACTER)),
     "tfidf-char-bigram": Baseline(
-        Kind.FITTED, Reads.TEXT, partial(fit_tfidf, units=_character_bigrams), on_curves=False
+        Kind.FITTED, Reads.TEXT, partial(fit_tfidf, unit=Unit.CHARACTER_BIGRAM), on_curves=False
     ),
     "tfidf-word": Baseline(
-        Kind.FITTED, Reads.TEXT, partial(fit_tfidf, units=_words), on_curves=False
+        Kind.FITTED, Reads.TEXT, partial(fit_tfidf, unit=Unit.WORD), on_curves=False
     ),
     "untrained": Baseline(Kind.UNTRAINED, Reads.VECTORS, as_it_is, on_curves=False),
     "idf-mean": Baseline(Kind.FITTED, Reads.TOKENS, fit_idf_mean),

@@ -23,6 +23,7 @@ from simcse_core.results import Stamp, changes, damaged, read_kept
 SECONDS = 30.0  # of training that a kill may cost
 # A state of BERT-base is over a gigabyte: saving may take one part in so many of the time.
 PAUSE_PER_SAVE = 20
+STATE = "state"  # what the state of training is kept under
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 Row = dict[str, Any]
@@ -43,7 +44,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path, made_by: Stamp, seconds: float = SECONDS) -> None:
         self._folder, self._stamp, self._seconds = folder, made_by, seconds
-        self._points, self._state = folder / "points.json", folder / "state.pt"
+        self._points = folder / "points.json"
         remove_unfinished(folder)
         self._measured = read_kept(self._points, made_by, _points) or {}
         if not self._measured and self._points.is_file():  # another run's
@@ -65,24 +66,25 @@ class Checkpoint:
         """The last state that was saved, or None."""
         return self.resume(lambda state: state)
 
-    def resume(self, restore: Callable[[dict[str, Any]], T]) -> T | None:
-        """What ``restore`` makes of the last state that was saved, or None.
+    def resume(self, restore: Callable[[dict[str, Any]], T], name: str = STATE) -> T | None:
+        """What ``restore`` makes of the last state that was saved under a name, or None.
 
         Whatever fails on the way, in ``restore`` too, means that the file is damaged: it is set
         aside under another name, and that is printed.
         """
-        if not os.path.lexists(self._state):
+        path = self._path(name)
+        if not os.path.lexists(path):
             return None
         try:
-            content = _load(self._state)
+            content = _load(path)
             changed = changes(json.loads(content["stamp"]), self._stamp)
             if not changed:
                 return restore(content["state"])
         except Exception as error:
-            print(damaged(self._state, error))
+            print(damaged(path, error))
             return None
-        print(f"{self._state}: begun afresh, because {', '.join(changed)} changed")
-        self._state.unlink()
+        print(f"{path}: begun afresh, because {', '.join(changed)} changed")
+        path.unlink()
         return None
 
     def save(self, state: Callable[[], dict[str, Any]]) -> None:
@@ -90,15 +92,22 @@ class Checkpoint:
         if time.monotonic() < self._next_save:
             return
         begun = time.monotonic()
-        with whole_file(self._state) as file:
+        self.keep(STATE, state())
+        ended = time.monotonic()
+        self._next_save = ended + max(self._seconds, PAUSE_PER_SAVE * (ended - begun))
+
+    def keep(self, name: str, state: dict[str, Any]) -> None:
+        """Keeps tensors and plain values under a name, for :meth:`resume`."""
+        with whole_file(self._path(name)) as file:
             file.write(bytes(_DIGEST_BYTES))
             digesting = _Digesting(file)
-            content = {"stamp": json.dumps(self._stamp), "state": state()}
+            content = {"stamp": json.dumps(self._stamp), "state": state}
             torch.save(content, cast(IO[bytes], digesting))
             file.seek(0)
             file.write(digesting.digest.digest())
-        ended = time.monotonic()
-        self._next_save = ended + max(self._seconds, PAUSE_PER_SAVE * (ended - begun))
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.pt"
 
     def remove(self) -> None:
         """Forgets the run: it is finished, or it is another's."""

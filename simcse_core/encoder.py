@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal, overload
 
@@ -21,11 +22,18 @@ from simcse_core.config import Pooling, Precision, own_pooling
 from simcse_core.dropout import replace_dropout, set_dropout
 from simcse_core.errors import EncoderError
 from simcse_core.fingerprint import fingerprint
-from simcse_core.loading import known_words, load_folder, locate_encoder, vocabulary_rows
+from simcse_core.loading import (
+    all_token_ids,
+    known_words,
+    load_folder,
+    locate_encoder,
+    vocabulary_rows,
+)
 from simcse_core.packing import Group, can_pack, max_tokens, packed_forward, padded_forward
-from simcse_core.persistence import SavedSettings, read_settings, write_settings
+from simcse_core.persistence import AVERAGES, SavedSettings, read_settings, write_settings
 from simcse_core.precision import has_bf16
-from simcse_core.self_check import Trial, find_fault
+from simcse_core.projection import Projection
+from simcse_core.self_check import ENCODING, TRAINING, Trial, find_fault
 
 __all__ = ["EncoderError", "SentenceEncoder", "locate_encoder", "pool"]
 
@@ -35,8 +43,9 @@ TOKENS_PER_FORWARD = 2048
 DEFAULT_MAX_SEQ_LENGTH = 64  # what the Chinese SimCSE scripts use
 SHORTEST_SEQUENCE = 3  # [CLS], a token, [SEP]
 
-# Encoders that have passed their trial in this process, by fingerprint and device.
-_passed: set[tuple[str, str]] = set()
+# Encoders that have passed their trial in this process, by fingerprint and device, and why they
+# cannot be trained, if so.
+_passed: dict[tuple[str, str], str] = {}
 
 
 class SentenceEncoder:
@@ -44,6 +53,7 @@ class SentenceEncoder:
 
     Attributes:
         name: what it is called on results: a bundled name, a hub id, or a folder's name.
+        training_fault: why it can encode and not be trained, in words; empty if it can.
     """
 
     def __init__(
@@ -59,8 +69,11 @@ class SentenceEncoder:
         replace_dropout(model)
         self.model = model.eval()
         self.name = name
+        self.training_fault = ""
         # Off, every batch is padded to its longest row; for models that packing does not know, too.
         self.packing = can_pack(model)
+        self._token_weights: Tensor | None = None
+        self._projection: Projection | None = None
         self.tokenizer = tokenizer
         self.pooling = Pooling(pooling)
         self.max_seq_length = max_seq_length
@@ -72,15 +85,19 @@ class SentenceEncoder:
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """Text to token ids. After another is set, sentences are tokenized anew."""
+        """Text to token ids; may be changed in place, since no tokens are kept."""
         return self._tokenizer
 
     @tokenizer.setter
     def tokenizer(self, tokenizer: PreTrainedTokenizerBase) -> None:
         if not callable(tokenizer):
             raise EncoderError(f"tokenizer: a tokenizer is needed, got {tokenizer!r}")
+        if self._token_weights is not None:
+            raise EncoderError(
+                f"tokenizer: the tokens of {self.name} have weights; set its token_weights to None "
+                "first"
+            )
         self._tokenizer = tokenizer
-        self._token_cache: dict[str, list[int]] = {}
 
     @property
     def pooling(self) -> Pooling:
@@ -105,7 +122,6 @@ class SentenceEncoder:
                 f"{self.name}, got {number}"
             )
         self._max_seq_length = number
-        self._token_cache = {}
 
     @property
     def prefix(self) -> str:
@@ -117,7 +133,6 @@ class SentenceEncoder:
         if not isinstance(prefix, str):
             raise EncoderError(f"prefix: a text is needed, got {prefix!r}")
         self._prefix = prefix
-        self._token_cache = {}
 
     @property
     def normalize(self) -> bool:
@@ -129,6 +144,51 @@ class SentenceEncoder:
         if not isinstance(normalize, bool | np.bool_):
             raise EncoderError(f"normalize: True or False is needed, got {normalize!r}")
         self._normalize = bool(normalize)
+
+    @property
+    def token_weights(self) -> np.ndarray | None:
+        """What each token weighs in an average, by its id, (tokens,); None: all the same."""
+        return None if self._token_weights is None else self._token_weights.numpy()
+
+    @token_weights.setter
+    def token_weights(self, weights: np.ndarray | None) -> None:
+        if weights is None:
+            self._token_weights = None
+            return
+        found, n_tokens = np.array(weights, dtype=np.float32), len(all_token_ids(self.tokenizer))
+        if found.ndim != 1 or len(found) < n_tokens:
+            raise EncoderError(
+                f"token_weights: a weight for each of the {n_tokens:,} tokens of {self.name} is "
+                f"needed, got an array of shape {found.shape}"
+            )
+        if not (np.isfinite(found).all() and (found >= 0).all()):
+            raise EncoderError("token_weights: they must be finite numbers from 0 up")
+        if self.pooling not in AVERAGES:
+            raise EncoderError(
+                f"token_weights: they weigh in averages, and {self.name} takes {self.pooling}; set "
+                f"its pooling to {' or '.join(AVERAGES)} first"
+            )
+        self._token_weights = torch.from_numpy(found)
+
+    @property
+    def projection(self) -> Projection | None:
+        """A linear map that follows the pooling, before ``normalize``; training leaves it as it is.
+
+        It was made for the vectors of one pooling, so the encoder has no other then.
+        """
+        return self._projection
+
+    @projection.setter
+    def projection(self, projection: Projection | None) -> None:
+        if projection is not None:
+            if not isinstance(projection, Projection):
+                raise EncoderError(f"projection: a Projection is needed, got {projection!r}")
+            width_in, width = projection.weight.shape[1], self.model.config.hidden_size
+            if width_in != width:
+                raise EncoderError(
+                    f"projection: it takes vectors of {width_in}, those of {self.name} have {width}"
+                )
+        self._projection = projection
 
     @property
     def precision(self) -> Precision:
@@ -178,9 +238,20 @@ class SentenceEncoder:
             max_seq_length = saved.max_seq_length or DEFAULT_MAX_SEQ_LENGTH
         prefix = saved.prefix if prefix is None else prefix
         model, tokenizer = load_folder(folder, str(name), _device(device))
+        # Under the pooling of the folder first, which is that of its token weights and projection.
         encoder = cls(
-            model, tokenizer, asked or saved.pooling, max_seq_length, label, prefix, saved.normalize
+            model,
+            tokenizer,
+            saved.pooling if saved.projection or saved.token_weights else asked or saved.pooling,
+            max_seq_length,
+            label,
+            prefix,
+            saved.normalize,
         )
+        if saved.token_weights:
+            encoder.token_weights = np.array([*saved.token_weights.values()])
+        encoder.projection = saved.projection
+        encoder.pooling = asked or encoder.pooling
         encoder._check_itself()
         return encoder
 
@@ -189,15 +260,21 @@ class SentenceEncoder:
         """First 12 hex digits of SHA-256 over all that decides a vector, as it is now.
 
         That is the weights, the configuration, the tokenizer, the pooling, the length at which
-        sentences are cut, the prefix, and whether vectors are normalised.
+        sentences are cut, the prefix, whether vectors are normalised, and the weights of tokens and
+        the projection, if there are any.
         """
-        settings = (self.pooling, self.max_seq_length, self.prefix, self.normalize)
+        settings: list[object] = [self.pooling, self.max_seq_length, self.prefix, self.normalize]
+        if self._token_weights is not None:
+            settings.append(sha256(self._token_weights.numpy().tobytes()).hexdigest())
+        if self._projection is not None:
+            settings.append(self._projection.fingerprint)
         return fingerprint(self.model, self.tokenizer, *settings)
 
     @property
     def hidden_size(self) -> int:
         """Width of a sentence vector."""
-        return int(self.model.config.hidden_size)
+        projection = self._projection
+        return len(projection.weight) if projection else int(self.model.config.hidden_size)
 
     def copy_for_inference(self) -> SentenceEncoder:
         """The same encoder with weights of its own, in evaluation mode and without gradients."""
@@ -215,16 +292,16 @@ class SentenceEncoder:
         set_dropout(self.model, probability)
 
     def tokenize(self, sentences: Sequence[str]) -> list[list[int]]:
-        """Token ids of each sentence, special tokens included; each sentence is tokenized once.
+        """Token ids of each sentence, special tokens included.
 
         Raises:
             ParameterError: ``sentences`` is no list of texts.
             EncoderError: a sentence without any token, or with one that the model has no vector of.
         """
         sentences = as_sentences(sentences, "sentences")
-        if new := [s for s in dict.fromkeys(sentences) if s not in self._token_cache]:
-            self._token_cache.update(zip(new, self._token_ids(new), strict=True))
-        return [list(self._token_cache[sentence]) for sentence in sentences]
+        unique = list(dict.fromkeys(sentences))
+        rows = dict(zip(unique, self._token_ids(unique), strict=True)) if unique else {}
+        return [list(rows[sentence]) for sentence in sentences]
 
     def _token_ids(self, sentences: Sequence[str]) -> list[list[int]]:
         rows = self.tokenizer(
@@ -354,7 +431,7 @@ class SentenceEncoder:
         unique = list(dict.fromkeys(sentences))
         rows = self.tokenize(unique)
         order = sorted(range(len(unique)), key=lambda i: len(rows[i]))
-        shape = (len(chosen), len(unique), self.model.config.hidden_size)
+        shape = (len(chosen), len(unique), self.hidden_size)
         vectors = np.empty(shape, dtype=np.float32)
         training = self.model.training
         self.model.eval()
@@ -399,13 +476,20 @@ class SentenceEncoder:
         return vectors
 
     def poolings(self) -> list[Pooling]:
-        """The poolings this encoder has: all, or all but the pooler."""
+        """The poolings this encoder has: all, or all but the pooler; with a projection, its own."""
+        if self._projection is not None:
+            return [self.pooling]
         has_pooler = getattr(self.model, "pooler", None) is not None
         return [p for p in Pooling if has_pooler or p is not Pooling.POOLER]
 
     def _own_pooling(self, pooling: Pooling | str) -> Pooling:
         found = Pooling(pooling)
         if found not in self.poolings():
+            if self._projection is not None:
+                raise EncoderError(
+                    f"pooling: {self.name} has a projection of its {self.pooling} vectors, such as "
+                    f"whitening; use {self.pooling}, not {found}"
+                )
             raise EncoderError(
                 f"pooling: {self.name} has no pooler layer; use cls, mean or first-last-mean"
             )
@@ -420,32 +504,70 @@ class SentenceEncoder:
         pooled: list[list[Tensor]] = []
         for group in self._groups(token_ids):
             rows += group.rows
-            pooled.append([pool(group, pooling) for pooling in poolings])
+            weights = self._weights([token_ids[row] for row in group.rows])
+            pooled.append([pool(group, pooling, weights) for pooling in poolings])
         back = torch.argsort(torch.tensor(rows, device=self.device))
         vectors = [torch.cat(parts)[back] for parts in zip(*pooled, strict=True)]
+        if self._projection is not None:
+            vectors = [self._projected(v) for v in vectors]
         return [F.normalize(v, dim=-1) for v in vectors] if self.normalize else vectors
 
+    def _weights(self, token_ids: Sequence[list[int]]) -> Tensor | None:
+        """What the tokens of some rows weigh, (rows, longest), 0 behind their ends."""
+        known = self._token_weights
+        if known is None:
+            return None
+        rows = [known[row] for row in token_ids]
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self.device)
+
+    def _projected(self, vectors: Tensor) -> Tensor:
+        """In float32 whatever the precision of the forward; (rows, hidden) to (rows, width)."""
+        projection = self._projection
+        assert projection is not None
+        weight, bias, centre = (torch.from_numpy(p).to(self.device) for p in projection.parts())
+        with torch.autocast(self.device.type, enabled=False):
+            vectors = vectors.float()
+            if projection.of_unit_vectors:
+                vectors = F.normalize(vectors, dim=-1)
+            return F.linear(vectors - centre, weight, bias)
+
     def _check_itself(self) -> None:
-        """Raises an EncoderError that says why, if the encoder fails its trial; tried once."""
+        """Raises an EncoderError that says why, if the encoder fails its trial; tried once.
+
+        One that fails of training alone is let in, with the reason as its ``training_fault``.
+        """
         key = (self.fingerprint, str(self.device))
-        if key in _passed:
-            return
-        words, poolings = known_words(self.tokenizer), self.poolings()
+        if key not in _passed:
+            trial = self._trial()
+            if said := find_fault(trial, ENCODING):
+                raise EncoderError(f"encoder: {self.name} cannot be used: {said}")
+            _passed[key] = find_fault(trial, TRAINING)
+        self.training_fault = _passed[key]
+
+    def _trial(self) -> Trial:
+        # A projection may enlarge what rounding does to the vectors of a sound encoder.
+        bare = copy.copy(self)
+        bare.projection = bare.token_weights = None
+        words, poolings = known_words(self.tokenizer), bare.poolings()
         last = words[1:3] if len(words) > 2 else words[:1] * 2
         texts = [words[0] + " " + word for word in last]
         texts += [" ".join(words[:n]) for n in (1, 5, 8, 12)]
         many = (words * self.max_seq_length)[: self.max_seq_length]
         (longest,) = self._token_ids([" ".join(many)])
-        trial = Trial(
+        return Trial(
             self.model,
-            lambda rows: torch.stack(self._forward(rows, poolings)),
+            lambda rows: torch.stack(bare._forward(rows, poolings)),
             poolings.index(self.pooling),
             self._token_ids(texts),
             longest,
         )
-        if said := find_fault(trial):
-            raise EncoderError(f"encoder: {self.name} cannot be used: {said}")
-        _passed.add(key)
+
+    def check_trainable(self) -> None:
+        """Raises an EncoderError that says why, if its trial told that it cannot be trained."""
+        if self.training_fault:
+            raise EncoderError(
+                f"encoder: {self.name} can encode and not be trained: {self.training_fault}"
+            )
 
     def n_truncated(self, sentences: Sequence[str]) -> int:
         """How many of the sentences are cut at ``max_seq_length``."""
@@ -477,8 +599,27 @@ class SentenceEncoder:
         self.tokenizer.save_pretrained(folder)
         write_settings(
             folder,
-            SavedSettings(self.pooling, self.max_seq_length, self.prefix, self.normalize),
+            SavedSettings(
+                self.pooling,
+                self.max_seq_length,
+                self.prefix,
+                self.normalize,
+                self._named_weights(),
+                self.projection,
+            ),
+            self.model.config.hidden_size,
+            self.model.config.num_hidden_layers,
         )
+
+    def _named_weights(self) -> dict[str, float] | None:
+        """The weight of each token by its name, in the order of ids."""
+        if self._token_weights is None:
+            return None
+        weights = self._token_weights.tolist()
+        # Some vocabularies have ids without a token; no text has them.
+        names = {i: f"[no token {i}]" for i in range(len(weights))}
+        names |= {i: token for token, i in self.tokenizer.get_vocab().items()}
+        return {name: weights[i] for i, name in names.items()}
 
 
 def _in_bf16(precision: Precision, device: torch.device) -> bool:
@@ -501,13 +642,17 @@ def _device(device: str | torch.device | None) -> torch.device:
         raise EncoderError(f"device: 'cpu' or 'cuda' is needed, got {device!r}") from error
 
 
-def pool(group: Group, pooling: Pooling) -> Tensor:
+def pool(group: Group, pooling: Pooling, weights: Tensor | None = None) -> Tensor:
     """Sentence vectors from the outputs of a group; averages leave padding out.
+
+    Args:
+        weights: of tokens in averages, (rows, length), 0 for padding; None: all the same.
 
     Returns:
         (rows, hidden).
     """
     last = group.last_hidden_state  # (rows, length, hidden)
+    mask = group.attention_mask if weights is None else weights
     match pooling:
         case Pooling.CLS:
             return last[:, 0]
@@ -515,17 +660,21 @@ def pool(group: Group, pooling: Pooling) -> Tensor:
             assert group.pooler_output is not None
             return group.pooler_output
         case Pooling.MEAN:
-            return _masked_mean(last, group.attention_mask)
+            return _masked_mean(last, mask)
         case Pooling.FIRST_LAST_MEAN:
-            return _masked_mean((group.hidden_states[1] + last) / 2, group.attention_mask)
+            return _masked_mean((group.hidden_states[1] + last) / 2, mask)
 
 
 def _masked_mean(states: Tensor, mask: Tensor | None) -> Tensor:
-    """Over the real tokens of (rows, length, hidden)."""
+    """Over the tokens of (rows, length, hidden) that weigh anything.
+
+    Where the sum of weights is next to nothing, sentence-transformers divides by 1e-9, and so
+    does this.
+    """
     if mask is None:
         return states.mean(dim=1)
     weights = mask.unsqueeze(-1).to(states.dtype)  # (rows, length, 1)
-    return (states * weights).sum(dim=1) / weights.sum(dim=1)
+    return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1e-9)
 
 
 def _token_batches(

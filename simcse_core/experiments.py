@@ -118,9 +118,14 @@ def trajectory_cells(
     points: Sequence[int],
     methods: Sequence[str],
 ) -> list[Cell]:
-    """A training run for every plan, objective and seed."""
+    """A training run for every plan, objective and seed.
+
+    Raises:
+        EncoderError: an encoder that can encode alone, before anything is computed.
+    """
     cells = []
     for plan in plans:
+        plan.untrained.check_trainable()
         for method in methods:
             for seed in run.seeds:
                 mine = replace(plan, train=replace(plan.train, seed=seed))

@@ -178,6 +178,11 @@ def vocabulary_rows(model: Any) -> int | None:
         return None
 
 
+def all_token_ids(tokenizer: PreTrainedTokenizerBase) -> range:
+    """All ids that a tokenizer may give; some may have no token."""
+    return range(max(tokenizer.get_vocab().values()) + 1)
+
+
 def check_vocabulary(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, folder: Path
 ) -> None:

@@ -16,6 +16,68 @@ _POOLED = {
 }
 
 
+# What a method without training makes of sentences, and how its encoder is loaded.
+_FITTED = {
+    "whitening": "Whitening (Su et al., 2021) of the encoder's vectors",
+    "idf-mean": "An average of the encoder's last layer in which rare tokens weigh more",
+    "tfidf-char": "TF-IDF of characters",
+}
+_LOADED = """```python
+from simcse_core import SentenceEncoder
+
+vectors = SentenceEncoder.from_pretrained("this-folder").encode(["一句话", "另一句话"])
+```
+
+```python
+from sentence_transformers import SentenceTransformer
+
+vectors = SentenceTransformer("this-folder").encode(["一句话", "另一句话"])
+```
+"""
+_LOADED_TFIDF = """```python
+from simcse_core import TfidfEncoder
+
+vectors = TfidfEncoder.load("this-folder/tfidf.json").encode(["一句话", "另一句话"])
+```
+"""
+
+
+def fitted_card(run: Mapping[str, Any], table: str) -> str:
+    """Markdown for the folder of what was fitted without training.
+
+    Args:
+        run: ``method``, ``encoder``, ``pooling``, ``dataset``, ``data``, ``n_train``, ``versions``.
+        table: what was measured, of this and of what stood beside it.
+    """
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    of_text = run["method"].startswith("tfidf")
+    encoder = "none" if of_text else f"{run['encoder']}, {run['pooling']} pooling"
+    pipeline = "" if of_text else "library_name: sentence-transformers\n"
+    return f"""---
+{pipeline}pipeline_tag: sentence-similarity
+language: zh
+---
+
+# {run["method"]} on {run["dataset"]}
+
+{_FITTED.get(run["method"], run["method"])}.
+
+Fitted on {run["n_train"]:,} sentences of {run["dataset"]}, without labels or training. On dev
+it was ahead of the encoder that was trained on them.
+
+| | |
+|---|---|
+| encoder | {encoder} |
+| data | {run["dataset"]}, fingerprint `{run["data"]}` |
+| versions | {versions} |
+
+{table}
+
+## Use it
+
+{_LOADED_TFIDF if of_text else _LOADED}"""
+
+
 def licence_of(folder: Path) -> str:
     """The licence that the card of an encoder's folder states; empty if it states none.
 
@@ -79,18 +141,7 @@ whether they mean the right thing. The terms of the encoder it was trained from 
 
 ## Use it
 
-```python
-from simcse_core import SentenceEncoder
-
-vectors = SentenceEncoder.from_pretrained("this-folder").encode(["一句话", "另一句话"])
-```
-
-```python
-from sentence_transformers import SentenceTransformer
-
-vectors = SentenceTransformer("this-folder").encode(["一句话", "另一句话"])
-```
-
+{_LOADED}
 ```python
 import torch
 from transformers import AutoModel, AutoTokenizer

@@ -7,7 +7,10 @@
     config_sentence_transformers.json  | the prefix, as the default prompt
     N_Pooling/config.json              | cls or mean
     N_WeightedLayerPooling/            | first-last-mean: the weight of each layer's output
-    N_Normalize/config.json            | vectors are brought to length 1
+    N_WordWeights/config.json          | what each token weighs in the average
+    N_Dense/                           | a projection, such as whitening: weight and bias; of two,
+                                       | the first takes the centre off
+    N_Normalize/config.json            | vectors are brought to length 1, before Dense or at the end
 
 No module needs code of its own, so that sentence-transformers loads the folder without trusting it.
 """
@@ -15,18 +18,20 @@ No module needs code of its own, so that sentence-transformers loads the folder 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from simcse_core.config import Pooling
-from simcse_core.errors import PlainError
+from simcse_core.errors import EncoderError, PlainError
 from simcse_core.files import write_bytes, write_json
+from simcse_core.projection import Projection
 
 MODULES = "modules.json"
 TRANSFORMER = "sentence_bert_config.json"
@@ -37,16 +42,20 @@ _STOCK = {
     "Transformer": "sentence_transformers.base.modules.transformer",
     "WeightedLayerPooling": "sentence_transformers.sentence_transformer.modules"
     ".weighted_layer_pooling",
+    "WordWeights": "sentence_transformers.sentence_transformer.modules.word_weights",
     "Pooling": "sentence_transformers.sentence_transformer.modules.pooling",
+    "Dense": "sentence_transformers.base.modules.dense",
     "Normalize": "sentence_transformers.base.modules.normalize",
 }
-# The modules between the transformer and the normalisation.
-_BETWEEN: dict[Pooling, tuple[str, ...]] = {
-    Pooling.CLS: ("Pooling",),
-    Pooling.POOLER: (),
-    Pooling.MEAN: ("Pooling",),
-    Pooling.FIRST_LAST_MEAN: ("WeightedLayerPooling", "Pooling"),
-}
+# The orders of modules that are an encoder of ours.
+_ORDER = re.compile(
+    "Transformer"
+    "(?:(?P<layers> WeightedLayerPooling)?(?P<weighted> WordWeights)?(?P<pooled> Pooling))?"
+    "(?P<unit> Normalize(?= Dense))?(?P<projected>(?: Dense){1,2})?"
+    "(?P<normalized> Normalize)?"
+)
+AVERAGES = (Pooling.MEAN, Pooling.FIRST_LAST_MEAN)
+_IDENTITY = "torch.nn.modules.linear.Identity"
 _MODES = {"cls": Pooling.CLS, "mean": Pooling.MEAN}
 # As releases before 6 wrote the mode: a truth value for each.
 _OLD_MODES = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
@@ -64,37 +73,50 @@ class SavedSettings:
         max_seq_length: tokens after which a sentence is cut; None if the folder leaves it open.
         prefix: stands before each sentence.
         normalize: whether vectors are brought to length 1.
+        token_weights: what each token of the vocabulary, in the order of ids, weighs in an average;
+            None where all weigh the same.
+        projection: what follows the pooling, before ``normalize``.
     """
 
     pooling: Pooling
     max_seq_length: int | None = None
     prefix: str = ""
     normalize: bool = False
+    token_weights: Mapping[str, float] | None = None
+    projection: Projection | None = None
 
 
-def write_settings(folder: Path, settings: SavedSettings) -> None:
+def write_settings(
+    folder: Path, settings: SavedSettings, width: int | None = None, layers: int | None = None
+) -> None:
     """Writes the settings beside the weights of a model that ``save_pretrained`` has written.
 
+    Args:
+        width: of the model's vectors, and ``layers``, how many it has; else as config.json says it,
+            in which some families have names of their own.
+
     Raises:
-        SettingsError: ``folder`` has no readable config.json.
+        SettingsError: ``folder`` has no readable config.json, or it does not say.
     """
-    model = _read_object(folder / "config.json")
-    kinds = ["Transformer", *_BETWEEN[settings.pooling]]
-    kinds += ["Normalize"] if settings.normalize else []
-    paths = ["", *(f"{i}_{kind}" for i, kind in enumerate(kinds) if i)]
-    for kind, path in zip(kinds, paths, strict=True):
-        if path:
-            write_json(folder / path / "config.json", _module_config(kind, settings, model))
-        if kind == "WeightedLayerPooling":
-            weights = {"layer_weights": _layer_weights(model["num_hidden_layers"])}
-            write_bytes(folder / path / "model.safetensors", save(weights))
+    described = folder / "config.json"
+    model = _read_object(described)
+    width = width or _number(described, model, "hidden_size")
+    layers = layers or _number(described, model, "num_hidden_layers")
+    if width is None or layers is None:
+        raise SettingsError(f"{described}: hidden_size and num_hidden_layers are needed")
+    modules = _modules(settings, width, layers)
+    paths = ["", *(f"{i}_{kind}" for i, (kind, _) in enumerate(modules) if i)]
+    for (_, files), path in zip(modules[1:], paths[1:], strict=True):
+        write_json(folder / path / "config.json", files.config)
+        if files.weights:
+            write_bytes(folder / path / "model.safetensors", save(files.weights))
     write_json(folder / TRANSFORMER, _transformer_config(settings))
     write_json(folder / PROMPTS, _prompts(settings.prefix))
-    modules = [
+    listed = [
         {"idx": i, "name": str(i), "path": path, "type": f"{_STOCK[kind]}.{kind}"}
-        for i, (kind, path) in enumerate(zip(kinds, paths, strict=True))
+        for i, ((kind, _), path) in enumerate(zip(modules, paths, strict=True))
     ]
-    write_json(folder / MODULES, modules)  # last: it says that the others are there
+    write_json(folder / MODULES, listed)  # last: it says that the others are there
 
 
 def read_settings(folder: Path) -> SavedSettings | None:
@@ -107,44 +129,92 @@ def read_settings(folder: Path) -> SavedSettings | None:
     if not listed.is_file():
         return None
     kinds, paths = _read_modules(listed)
-    normalize = len(kinds) > 1 and kinds[-1] == "Normalize"
-    between = tuple(kinds[1:-1] if normalize else kinds[1:])
-    if kinds[:1] != ["Transformer"] or between not in _BETWEEN.values():
+    order = _ORDER.fullmatch(" ".join(kinds))
+    if not order:
         raise SettingsError(
             f"{listed}: the modules {', '.join(kinds) or 'none'} in this order are not supported; "
-            "an encoder is a Transformer, a pooling and at most a Normalize"
+            "an encoder is a Transformer, a pooling and at most a Dense and a Normalize"
         )
+    found = {kind: folder / path for kind, path in zip(kinds, paths, strict=True)}
+    dense = [folder / path for kind, path in zip(kinds, paths, strict=True) if kind == "Dense"]
     transformer = _read_object(folder / TRANSFORMER, optional=True)
     if transformer.get("do_lower_case"):
         raise SettingsError(f"{folder / TRANSFORMER}: do_lower_case is not supported")
     prefix = _read_prefix(folder / PROMPTS)
-    if not between:
+    if not order["pooled"]:
         pooling = _read_pooler(folder / TRANSFORMER, transformer)
     else:
-        pooling = _read_mode(folder / paths[len(between)] / "config.json", prefix)
-        if between == _BETWEEN[Pooling.FIRST_LAST_MEAN]:
-            pooling = _read_layers(folder / paths[1], pooling)
-    return SavedSettings(pooling, _read_length(folder, transformer), prefix, normalize)
+        pooling = _read_mode(found["Pooling"] / "config.json", prefix)
+        if order["layers"]:
+            pooling = _read_layers(found["WeightedLayerPooling"], pooling)
+    return SavedSettings(
+        pooling,
+        _read_length(folder, transformer),
+        prefix,
+        normalize=bool(order["normalized"]),
+        token_weights=_read_token_weights(found["WordWeights"]) if order["weighted"] else None,
+        projection=_read_projection(dense, bool(order["unit"])) if dense else None,
+    )
 
 
 # --- written ---------------------------------------------------------------------------------
 
 
-def _module_config(kind: str, settings: SavedSettings, model: Mapping[str, Any]) -> dict[str, Any]:
-    mode = "cls" if settings.pooling is Pooling.CLS else "mean"
-    width = model["hidden_size"]
-    return {
-        "WeightedLayerPooling": {
-            "embedding_dimension": width,
-            "layer_start": 1,  # 0 is the embeddings
-            "num_hidden_layers": model["num_hidden_layers"],
-        },
-        "Pooling": {"embedding_dimension": width, "pooling_mode": mode, "include_prompt": True},
-        "Normalize": {
-            "module_input_name": "sentence_embedding",
-            "module_output_name": "sentence_embedding",
-        },
-    }[kind]
+def _modules(settings: SavedSettings, width: int, layers: int) -> list[tuple[str, Files]]:
+    """The kind of each module and its files, in the order in which they are applied."""
+    average = settings.pooling in AVERAGES
+    found = [("Transformer", Files({}))]
+    if settings.pooling is Pooling.FIRST_LAST_MEAN:
+        found.append(("WeightedLayerPooling", _layers(width, layers)))
+    if average and settings.token_weights is not None:
+        found.append(("WordWeights", _word_weights(dict(settings.token_weights))))
+    if settings.pooling is not Pooling.POOLER:
+        mode = "mean" if average else "cls"
+        config = {"embedding_dimension": width, "pooling_mode": mode, "include_prompt": True}
+        found.append(("Pooling", Files(config)))
+    if settings.projection:
+        found += [("Normalize", _NORMALIZE)] if settings.projection.of_unit_vectors else []
+        found += _dense(settings.projection)
+    return [*found, ("Normalize", _NORMALIZE)] if settings.normalize else found
+
+
+class Files(NamedTuple):
+    """What is written for a module."""
+
+    config: dict[str, Any]
+    weights: dict[str, np.ndarray] | None = None
+
+
+# Where a module takes its vectors from, and where it puts them.
+_ENDS = dict.fromkeys(("module_input_name", "module_output_name"), "sentence_embedding")
+_NORMALIZE = Files(_ENDS)
+
+
+def _layers(width: int, layers: int) -> Files:
+    start = 1  # 0 is the embeddings
+    config = {"embedding_dimension": width, "layer_start": start, "num_hidden_layers": layers}
+    return Files(config, {"layer_weights": _layer_weights(layers)})
+
+
+def _word_weights(weights: dict[str, float]) -> Files:
+    otherwise = 1.0  # of no token, since every one has a weight of its own
+    vocabulary = {"vocab": list(weights), "word_weights": weights}
+    return Files({**vocabulary, "unknown_word_weight": otherwise})
+
+
+def _dense(projection: Projection) -> list[tuple[str, Files]]:
+    weight, bias, centre = projection.parts()
+    steps = [(weight, bias)]
+    if centre.any():
+        steps.insert(0, (np.eye(len(centre), dtype=np.float32), -centre))
+    return [("Dense", _linear(*step)) for step in steps]
+
+
+def _linear(weight: np.ndarray, bias: np.ndarray) -> Files:
+    width_out, width_in = weight.shape
+    config = {"in_features": width_in, "out_features": width_out, "bias": True, **_ENDS}
+    weights = {"linear.weight": weight, "linear.bias": bias}
+    return Files({**config, "activation_function": _IDENTITY}, weights)
 
 
 def _layer_weights(layers: int) -> np.ndarray:
@@ -284,6 +354,52 @@ def _read_layers(folder: Path, pooling: Pooling) -> Pooling:
             "then over tokens, is supported"
         )
     return Pooling.FIRST_LAST_MEAN
+
+
+def _read_token_weights(folder: Path) -> dict[str, float]:
+    """As sentence-transformers makes them of the configuration; other files count for nothing."""
+    path = folder / "config.json"
+    config = _read_object(path)
+    vocabulary, own = config.get("vocab"), _part(path, config, "word_weights")
+    if not isinstance(vocabulary, list) or len({*map(str, vocabulary)}) != len(vocabulary):
+        raise SettingsError(f"{path}: vocab must be a list of different tokens")
+    otherwise = config.get("unknown_word_weight", 1)
+    weights = {str(t): own.get(t, own.get(str(t).lower(), otherwise)) for t in vocabulary}
+    for token, weight in weights.items():
+        if not isinstance(weight, int | float) or not 0 <= weight < np.inf:
+            raise SettingsError(f"{path}: {token!r} must weigh a number from 0 up, got {weight!r}")
+    return weights
+
+
+def _read_projection(folders: Sequence[Path], of_unit_vectors: bool) -> Projection:
+    weight, bias = _read_linear(folders[-1])
+    centre = None
+    if len(folders) == 2:
+        first, off = _read_linear(folders[0])
+        if not np.array_equal(first, np.eye(len(first))):
+            raise SettingsError(
+                f"{folders[0]}: of two Dense modules, only a first one that takes a centre off is "
+                "supported"
+            )
+        centre = -off
+    try:
+        return Projection(weight, bias, centre, of_unit_vectors)
+    except EncoderError as error:
+        raise SettingsError(f"{folders[-1] / 'model.safetensors'}: {error}") from error
+
+
+def _read_linear(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    path, file = folder / "config.json", folder / "model.safetensors"
+    config = {"use_residual": False, **_ENDS} | _read_object(path)
+    for key, value in {"activation_function": _IDENTITY, "use_residual": False, **_ENDS}.items():
+        if (there := config.get(key)) != value:  # without a word, an activation is a tanh
+            raise SettingsError(f"{path}: {key} {there!r} is not supported; known: {value!r}")
+    try:
+        stored = load_file(file)
+        weight = stored["linear.weight"]
+        return weight, stored["linear.bias"] if config.get("bias", True) else np.zeros(len(weight))
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise SettingsError(f"{file}: linear.weight and .bias cannot be read ({error})") from error
 
 
 def _read_length(folder: Path, transformer: Mapping[str, Any]) -> int | None:

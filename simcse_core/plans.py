@@ -169,7 +169,7 @@ def best_pooling(plan: Plan, data: StudyData) -> Pooling:
     """
     plan.check_known(data.held_out())
     encoder = copy(plan.untrained)
-    encoder.pooling = Pooling.CLS  # whatever the plan's own, which the fingerprint covers
+    encoder.pooling = encoder.poolings()[0]  # whatever the plan's own, which the fingerprint covers
     key = (encoder.fingerprint, data.fingerprint)
     if key not in _BEST:
         sentences = data.dev.sentences()

@@ -124,6 +124,7 @@ def train(
     Raises:
         ValueError: fewer examples than the objective needs, at all or in a batch, a point beyond
             the run, settings that are no :class:`TrainConfig`, or frozen weights.
+        EncoderError: an encoder that can encode alone.
         TrainingError: the loss is not finite.
     """
     if not isinstance(config, TrainConfig):
@@ -144,6 +145,7 @@ def train(
 
 
 def _check_trainable(encoder: SentenceEncoder) -> None:
+    encoder.check_trainable()
     weights = list(encoder.model.parameters())
     if not any(weight.requires_grad for weight in weights):
         raise ParameterError(
@@ -285,11 +287,19 @@ class _Trajectory:
         Returns:
             The number of steps and of sentences that are behind it; 0 and 0 without a state.
         """
-        saved = self.checkpoint.state() if self.checkpoint else None
-        if not saved or saved["total"] != total or (pending and pending[0] <= saved["seen"]):
-            return 0, 0
-        self._restore(saved)
-        return saved["step"], saved["seen"]
+        start = self._state() if self.checkpoint else {}
+
+        def go_back(saved: dict[str, Any]) -> tuple[int, int]:
+            if saved["total"] != total or (pending and pending[0] <= saved["seen"]):
+                return 0, 0
+            try:
+                self._restore(saved)
+                return int(saved["step"]), int(saved["seen"])
+            except Exception:
+                self._restore(start)  # what was taken over of it goes
+                raise
+
+        return (self.checkpoint.resume(go_back) if self.checkpoint else None) or (0, 0)
 
     def _save(self, step: int, seen: int, total: int) -> None:
         if self.checkpoint:

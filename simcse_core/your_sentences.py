@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,31 +10,37 @@ from typing import Any
 
 import pandas as pd
 
+from simcse_core.checkpoint import Checkpoint
 from simcse_core.config import Kind
 from simcse_core.data import StudyData, sample_sentences
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.errors import DataError
+from simcse_core.errors import DataError, EncoderError
 from simcse_core.evaluation import look_up, measure_spearman
 from simcse_core.experiment import STUDIED, Experiment, Told
 from simcse_core.experiments import fitted_curve_cells
 from simcse_core.files import write_sealed, write_text
+from simcse_core.fitted_encoders import FITTED_ENCODERS
 from simcse_core.folders import FolderError, only_run
 from simcse_core.label_free import HELD_OUT, measure_label_free, rows_of
-from simcse_core.model_card import model_card
+from simcse_core.model_card import fitted_card, model_card
 from simcse_core.neighbours import neighbour_table
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
+from simcse_core.report.own_text import beside_table, recommended
 from simcse_core.report.tables import to_markdown
 from simcse_core.results import Stamp, from_rows, library_versions, read_kept, stamp, tidy, to_rows
 from simcse_core.text_profile import near_duplicates, token_lengths
+from simcse_core.tfidf_encoder import TfidfEncoder
 from simcse_core.trained_cells import UNTRAINED
 from simcse_core.training import train
 from simcse_core.workers import n_threads
 
 ENCODER = "encoder"  # the folder of the encoder within the results
 RECORD = "simcse_run.json"  # in it: what it was made from, and what was measured
+TFIDF = "tfidf.json"  # in the folder of a TF-IDF
 # One sentence of ten is not trained on, so that something can be measured on it; no more than:
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.1, 200
+BEST_STATE = "best"  # what the weights at the best point are kept under while training goes on
 FEWEST = 20  # sentences, below which neither half says anything
 POINTS = 4  # along a single epoch, the untrained encoder not counted: dev is encoded at each
 # Sentences among which neighbours and near-duplicates are looked for.
@@ -123,7 +129,8 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
 
     Kept is the point that is best on dev, the untrained encoder being one of them, and without
     labelled pairs the last. What was trained before from the same data, encoder, settings and code
-    is not trained again.
+    is not trained again. What is fitted on the same sentences without training and ahead of it on
+    dev is kept too, in a folder of its method's name.
 
     Returns:
         Tidy rows along training: ``loss``, ``alignment`` and ``uniformity`` on held-out sentences,
@@ -132,14 +139,23 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
 
     Raises:
         DataError: too few sentences.
-        FolderError: the folder holds something that is none of ours.
+        FolderError: a folder that is written to holds something that is none of ours.
+        EncoderError: an encoder that was fitted, which training would not follow, or that can
+            encode alone.
     """
     plan = run.plans[0]
+    plan.untrained.check_trainable()
+    if plan.untrained.projection is not None or plan.untrained.token_weights is not None:
+        raise EncoderError(
+            f"encoder: {plan.untrained.name} has a projection or weights of tokens, which were "
+            "fitted to the vectors that it has now; name the encoder that it was made from"
+        )
     config = replace(plan.train, seed=run.seeds[0], num_epochs=num_epochs)
     plan = replace(plan, train=config)
     samples = draw(run.data, max_sentences, config.seed)
     folder = run.output_dir / ENCODER
-    _refuse_foreign(folder)
+    for name in (ENCODER, *FITTED_ENCODERS):
+        _refuse_foreign(run.output_dir / name)
     made_by = stamp(
         [__name__],
         experiment=run.name,
@@ -151,15 +167,18 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
         train=asdict(config),
         n_train=len(samples.train),
     )
-    kept = read_kept(folder / RECORD, made_by, lambda content: _restore(folder, content))
+    kept = _read(folder, made_by)
     if kept is None:
         with only_run(run.output_dir):
-            kept = _train(run.data, plan, samples, folder, made_by)
+            kept = _train_or_go_on(run, plan, samples, folder, made_by)
     kept = kept.assign(experiment=run.name)
     if not run.data.splits():
         return kept
     cells = fitted_curve_cells(run, run.encoder_plans()[:1], [len(samples.train)])
-    return pd.concat([kept, *run.compute(cells)], ignore_index=True)
+    rows = pd.concat([kept, *run.compute(cells)], ignore_index=True)
+    if ahead := recommended(rows):
+        _keep_fitted(run, plan, samples.train, ahead[0], rows, made_by)
+    return rows
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -172,19 +191,65 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _restore(folder: Path, content: Mapping[str, Any]) -> pd.DataFrame:
-    fingerprint = SentenceEncoder.from_pretrained(folder).fingerprint
-    if fingerprint != content["fingerprint"]:
-        raise ValueError(f"the encoder beside it is {fingerprint}, not {content['fingerprint']}")
-    return from_rows(content["rows"])
+def _read(folder: Path, made_by: Stamp) -> pd.DataFrame | None:
+    """What was measured of the encoder in a folder, if it is the one that would be made now."""
+
+    def restore(content: Mapping[str, Any]) -> pd.DataFrame:
+        fingerprint = _load(folder).fingerprint
+        if fingerprint != content["fingerprint"]:
+            raise ValueError(
+                f"the encoder beside it is {fingerprint}, not {content['fingerprint']}"
+            )
+        return from_rows(content["rows"])
+
+    return read_kept(folder / RECORD, made_by, restore)
+
+
+def _load(folder: Path) -> SentenceEncoder | TfidfEncoder:
+    tfidf = folder / TFIDF
+    return TfidfEncoder.load(tfidf) if tfidf.is_file() else SentenceEncoder.from_pretrained(folder)
+
+
+def _keep_fitted(
+    run: Experiment, plan: Plan, sentences: list[str], name: str, rows: pd.DataFrame, made_by: Stamp
+) -> None:
+    """Fits a method on the sentences, and keeps it with its card in the folder of its name."""
+    folder, mine = run.output_dir / name, {**made_by, "method": name}
+    if _read(folder, mine) is not None:
+        return
+    fitted = FITTED_ENCODERS[name](plan.load(), sentences)
+    own = {"pooling": getattr(fitted, "pooling", None), "versions": library_versions()}
+    card = fitted_card({**mine, **own}, to_markdown(beside_table(rows)))
+    with only_run(run.output_dir):
+        _keep(folder, fitted, card, mine, rows[rows["method"] == name])
+
+
+def _train_or_go_on(
+    run: Experiment, plan: Plan, samples: Samples, folder: Path, made_by: Stamp
+) -> pd.DataFrame:
+    """Trains and keeps; what was broken off goes on where it was, and ends with the same bytes."""
+    unfinished = run.output_dir / "cells" / f"{run.name}-{ENCODER}.unfinished"
+    for _ in ("going on", "afresh"):
+        checkpoint = Checkpoint(unfinished, made_by)
+        rows = _train(run.data, plan, samples, folder, made_by, checkpoint)
+        checkpoint.remove()
+        if rows is not None:
+            return rows
+    raise FolderError(f"output_dir: what is written to {unfinished} cannot be read back")
 
 
 def _train(
-    data: StudyData, plan: Plan, samples: Samples, folder: Path, made_by: Stamp
-) -> pd.DataFrame:
+    data: StudyData,
+    plan: Plan,
+    samples: Samples,
+    folder: Path,
+    made_by: Stamp,
+    checkpoint: Checkpoint,
+) -> pd.DataFrame | None:
+    """Trains and keeps; None if what a run that was broken off left is of no use."""
     encoder, objective = plan.load(), OBJECTIVES[STUDIED[0]]
     points = measure_points(len(samples.train), plan.train.batch_size, plan.train.num_epochs)
-    best = _Best(encoder)
+    best = _Best(encoder, points, checkpoint)
     score, held_out = measure_spearman(data.splits()), data.held_out()
 
     def measure(trained: SentenceEncoder) -> list[dict[str, object]]:
@@ -195,15 +260,30 @@ def _train(
         return rows
 
     encoder.set_dropout(plan.train.dropout)
-    frame = train(encoder, objective, samples.train, plan.train, points, measure, progress=True)
-    best.restore()
-    rows = _tidy(frame, best.place, plan, data)
-    encoder.save(folder)
-    write_text(folder / "README.md", _card(made_by, rows, encoder, best.place, frame))
-    plain = to_rows(rows)
-    content = {"stamp": made_by, "fingerprint": encoder.fingerprint, "rows": plain}
+    frame = train(encoder, objective, samples.train, plan.train, points, measure, True, checkpoint)
+    if not best.restore():
+        return None
+    place = points.index(best.point)
+    rows = _tidy(frame, place, plan, data)
+    _keep(folder, encoder, _card(made_by, rows, encoder, place, frame), made_by, rows)
+    return from_rows(to_rows(rows))
+
+
+def _keep(
+    folder: Path,
+    encoder: SentenceEncoder | TfidfEncoder,
+    card: str,
+    made_by: Stamp,
+    rows: pd.DataFrame,
+) -> None:
+    """Writes an encoder, its card and its record into a folder that is ours from the start."""
+    begun = folder / f"{RECORD}.unfinished"
+    write_text(begun, "")
+    encoder.save(folder / TFIDF if isinstance(encoder, TfidfEncoder) else folder)
+    write_text(folder / "README.md", card)
+    content = {"stamp": made_by, "fingerprint": encoder.fingerprint, "rows": to_rows(rows)}
     write_sealed(folder / RECORD, content)
-    return from_rows(plain)
+    begun.unlink()
 
 
 def measure_points(n_train: int, batch_size: int, num_epochs: int) -> list[int]:
@@ -216,25 +296,51 @@ def measure_points(n_train: int, batch_size: int, num_epochs: int) -> list[int]:
 
 
 class _Best:
-    """The weights at the point that is best on dev; at the last one, where dev has no score."""
+    """The weights at the point that is best on dev; at the last one, where dev has no score.
 
-    def __init__(self, encoder: SentenceEncoder) -> None:
-        self.encoder, self.place, self.count = encoder, 0, -1
-        self.score: float | None = None
-        self.weights: dict[str, Any] = {}
+    Those of the last point are the encoder's own when training has ended; others are kept beside
+    its state, so that a run that was broken off has them too.
+    """
+
+    def __init__(self, encoder: SentenceEncoder, points: Sequence[int], kept: Checkpoint) -> None:
+        self.encoder, self.kept, self.last = encoder, kept, points[-1]
+        self.point, self.score = points[0], -math.inf
+        before = {point: kept.measured(point) for point in points}
+        self.pending = [point for point, rows in before.items() if rows is None]
+        for point, rows in before.items():
+            self._compare(point, rows or [])
 
     def offer(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Takes the encoder as it is now, if it is better than all before."""
-        self.count += 1
-        dev = [r["value"] for r in rows if (r["split"], r["metric"]) == ("dev", "spearman")]
-        score = float(str(dev[0])) if dev else None
-        if score is None or self.score is None or score > self.score:
-            self.score, self.place = score, self.count
-            self.weights = copy.deepcopy(self.encoder.model.state_dict())
+        """Keeps the encoder's weights, if its rows are better than all before."""
+        point = self.pending.pop(0)
+        if self._compare(point, rows):
+            weights = self.encoder.model.state_dict()
+            self.kept.keep(BEST_STATE, {"point": point, "weights": weights})
 
-    def restore(self) -> None:
-        """Gives the encoder those weights."""
-        self.encoder.model.load_state_dict(self.weights)
+    def _compare(self, point: int, rows: Sequence[Mapping[str, object]]) -> bool:
+        """Whether a point is the best so far, and not the last, whose weights need no keeping."""
+        dev = [r["value"] for r in rows if (r["split"], r["metric"]) == ("dev", "spearman")]
+        if rows and not dev:
+            self.point = self.last
+        score = float(str(dev[0])) if dev else math.nan
+        first = bool(dev) and point == 0
+        if not (first or score > self.score):
+            return False
+        self.point, self.score = point, -math.inf if math.isnan(score) else score
+        return point != self.last
+
+    def restore(self) -> bool:
+        """Gives the encoder those weights; False if what was kept of them is damaged or gone."""
+        if self.point == self.last:
+            return True
+
+        def take(state: dict[str, Any]) -> bool:
+            if state["point"] != self.point:
+                raise ValueError(f"it is of point {state['point']}, not {self.point}")
+            self.encoder.model.load_state_dict(state["weights"])
+            return True
+
+        return bool(self.kept.resume(take, BEST_STATE))
 
 
 def _tidy(frame: pd.DataFrame, kept: int, plan: Plan, data: StudyData) -> pd.DataFrame:

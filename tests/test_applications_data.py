@@ -29,7 +29,7 @@ def test_the_bundled_intents_are_twenty_with_fifteen_utterances_each() -> None:
     counts = Counter(sample.labels)
     assert len(counts) >= 20
     assert set(counts.values()) == {15}
-    assert len(check_labelled(sample.texts, sample.labels, minimum=15)) == len(counts)
+    assert len(check_labelled(sample.texts, sample.labels, 15).classes) == len(counts)
 
 
 def test_the_bundled_out_of_scope_utterances_are_a_hundred_and_none_is_an_example() -> None:

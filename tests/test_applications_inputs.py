@@ -63,7 +63,7 @@ def test_vectors_of_another_width_are_refused() -> None:
 
 
 def test_classes_come_sorted() -> None:
-    assert check_labelled(["a", "b", "c"], ["y", "x", "y"]) == ["x", "y"]
+    assert check_labelled(["a", "b", "c"], ["y", "x", "y"]).classes == ["x", "y"]
 
 
 @pytest.mark.parametrize(

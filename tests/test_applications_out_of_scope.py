@@ -43,6 +43,16 @@ def test_mahalanobis_is_the_smallest_squared_form_of_the_shrunk_inverse() -> Non
     assert np.allclose(found, by_hand, rtol=1e-4)
 
 
+@pytest.mark.parametrize("width", [2, 5])
+def test_examples_that_spread_in_one_direction_alone_have_a_distance_in_all(width: int) -> None:
+    first, second = np.eye(width)[:2]
+    examples = np.stack([first, -first, first, -first])  # around 0: nothing to shrink by
+    vectors = np.stack([first, 1.5 * first, second])
+    found = out_of_scope.mahalanobis_distance(examples, np.array([0, 0, 1, 1]), vectors)
+    np.testing.assert_allclose(found[:2], [1, 2.25], rtol=1e-5)  # their variance is 1
+    assert found[2] > 1e3
+
+
 def test_mahalanobis_needs_examples_that_differ_from_their_mean() -> None:
     with pytest.raises(InputError, match="a covariance needs two different examples"):
         out_of_scope.mahalanobis_distance(TWO, TWO_CODES, TWO)

@@ -245,6 +245,46 @@ def test_a_state_that_cannot_be_gone_back_to_is_set_aside(
     assert (tmp_path / "state.pt.damaged-1").is_file()
 
 
+def _without_optimizer(state: dict[str, Any]) -> None:
+    del state["optimizer"]
+
+
+def _of_another_shape(state: dict[str, Any]) -> None:
+    name = next(iter(state["model"]))
+    state["model"][name] = state["model"][name][:1]
+
+
+def _of_no_steps(state: dict[str, Any]) -> None:
+    state["step"] = "many"
+
+
+@pytest.mark.usefixtures("saves_every_step")
+@pytest.mark.parametrize("spoil", [_without_optimizer, _of_another_shape, _of_no_steps])
+def test_training_sets_such_a_state_aside_and_ends_with_the_same_bits(
+    load: Load,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[dict[str, Any]], None],
+) -> None:
+    undisturbed, config = load(), replace(CONFIG, learning_rate=1e-2)
+    expected = train_simcse(undisturbed, SENTENCES[:13], config, [26], Measure())
+    with monkeypatch.context() as patch:
+        steps_taken(patch, 3)
+        kept = Checkpoint(tmp_path, STAMP, 0.0)
+        with pytest.raises(BrokenOff):
+            train_simcse(load(), SENTENCES[:13], config, [26], Measure(), checkpoint=kept)
+    state = kept.state()
+    assert state is not None
+    spoil(state)
+    kept.keep("state", state)
+    resumed, kept = load(), Checkpoint(tmp_path, STAMP, 1e9)
+    found = train_simcse(resumed, SENTENCES[:13], config, [26], Measure(), checkpoint=kept)
+    assert "state.pt: damaged (" in capsys.readouterr().out
+    assert_frame_equal(found, expected, check_exact=True)
+    assert same_weights(resumed, undisturbed)
+
+
 def test_what_can_be_gone_back_to_is_given_to_whoever_goes_back(tmp_path: Path) -> None:
     saved(tmp_path)
     assert Checkpoint(tmp_path, STAMP).resume(lambda state: state["step"] + 1) == 6

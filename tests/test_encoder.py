@@ -13,6 +13,7 @@ import pytest
 import torch
 from conftest import HIDDEN, POSITIONS, SENTENCES
 from safetensors.torch import load_file, save_file
+from tokenizers import normalizers, processors
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM
 
@@ -256,13 +257,56 @@ class CountingTokenizer:
         return getattr(self.tokenizer, name)
 
 
-def test_each_sentence_is_tokenized_once_over_all_calls(load: Load) -> None:
+def test_each_sentence_of_a_call_is_tokenized_once(load: Load) -> None:
     encoder = load()
     encoder.tokenizer = CountingTokenizer(encoder.tokenizer)
     encoder.encode(SENTENCES[:6] * 2)
-    encoder.tokenize(SENTENCES[4:8])
-    encoder.encode(SENTENCES[:8])
-    assert sorted(encoder.tokenizer.asked) == sorted(SENTENCES[:8])
+    assert sorted(encoder.tokenizer.asked) == sorted(SENTENCES[:6])
+
+
+def _cut_at_the_other_end(tokenizer: Any) -> None:
+    tokenizer.truncation_side = "left"
+
+
+def _read_one_character_as_another(tokenizer: Any) -> None:
+    backend = tokenizer.backend_tokenizer
+    steps = [normalizers.Replace("我", "书"), backend.normalizer]
+    backend.normalizer = normalizers.Sequence(steps)
+
+
+def _without_special_tokens(tokenizer: Any) -> None:
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing("$A", None, [])
+
+
+def _one_token_for_two_characters(tokenizer: Any) -> None:
+    tokenizer.backend_tokenizer.add_tokens(["喝茶"])
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (_cut_at_the_other_end, "[CLS]天喝茶[SEP]"),
+        (_read_one_character_as_another, "[CLS]书今天[SEP]"),
+        (_without_special_tokens, "我今天喝茶"),
+        (_one_token_for_two_characters, "refused"),
+    ],
+)
+def test_a_tokenizer_may_be_changed_in_place(
+    load: Load, change: Callable[[Any], None], expected: str
+) -> None:
+    encoder = load()
+    encoder.max_seq_length = 5
+    before = encoder.encode(["我今天喝茶", "喝茶"])
+    change(encoder.tokenizer)
+    if expected == "refused":  # the model has no vector for it
+        with pytest.raises(EncoderError, match=r"tokenizer: it gives token \d+"):
+            encoder.encode(["喝茶"])
+        return
+    row, other = encoder.tokenize(["我今天喝茶", "喝茶"])
+    assert "".join(encoder.tokenizer.convert_ids_to_tokens(row)) == expected
+    fresh = encoder.embed([row, other]).detach().numpy()
+    np.testing.assert_allclose(encoder.encode(["我今天喝茶", "喝茶"]), fresh, atol=1e-6)
+    assert not np.array_equal(fresh, before)
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -112,6 +112,13 @@ def calls(notebook: NotebookNode, name: str) -> Iterator[str]:
                         yield str(value)
 
 
+def test_what_reads_a_source_can_be_told_its_columns(notebook: NotebookNode) -> None:
+    (cell,) = parameter_cells(notebook)
+    named = {line.split(" = ")[0] for line in cell.source.splitlines()}
+    columns = {"text_column", "pair_columns", "label_column"}
+    assert named & columns == (columns if "source" in named else set())
+
+
 def test_what_is_drawn_and_told_stands_in_a_table_that_was_written(notebook: NotebookNode) -> None:
     tables = set(calls(notebook, "table"))
     drawn = {CHARTS[name].table or name for name in calls(notebook, "chart")}

@@ -17,6 +17,7 @@ from simcse_core import SentenceEncoder
 from simcse_core.config import Pooling
 from simcse_core.encoder import EncoderError
 from simcse_core.persistence import SavedSettings, SettingsError, read_settings, write_settings
+from simcse_core.projection import Projection
 
 Dirs = Callable[[str], Path]
 POOLINGS = tuple(Pooling)
@@ -122,7 +123,7 @@ def test_prompts_without_a_default_are_no_prefix(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [f"{OLD}.Dense", "sentence_transformers.base.modules.dense.Dense", "mine.Pooling"]
+    "name", [f"{OLD}.LSTM", f"{STOCK}.layer_norm.LayerNorm", "mine.Pooling", "mine.Dense"]
 )
 def test_a_module_that_is_not_known_is_refused_by_name(folder: Path, name: str) -> None:
     list_modules(folder, f"{OLD}.Transformer", f"{OLD}.Pooling", name)
@@ -209,6 +210,88 @@ def test_spoilt_or_missing_layer_weights_are_named(folder: Path, spoilt: bytes |
     file = folder / "1_WeightedLayerPooling" / "model.safetensors"
     file.unlink() if spoilt is None else file.write_bytes(spoilt)
     with pytest.raises(SettingsError, match=r"model\.safetensors: layer_weights cannot be read"):
+        read_settings(folder)
+
+
+DENSE_FILE = "2_Dense/config.json"
+
+
+@pytest.mark.parametrize(
+    ("part", "complaint"),
+    [
+        (
+            {"activation_function": "torch.nn.modules.activation.Tanh"},
+            "activation_function '.*Tanh",
+        ),
+        ({"activation_function": None}, "activation_function None"),
+        ({"use_residual": True}, "use_residual True"),
+        ({"module_input_name": "token_embeddings"}, "module_input_name 'token_embeddings'"),
+    ],
+)
+def test_a_dense_that_is_not_plain_is_refused(
+    folder: Path, part: dict[str, Any], complaint: str
+) -> None:
+    write_settings(folder, SavedSettings(Pooling.MEAN, projection=Projection(np.eye(8))))
+    change(folder / DENSE_FILE, lambda old: old | part)
+    with pytest.raises(SettingsError, match=f"{DENSE_FILE}: {complaint}.* is not supported"):
+        read_settings(folder)
+
+
+@pytest.mark.parametrize(
+    ("weights", "complaint"),
+    [
+        ({}, "linear.weight and .bias cannot be read"),
+        ({"linear.weight": np.eye(8)}, "linear.weight and .bias cannot be read"),
+        ({"linear.weight": np.eye(8), "linear.bias": np.ones(3)}, "a bias of shape"),
+        ({"linear.weight": np.eye(8) * np.nan, "linear.bias": np.ones(8)}, "not finite"),
+    ],
+)
+def test_a_dense_without_sound_weights_is_refused(
+    folder: Path, weights: dict[str, np.ndarray], complaint: str
+) -> None:
+    write_settings(folder, SavedSettings(Pooling.MEAN, projection=Projection(np.eye(8))))
+    save_file(weights, folder / "2_Dense" / "model.safetensors")
+    with pytest.raises(SettingsError, match=rf"2_Dense/model\.safetensors: .*{complaint}"):
+        read_settings(folder)
+
+
+def test_of_two_dense_only_a_centre_and_a_turn_are_read(folder: Path) -> None:
+    projection = Projection(2 * np.eye(8)[:3], np.ones(3), np.arange(8))
+    write_settings(folder, SavedSettings(Pooling.MEAN, projection=projection))
+    read = read_settings(folder)
+    assert read is not None
+    assert read.projection is not None
+    assert read.projection.fingerprint == projection.fingerprint
+    file = folder / "2_Dense" / "model.safetensors"
+    save_file(load_file(file) | {"linear.weight": 2 * np.eye(8, dtype=np.float32)}, file)
+    with pytest.raises(SettingsError, match="of two Dense modules, only a first one"):
+        read_settings(folder)
+
+
+@pytest.mark.parametrize(
+    ("part", "complaint"),
+    [
+        ({"vocab": "茶书"}, "vocab must be a list of different tokens"),
+        ({"vocab": ["茶", "茶"]}, "vocab must be a list of different tokens"),
+        ({"word_weights": {"茶": "much"}}, "'茶' must weigh a number from 0 up, got 'much'"),
+        ({"word_weights": {"茶": -1}}, "'茶' must weigh a number from 0 up, got -1"),
+        ({"word_weights": []}, None),
+    ],
+)
+def test_weights_of_tokens_are_checked(
+    folder: Path, part: dict[str, Any], complaint: str | None
+) -> None:
+    write_settings(folder, SavedSettings(Pooling.MEAN, token_weights={"茶": 2.0, "书": 0.5}))
+    read = read_settings(folder)
+    assert read is not None
+    assert read.token_weights == {"茶": 2.0, "书": 0.5}
+    change(folder / "1_WordWeights/config.json", lambda old: old | part)
+    if complaint is None:  # every token weighs what an unknown one does
+        read = read_settings(folder)
+        assert read is not None
+        assert read.token_weights == {"茶": 1.0, "书": 1.0}
+        return
+    with pytest.raises(SettingsError, match=rf"1_WordWeights/config\.json: {complaint}"):
         read_settings(folder)
 
 
@@ -332,3 +415,19 @@ def test_what_sentence_transformers_saved_is_loaded_with_the_same_vectors(
         rtol=0,
         atol=1e-5,
     )
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_plain_dense_of_sentence_transformers_is_loaded_with_the_same_vectors(
+    bert_dir: Path, tmp_path: Path, bias: bool
+) -> None:
+    library = pytest.importorskip("sentence_transformers", reason="pip install -e '.[bench]'")
+    modules = pytest.importorskip("sentence_transformers.base.modules.dense")
+    spread_out(bert_dir, "mean").save(tmp_path / "ours")
+    model = library.SentenceTransformer(str(tmp_path / "ours"), device="cpu")
+    model.append(modules.Dense(32, 7, bias=bias, activation_function=torch.nn.Identity()))
+    model.save(str(tmp_path / "theirs"))
+    loaded = SentenceEncoder.from_pretrained(tmp_path / "theirs", device="cpu")
+    found = model.encode(list(SENTENCES), show_progress_bar=False)
+    np.testing.assert_allclose(loaded.encode(SENTENCES), found, rtol=0, atol=1e-5)
+    assert loaded.hidden_size == 7

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
-from report_frames import own_text
+from report_frames import own_text, rows
 
 from simcse_core.report.markers import tell
 from simcse_core.report.own_text import (
     along,
     beside_table,
     kept_place,
+    recommended,
     tell_own_text,
     training_table,
 )
@@ -37,6 +39,27 @@ def test_prose_says_in_words_that_training_to_the_end_lowered_the_score() -> Non
     assert "Kept is the encoder after 50 sentences." in told
     assert "**lowered** Spearman from 0.500 to 0.400" in told
     assert "Spearman 下降，由 0.500 到 0.400" in tell_own_text(own_text(), language="zh")
+
+
+def with_fitted(dev: float, test: float) -> pd.DataFrame:
+    fitted = [
+        rows(split, value, n_train=100, method="whitening", kind="fitted")
+        for split, value in (("dev", dev), ("test", test))
+    ]
+    return pd.concat([own_text(), *fitted], ignore_index=True)
+
+
+@pytest.mark.parametrize(("dev", "ahead"), [(0.61, True), (0.6, False), (0.55, False)])
+def test_what_is_ahead_on_dev_without_training_is_recommended(dev: float, ahead: bool) -> None:
+    frame = with_fitted(dev, 0.9)  # whatever test says
+    assert recommended(frame) == (("whitening", dev, 0.6) if ahead else None)
+    told = "whitening is ahead of it on dev, 0.610 against 0.600"
+    assert (told in tell_own_text(frame)) == ahead
+    assert ("白化更好，为 0.610" in tell_own_text(frame, language="zh")) == ahead
+
+
+def test_without_labels_nothing_is_recommended() -> None:
+    assert recommended(own_text(labelled=False)) is None
 
 
 def test_without_labels_nothing_is_scored_and_that_is_said() -> None:

@@ -20,7 +20,7 @@ from transformers import (
     Qwen2Tokenizer,
 )
 
-from simcse_core import SentenceEncoder, self_check
+from simcse_core import SentenceEncoder, self_check, train_simcse
 from simcse_core import encoder as encoder_module
 from simcse_core.encoder import EncoderError
 
@@ -67,11 +67,34 @@ TINY = {
     "num_attention_heads": 2,
 }
 
-REFUSED = {
+ENCODE_ALONE = {
     "Qwen2": (SIZES | {"vocab_size": 300, "num_key_value_heads": 2}, "dropout of 0 in its layers"),
     "Longformer": (SIZES | {"attention_window": 8}, "dropout of 0.1 in its layers"),
     "XLM": (XLM | {"max_position_embeddings": 64}, "dropout of 0.1 in its layers"),
     "ModernBert": (SIZES, "dropout of 0 in its layers"),
+}
+
+
+@pytest.mark.parametrize("family", ENCODE_ALONE)
+def test_a_family_whose_dropout_is_out_of_reach_encodes_and_is_not_trained(
+    family: str, tmp_path: Path
+) -> None:
+    config, said = ENCODE_ALONE[family]
+    folder = save(tmp_path / f"tiny-{family}", family, **config)
+    for _ in range(2):  # tried, and known
+        encoder = SentenceEncoder.from_pretrained(folder, "mean", 32, "cpu")
+        texts = SENTENCES[:6]
+        found, expected = encoder.encode(texts), by_hand(folder, texts, truncation=True)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+        with pytest.raises(EncoderError, match=rf"tiny-{family} can encode and not .*{said}") as no:
+            train_simcse(encoder, SENTENCES)
+        assert "\n" not in str(no.value)
+    encoder.save(tmp_path / "again")
+    again = SentenceEncoder.from_pretrained(tmp_path / "again", device="cpu")
+    np.testing.assert_array_equal(again.encode(texts), found)
+
+
+REFUSED = {
     "FNet": (SIZES, "another vector in a batch than alone"),
     "ConvBert": (SIZES | {"embedding_size": 32}, "another vector in a batch than alone"),
     "Canine": (SIZES | {"num_hash_buckets": 64}, "a batch of several lengths fails"),
@@ -94,11 +117,12 @@ def test_a_family_that_would_give_wrong_numbers_is_refused_by_name_and_reason(
     assert "\n" not in str(caught.value)
 
 
-def by_hand(folder: Path, texts: tuple[str, ...]) -> np.ndarray:
+def by_hand(folder: Path, texts: tuple[str, ...], **cut: Any) -> np.ndarray:
     """The mean of the last layer, a sentence at a time, by transformers alone."""
+    cut = cut and {**cut, "max_length": 32}
     model = transformers.AutoModel.from_pretrained(folder).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    rows = [tokenizer(text, return_tensors="pt")["input_ids"] for text in texts]
+    rows = [tokenizer(text, return_tensors="pt", **cut)["input_ids"] for text in texts]
     with torch.no_grad():
         return np.stack([model(input_ids=r).last_hidden_state[0].mean(0).numpy() for r in rows])
 
@@ -127,6 +151,11 @@ def test_a_family_that_is_let_in_has_right_vectors_up_to_its_last_position(
     np.testing.assert_allclose(full.encode(texts), by_hand(folder, texts), rtol=0, atol=1e-5)
     with pytest.raises(EncoderError, match=f"max_seq_length: .* the {positions} positions"):
         full.max_seq_length = positions + 1
+    for pooling in ("mean", "first-last-mean"):
+        full.pooling = pooling
+        full.save(tmp_path / pooling)
+        saved = SentenceEncoder.from_pretrained(tmp_path / pooling, device="cpu")
+        np.testing.assert_array_equal(saved.encode(texts), full.encode(texts))
 
 
 def test_a_causal_model_is_refused_under_cls_and_let_in_under_mean(tmp_path: Path) -> None:
@@ -165,7 +194,6 @@ def _no_number_far_out(states: Tensor, _: bool) -> Tensor:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (_noise, "not those of measuring, without any dropout"),
         (_of_the_batch, "another vector in a batch than alone"),
         (_no_number_far_out, "a row of 32 tokens has no finite vector"),
     ],
@@ -177,6 +205,16 @@ def test_what_is_wrong_is_found_whatever_the_family(
     encoder.model.encoder.layer[1] = Spoilt(encoder.model.encoder.layer[1], spoil)
     with pytest.raises(EncoderError, match=said):
         encoder._check_itself()
+
+
+def test_what_is_wrong_in_training_alone_is_told_there(
+    load: Callable[..., SentenceEncoder],
+) -> None:
+    encoder = load("mean")
+    encoder.model.encoder.layer[1] = Spoilt(encoder.model.encoder.layer[1], _noise)
+    encoder._check_itself()
+    with pytest.raises(EncoderError, match="not those of measuring, without any dropout"):
+        encoder.check_trainable()
 
 
 def test_a_trial_leaves_everything_as_it_was(load: Callable[..., SentenceEncoder]) -> None:
@@ -195,8 +233,12 @@ def test_the_same_encoder_is_tried_once(
     load: Callable[..., SentenceEncoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[self_check.Trial] = []
-    monkeypatch.setattr(encoder_module, "_passed", set())
-    monkeypatch.setattr(encoder_module, "find_fault", lambda trial: tried.append(trial) or "")
+    monkeypatch.setattr(encoder_module, "_passed", {})
+    monkeypatch.setattr(
+        encoder_module,
+        "find_fault",
+        lambda trial, checks: tried.append(trial) or "" if checks is self_check.ENCODING else "",
+    )
     for pooling in ("mean", "mean", "cls", "mean"):
         load(pooling)
     assert [trial.chosen for trial in tried] == [2, 0]

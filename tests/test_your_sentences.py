@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import SENTENCES
 
-from simcse_core import SentenceEncoder, TrainConfig
+from simcse_core import SentenceEncoder, TfidfEncoder, TrainConfig, checkpoint
 from simcse_core import your_sentences as own
+from simcse_core.checkpoint import Checkpoint
+from simcse_core.config import Pooling
 from simcse_core.data import load_study_data
-from simcse_core.errors import DataError
+from simcse_core.errors import DataError, EncoderError
 from simcse_core.experiment import Experiment
+from simcse_core.fitted_encoders import FITTED_ENCODERS, whiten
 from simcse_core.folders import FolderError
 from simcse_core.plans import make_plan
 from simcse_core.report.own_text import kept_place, tell_own_text, training_table
@@ -29,7 +34,13 @@ Open = Callable[..., Experiment]
 def open_own(tmp_path: Path, bert_dir: Path) -> Open:
     """An experiment on 48 sentences in a file, with labelled pairs beside them if asked for."""
 
-    def opened(pairs: bool = False, learning_rate: float = 1e-3, **changed: object) -> Experiment:
+    def opened(
+        pairs: bool = False,
+        learning_rate: float = 1e-3,
+        pooling: str = "mean",
+        encoder: Path = bert_dir,
+        **changed: object,
+    ) -> Experiment:
         folder = tmp_path / "mine"
         folder.mkdir(exist_ok=True)
         (folder / "text.txt").write_text("\n".join(SENTENCES), encoding="utf-8")
@@ -42,7 +53,7 @@ def open_own(tmp_path: Path, bert_dir: Path) -> Open:
                     )
                 ]
                 (folder / f"{split}.tsv").write_text("\n".join(lines), encoding="utf-8")
-        plan = make_plan(bert_dir, "mean", {"batch_size": 8, "learning_rate": learning_rate})
+        plan = make_plan(encoder, pooling, {"batch_size": 8, "learning_rate": learning_rate})
         out = tmp_path / "out"
         out.mkdir(exist_ok=True)
         run = Experiment("06_your_sentences", load_study_data(folder), [plan], [0], out)
@@ -146,10 +157,163 @@ def test_where_training_only_harms_the_untrained_encoder_is_kept_and_told(
     assert "**lowered** Spearman from 0.900 to 0.700" in told
 
 
-@pytest.mark.parametrize("what", ["file", "link", "full"])
-def test_nothing_of_anybody_is_written_over(open_own: Open, what: str) -> None:
-    run = open_own()
+class Scripted:
+    """Scores on dev as they are listed, one a point that was measured."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.values = list(values)
+
+    def __call__(self, _: object) -> list[dict[str, object]]:
+        value = self.values.pop(0)
+        return [{"split": "dev", "metric": "spearman", "value": value, "missing": None}]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+BROKEN_OFF_AT = ("save", "point 0", "point 1", "point 2", "best", "record", "step 3")
+
+
+@pytest.mark.parametrize("scores", [[0.1, 0.9, 0.3], [0.9, 0.1, 0.2], [0.1, 0.2, 0.9], None])
+@pytest.mark.parametrize("place", BROKEN_OFF_AT)
+def test_what_was_broken_off_goes_on_and_ends_with_the_same_bytes(
+    open_own: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    scores: list[float] | None,
+) -> None:
+    monkeypatch.setattr(own, "POINTS", 2)
+    monkeypatch.setattr(checkpoint, "PAUSE_PER_SAVE", 0)
+    monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (0.0,))  # a state at every step
+    monkeypatch.setattr(own, "recommended", lambda rows: None)
+
+    def train_and_keep(script: Scripted) -> Path:
+        monkeypatch.setattr(own, "measure_spearman", lambda splits: script)
+        run = open_own(pairs=scores is not None)
+        own.train_and_keep(run, 32)
+        return run.output_dir
+
+    undisturbed = train_and_keep(Scripted(scores or [])).rename(tmp_path / "undisturbed")
+    script, steps = Scripted(scores or []), iter(range(100))
+    seen = iter(range(100))
+    with monkeypatch.context() as patch:
+        if place == "save":
+            patch.setattr(SentenceEncoder, "save", interrupted)
+        elif place == "record":
+            patch.setattr(own, "write_sealed", interrupted)
+        elif place == "best" and scores:
+            patch.setattr(Checkpoint, "keep", interrupted)
+        elif place == "step 3":
+            real_step = torch.optim.AdamW.step
+            patch.setattr(torch.optim.AdamW, "step", stopping(real_step, steps, 3))
+        else:
+            at = int(place[-1]) if place.startswith("point") else 0
+            patch.setattr(own, "rows_of", stopping(own.rows_of, seen, at))
+        with pytest.raises(KeyboardInterrupt):
+            train_and_keep(script)
+    if place == "best" and scores:
+        script = Scripted(scores)  # its first point was scored, and not recorded
+    resumed = train_and_keep(script)
+    assert files(resumed / "encoder") == files(undisturbed / "encoder")
+    assert not list((resumed / "cells").glob("*encoder*"))
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def stopping(real: Callable[..., Any], counted: Iterator[int], at: int) -> Callable[..., Any]:
+    """The function, but for its call number ``at``, which is interrupted."""
+
+    def call(*args: Any, **named: Any) -> Any:
+        if next(counted) == at:
+            raise KeyboardInterrupt
+        return real(*args, **named)
+
+    return call
+
+
+def test_weights_of_the_best_point_that_were_damaged_are_trained_afresh(
+    open_own: Open, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = Scripted([0.9, 0.1, 0.2, 0.9, 0.1, 0.2])
+    monkeypatch.setattr(own, "POINTS", 2)
+    monkeypatch.setattr(own, "measure_spearman", lambda splits: script)
+    monkeypatch.setattr(own, "recommended", lambda rows: None)
+    run = open_own(pairs=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(SentenceEncoder, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            own.train_and_keep(run, 32)
+    (state,) = (run.output_dir / "cells").glob("*encoder*/best.pt")
+    state.write_bytes(state.read_bytes()[:-1] + b"?")
+    rows = own.train_and_keep(run, 32)
+    assert "best.pt: damaged" in capsys.readouterr().out
+    assert (kept_place(rows), script.values) == (0, [])
+
+
+@pytest.mark.parametrize("name", ["whitening", "idf-mean", "tfidf-char"])
+def test_what_is_ahead_without_training_is_kept_too(
+    open_own: Open, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(own, "recommended", lambda rows: (name, 0.9, 0.1))
+    run = open_own(pairs=True)
+    own.train_and_keep(run, 16)
+    folder = run.output_dir / name
+    kept: SentenceEncoder | TfidfEncoder
+    if name == "tfidf-char":
+        kept = TfidfEncoder.load(folder / "tfidf.json")
+    else:
+        kept = SentenceEncoder.from_pretrained(folder)
+    again = FITTED_ENCODERS[name](run.plans[0].load(), own.draw(run.data, 16, 0).train)
+    np.testing.assert_array_equal(kept.encode(SENTENCES), again.encode(SENTENCES))
+    card = (folder / "README.md").read_text("utf-8")
+    assert "Fitted on 16 sentences of mine" in card
+    assert not [sentence for sentence in SENTENCES if sentence in card]
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    monkeypatch.setattr(own, "FITTED_ENCODERS", dict.fromkeys(FITTED_ENCODERS))  # would fail
+    own.train_and_keep(open_own(pairs=True), 16)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_what_is_not_ahead_is_not_kept(open_own: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own, "recommended", lambda rows: None)
+    run = open_own(pairs=True)
+    own.train_and_keep(run, 16)
+    assert not {path.name for path in run.output_dir.iterdir()} & {*FITTED_ENCODERS}
+
+
+def test_an_encoder_that_was_fitted_is_not_trained(
+    open_own: Open, bert_dir: Path, tmp_path: Path
+) -> None:
+    fitted = whiten(SentenceEncoder.from_pretrained(bert_dir, "mean"), SENTENCES)
+    fitted.save(tmp_path / "whitened")
+    with pytest.raises(EncoderError, match="whitened has a projection or weights of tokens"):
+        own.train_and_keep(open_own(encoder=tmp_path / "whitened"), 16)
+
+
+@pytest.mark.parametrize("pooling", Pooling)
+def test_sentence_transformers_loads_what_was_kept_with_the_same_vectors(
+    open_own: Open, pooling: str
+) -> None:
+    library = pytest.importorskip("sentence_transformers", reason="pip install -e '.[bench]'")
+    run = open_own(pooling=pooling)
+    own.train_and_keep(run, 24)
     folder = run.output_dir / "encoder"
+    ours = SentenceEncoder.from_pretrained(folder)
+    assert ours.pooling == pooling
+    model = library.SentenceTransformer(str(folder), device="cpu")
+    theirs = model.encode(list(SENTENCES), show_progress_bar=False)
+    np.testing.assert_allclose(theirs, ours.encode(SENTENCES), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["encoder", "whitening", "tfidf-char"])
+@pytest.mark.parametrize("what", ["file", "link", "full"])
+def test_nothing_of_anybody_is_written_over(open_own: Open, what: str, name: str) -> None:
+    run = open_own()
+    folder = run.output_dir / name
     if what == "file":
         folder.write_text("mine")
     elif what == "link":

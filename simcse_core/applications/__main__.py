@@ -102,7 +102,7 @@ def label(options: argparse.Namespace) -> str:
     examples = _examples(options)
     if options.reviewed:
         check_target(options.out, [options.examples, options.reviewed])
-        classes = check_labelled(examples.texts, examples.labels)
+        classes = check_labelled(examples.texts, examples.labels).classes
         texts, labels = review.read_review(options.reviewed, classes, options.encoding)
         both = Labelled([*examples.texts, *texts], [*examples.labels, *labels])
         check_labelled(both.texts, both.labels)

@@ -5,7 +5,7 @@ Needs the extra ``search`` (faiss-cpu); ``search`` alone is exact and needs noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,7 @@ def set_effort(index: ApproximateIndex, effort: int) -> None:
 def query(
     approximate: ApproximateIndex,
     index: QuestionIndex,
-    queries: Sequence[str],
+    queries: Iterable[str],
     encode: Encode,
     k: int = 10,
 ) -> Hits:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.preprocessing import normalize
+
+from simcse_core.arguments import as_list
+from simcse_core.errors import ParameterError
 
 # Encodes n texts to an array of shape (n, hidden), with the same columns at every call.
 Encode = Callable[[Sequence[str]], np.ndarray]
@@ -16,27 +20,30 @@ class InputError(ValueError):
     """Input that cannot be used; the message says what, where and what to do about it."""
 
 
-def check_texts(texts: Sequence[str], name: str) -> list[str]:
+def check_texts(texts: Iterable[str], name: str) -> list[str]:
     """The texts as a list.
 
     Args:
-        texts: any number of texts.
+        texts: any number of texts, in anything that has an order; a generator is used up.
         name: what messages call them, such as ``queries``.
 
     Raises:
-        InputError: there is none, or one is empty or no text.
+        InputError: no list of texts (one text, a table, a set), none in it, or one that is empty or
+            no text.
     """
-    if isinstance(texts, str):
-        raise InputError(f"{name}: a list of texts is needed, got one text; put it in brackets")
-    if not len(texts):
+    try:
+        listed = as_list(texts, name)
+    except ParameterError as error:
+        raise InputError(str(error)) from error
+    if not listed:
         raise InputError(f"{name}: there is none; give at least one text")
-    for place, text in enumerate(texts, start=1):
+    for place, text in enumerate(listed, start=1):
         if not isinstance(text, str) or not text.strip():
             raise InputError(f"{name}: number {place} is empty ({text!r}); leave it out")
-    return list(texts)
+    return [str(text) for text in listed]
 
 
-def unit_vectors(encode: Encode, texts: Sequence[str], name: str) -> np.ndarray:
+def unit_vectors(encode: Encode, texts: Iterable[str], name: str) -> np.ndarray:
     """Encodes texts and scales each vector to length 1, so that products are cosines.
 
     Returns:
@@ -75,16 +82,21 @@ def check_width(vectors: np.ndarray, width: int, name: str) -> None:
         )
 
 
-def check_labelled(texts: Sequence[str], labels: Sequence[str], minimum: int = 1) -> list[str]:
-    """Checks labelled examples and gives their classes.
+class Examples(NamedTuple):
+    """Labelled texts, and the names of their classes, sorted."""
+
+    texts: list[str]
+    labels: list[str]
+    classes: list[str]
+
+
+def check_labelled(texts: Iterable[str], labels: Iterable[str], minimum: int = 1) -> Examples:
+    """Checks labelled examples and lists them with their classes.
 
     Args:
         texts: n texts.
         labels: a class name for each.
         minimum: examples that every class needs.
-
-    Returns:
-        The class names, sorted.
 
     Raises:
         InputError: an empty text or label, fewer than two classes, a class name written in two
@@ -108,7 +120,7 @@ def check_labelled(texts: Sequence[str], labels: Sequence[str], minimum: int = 1
                 f"labels: {name!r} has {n} example{'s' if n > 1 else ''}, {minimum} are needed; "
                 "add some or leave the class out"
             )
-    return classes
+    return Examples(texts, labels, classes)
 
 
 def check_class_names(names: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -42,8 +42,8 @@ def models_saved(ranked: np.ndarray, n_intents: int, recall: float) -> float:
 
 def measure_intents(
     encode: Encode,
-    texts: Sequence[str],
-    labels: Sequence[str],
+    texts: Iterable[str],
+    labels: Iterable[str],
     examples: Sequence[int] = EXAMPLES,
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
     methods: Sequence[str] = tuple(METHODS),
@@ -72,7 +72,7 @@ def measure_intents(
         InputError: unusable texts or labels, or an unknown method.
     """
     recalls = {name: method_named(name) for name in methods}
-    classes = check_labelled(texts, labels, max(examples))
+    texts, labels, classes = check_labelled(texts, labels, max(examples))
     codes = codes_of(labels, classes)
     vectors = unit_vectors(encode, texts, "texts")
     rows: list[dict[str, object]] = []
@@ -91,8 +91,8 @@ def measure_intents(
 
 def recall_curve(
     encode: Encode,
-    texts: Sequence[str],
-    labels: Sequence[str],
+    texts: Iterable[str],
+    labels: Iterable[str],
     n_examples: int = 5,
     seed: int = 0,
     method: str = "logistic",
@@ -103,7 +103,7 @@ def recall_curve(
         InputError: as :func:`measure_intents`.
     """
     recall = method_named(method)
-    classes = check_labelled(texts, labels, n_examples)
+    texts, labels, classes = check_labelled(texts, labels, n_examples)
     codes = codes_of(labels, classes)
     vectors = unit_vectors(encode, texts, "texts")
     drawn = draw_examples(codes, n_examples, seed)

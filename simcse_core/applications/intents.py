@@ -6,7 +6,7 @@ What follows, such as one model an intent, then runs for the likeliest ones alon
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from simcse_core.applications.inputs import (
     Encode,
     InputError,
     check_labelled,
+    check_texts,
     check_width,
     codes_of,
     unit_vectors,
@@ -74,9 +75,9 @@ def fit_logistic(examples: np.ndarray, codes: np.ndarray) -> LogisticRegression:
 
 
 def likeliest(
-    texts: Sequence[str],
-    labels: Sequence[str],
-    utterances: Sequence[str],
+    texts: Iterable[str],
+    labels: Iterable[str],
+    utterances: Iterable[str],
     encode: Encode,
     n: int = 5,
     method: str = "logistic",
@@ -99,10 +100,11 @@ def likeliest(
             method, or n above the number of intents.
     """
     recall = method_named(method)
-    classes = check_labelled(texts, labels)
+    texts, labels, classes = check_labelled(texts, labels)
     if not 1 <= n <= len(classes):
         raise InputError(f"n: must be between 1 and the {len(classes)} intents, got {n}")
     examples = unit_vectors(encode, texts, "texts")
+    utterances = check_texts(utterances, "utterances")
     vectors = unit_vectors(encode, utterances, "utterances")
     check_width(vectors, examples.shape[1], "utterances")
     scores = recall(examples, codes_of(labels, classes), vectors)

@@ -6,7 +6,7 @@ examples alone: no out-of-scope utterance is needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from simcse_core.applications.inputs import (
     InputError,
     check_labelled,
     check_share,
+    check_texts,
     check_width,
     codes_of,
     unit_vectors,
@@ -31,6 +32,7 @@ from simcse_core.applications.leave_one_out import leave_one_out
 SCORE = "softmax"
 ACCEPT = 0.95
 NEIGHBOUR = 5
+LEAST_SHRINKAGE = 1e-6  # of a covariance, towards a multiple of the identity
 
 # Maps example vectors (m, hidden), their classes (m,), 0 to c - 1 and each there, and vectors
 # (n, hidden), all rows of length 1, to scores (n,), higher being stranger.
@@ -67,7 +69,11 @@ def mahalanobis_distance(
     around = (examples - means[codes]).astype(np.float64)
     if not around.any():
         raise InputError("labels: a covariance needs two different examples of some class")
-    root = cholesky(ledoit_wolf(around, assume_centered=True)[0], lower=True)
+    covariance, shrinkage = ledoit_wolf(around, assume_centered=True)
+    if shrinkage < LEAST_SHRINKAGE:  # as of a few examples at equal distances: still no inverse
+        spread = np.trace(covariance) / len(covariance)
+        covariance = covariance + LEAST_SHRINKAGE * spread * np.eye(len(covariance))
+    root = cholesky(covariance, lower=True)
     points = solve_triangular(root, vectors.T.astype(np.float64), lower=True).T
     centres = solve_triangular(root, means.T.astype(np.float64), lower=True).T
     squares = (points**2).sum(1)[:, None] + (centres**2).sum(1) - 2 * points @ centres.T
@@ -124,9 +130,9 @@ def threshold_from_examples(
 
 
 def detect(
-    texts: Sequence[str],
-    labels: Sequence[str],
-    utterances: Sequence[str],
+    texts: Iterable[str],
+    labels: Iterable[str],
+    utterances: Iterable[str],
     encode: Encode,
     score: str = SCORE,
     accept: float = ACCEPT,
@@ -153,9 +159,10 @@ def detect(
             score, or a share that is none.
     """
     strangeness = score_named(score)
-    classes = check_labelled(texts, labels, minimum=2)
+    texts, labels, classes = check_labelled(texts, labels, minimum=2)
     codes = codes_of(labels, classes)
     examples = unit_vectors(encode, texts, "texts")
+    utterances = check_texts(utterances, "utterances")
     vectors = unit_vectors(encode, utterances, "utterances")
     check_width(vectors, examples.shape[1], "utterances")
     threshold = threshold_from_examples(examples, codes, score, accept, progress)
@@ -163,7 +170,7 @@ def detect(
     likeliest = fit_logistic(examples, codes).predict(vectors)
     return pd.DataFrame(
         {
-            "utterance": list(utterances),
+            "utterance": utterances,
             "known": scores <= threshold,
             "intent": [classes[code] for code in likeliest],
             "score": scores,

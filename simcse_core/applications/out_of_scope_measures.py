@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -73,9 +73,9 @@ def at_threshold(
 
 def measure_unknown(
     encode: Encode,
-    texts: Sequence[str],
-    labels: Sequence[str],
-    foreign: Mapping[str, Sequence[str]] | None = None,
+    texts: Iterable[str],
+    labels: Iterable[str],
+    foreign: Mapping[str, Iterable[str]] | None = None,
     shares: Sequence[float] = (0.25, 0.5, 0.75),
     n_examples: int = 10,
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
@@ -114,7 +114,7 @@ def measure_unknown(
     """
     if n_examples < 2:
         raise InputError(f"n_examples: leaving one out needs at least 2 a class, got {n_examples}")
-    classes = check_labelled(texts, labels, n_examples)
+    texts, labels, classes = check_labelled(texts, labels, n_examples)
     codes, vectors = codes_of(labels, classes), unit_vectors(encode, texts, "texts")
     others = {name: unit_vectors(encode, those, name) for name, those in (foreign or {}).items()}
     for name, those in others.items():

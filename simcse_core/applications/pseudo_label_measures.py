@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -47,8 +47,8 @@ def precision_coverage(scores: np.ndarray, right: np.ndarray) -> pd.DataFrame:
 
 def measure_gain(
     encode: Encode,
-    texts: Sequence[str],
-    labels: Sequence[str],
+    texts: Iterable[str],
+    labels: Iterable[str],
     n_examples: int = 5,
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
     precision: float = PRECISION,
@@ -83,7 +83,7 @@ def measure_gain(
     check_share("precision", precision)
     if n_examples < 2:
         raise InputError(f"n_examples: leaving one out needs at least 2 a class, got {n_examples}")
-    classes = check_labelled(texts, labels, n_examples)
+    texts, labels, classes = check_labelled(texts, labels, n_examples)
     codes, vectors = codes_of(labels, classes), unit_vectors(encode, texts, "texts")
     rows: list[dict[str, object]] = []
     for seed in tqdm(seeds, desc="draws", disable=not progress):
@@ -95,8 +95,8 @@ def measure_gain(
 
 def coverage_curve(
     encode: Encode,
-    texts: Sequence[str],
-    labels: Sequence[str],
+    texts: Iterable[str],
+    labels: Iterable[str],
     n_examples: int = 5,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -108,7 +108,7 @@ def coverage_curve(
     Raises:
         InputError: unusable texts or labels.
     """
-    classes = check_labelled(texts, labels, n_examples)
+    texts, labels, classes = check_labelled(texts, labels, n_examples)
     codes, vectors = codes_of(labels, classes), unit_vectors(encode, texts, "texts")
     draw = draw_with_pool(codes, n_examples, seed)
     given = label(vectors[draw.examples], codes[draw.examples], vectors[draw.pool])

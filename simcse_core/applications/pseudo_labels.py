@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -117,9 +117,9 @@ def select(labels: Labels, threshold: float, per_class: int | None = PER_CLASS) 
 
 
 def propose(
-    texts: Sequence[str],
-    labels: Sequence[str],
-    unlabelled: Sequence[str],
+    texts: Iterable[str],
+    labels: Iterable[str],
+    unlabelled: Iterable[str],
     encode: Encode,
     precision: float = PRECISION,
     per_class: int | None = PER_CLASS,
@@ -146,7 +146,7 @@ def propose(
         InputError: unusable examples or texts, or a class with one example.
     """
     check_share("precision", precision)
-    classes = check_labelled(texts, labels, minimum=2)
+    texts, labels, classes = check_labelled(texts, labels, minimum=2)
     known = set(texts)
     wanted = dict.fromkeys(check_texts(unlabelled, "unlabelled"))
     new = [text for text in wanted if text not in known]

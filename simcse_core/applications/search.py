@@ -10,7 +10,7 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,7 +82,7 @@ class Hits(NamedTuple):
     scores: np.ndarray
 
 
-def build(questions: Sequence[str], encode: Encode, encoder: EncoderStamp) -> QuestionIndex:
+def build(questions: Iterable[str], encode: Encode, encoder: EncoderStamp) -> QuestionIndex:
     """Encodes standard questions.
 
     Raises:
@@ -93,7 +93,7 @@ def build(questions: Sequence[str], encode: Encode, encoder: EncoderStamp) -> Qu
 
 
 def add(
-    index: QuestionIndex, questions: Sequence[str], encode: Encode, encoder: EncoderStamp
+    index: QuestionIndex, questions: Iterable[str], encode: Encode, encoder: EncoderStamp
 ) -> QuestionIndex:
     """A new index with further questions at its end; only they are encoded.
 
@@ -101,14 +101,15 @@ def add(
         InputError: as :func:`build`, a question is there already, or it is another encoder.
     """
     check_encoder(index, encoder)
-    _different([*index.questions, *check_texts(questions, "questions")])
+    questions = check_texts(questions, "questions")
+    _different([*index.questions, *questions])
     vectors = unit_vectors(encode, questions, "questions")
     check_width(vectors, index.vectors.shape[1], "questions")
     both = np.concatenate([index.vectors, vectors])
     return QuestionIndex([*index.questions, *questions], both, index.encoder)
 
 
-def remove(index: QuestionIndex, questions: Sequence[str]) -> QuestionIndex:
+def remove(index: QuestionIndex, questions: Iterable[str]) -> QuestionIndex:
     """A new index without these questions; nothing is encoded.
 
     Raises:
@@ -125,7 +126,7 @@ def remove(index: QuestionIndex, questions: Sequence[str]) -> QuestionIndex:
 
 def query(
     index: QuestionIndex,
-    queries: Sequence[str],
+    queries: Iterable[str],
     encode: Encode,
     k: int = 10,
     progress: bool = False,
@@ -163,7 +164,7 @@ def nearest(vectors: np.ndarray, queries: np.ndarray, k: int, progress: bool = F
 def query_fused(
     index: QuestionIndex,
     lexical: LexicalIndex,
-    queries: Sequence[str],
+    queries: Iterable[str],
     encode: Encode,
     k: int = 10,
     progress: bool = False,
@@ -182,7 +183,7 @@ def query_fused(
         InputError: as :func:`query`, or k is above :data:`FUSION_DEPTH`.
     """
     check_k(k, min(len(index), FUSION_DEPTH))
-    depth = min(FUSION_DEPTH, len(index))
+    queries, depth = check_texts(queries, "queries"), min(FUSION_DEPTH, len(index))
     by_vectors = query(index, queries, encode, depth, progress).rows
     return fuse([by_vectors, lexical.rankings(queries, depth, progress)], k)
 
@@ -309,7 +310,7 @@ def _damaged(path: Path) -> str:
     return f"index: {path} is damaged or no index; build it again, nothing was changed"
 
 
-def _packed(questions: Sequence[str]) -> bytes:
+def _packed(questions: Iterable[str]) -> bytes:
     return json.dumps(list(questions), ensure_ascii=False).encode()
 
 

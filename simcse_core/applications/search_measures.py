@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -66,7 +66,7 @@ def measure_recall(encode: Encode, faq: Faq) -> pd.DataFrame:
 def measure_latency(
     encode: Encode,
     index: QuestionIndex,
-    queries: Sequence[str],
+    queries: Iterable[str],
     batch_sizes: Sequence[int] = BATCH_SIZES,
     repeats: int = 50,
     k: int = 10,
@@ -158,7 +158,7 @@ def measure_cross_encoder(
     encode: Encode,
     score_pairs: PairScores,
     index: QuestionIndex,
-    queries: Sequence[str],
+    queries: Iterable[str],
     clock: Clock = time.perf_counter,
 ) -> pd.DataFrame:
     """Seconds a query, by vectors and by scoring every question with a cross-encoder.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -13,7 +13,7 @@ from simcse_core.applications.inputs import Encode, check_texts
 from simcse_core.applications.ranking import best, blocks
 
 
-def tfidf_encode(texts: Sequence[str], longest: int = 1) -> Encode:
+def tfidf_encode(texts: Iterable[str], longest: int = 1) -> Encode:
     """An encoder of TF-IDF over characters, fitted on unlabelled texts (Salton and Buckley, 1988).
 
     Args:
@@ -30,23 +30,25 @@ def tfidf_encode(texts: Sequence[str], longest: int = 1) -> Encode:
 class LexicalIndex:
     """TF-IDF rows of questions, characters and pairs of them, kept sparse."""
 
-    def __init__(self, questions: Sequence[str], progress: bool = False) -> None:
+    def __init__(self, questions: Iterable[str], progress: bool = False) -> None:
+        questions = check_texts(questions, "questions")
         self._vectorizer = _vectorizer(longest=2)
         read = tqdm(questions, desc="count characters", unit="question", disable=not progress)
         self._matrix = csr_matrix(self._vectorizer.fit_transform(read))
 
-    def scores(self, queries: Sequence[str]) -> np.ndarray:
+    def scores(self, queries: Iterable[str]) -> np.ndarray:
         """Cosines of shape (queries, questions); 0 where no character is shared."""
+        queries = check_texts(queries, "queries")
         return (self._vectorizer.transform(queries) @ self._matrix.T).toarray()
 
-    def rankings(self, queries: Sequence[str], depth: int, progress: bool = False) -> np.ndarray:
+    def rankings(self, queries: Iterable[str], depth: int, progress: bool = False) -> np.ndarray:
         """The best questions of each query; those that share no character are not ranked.
 
         Returns:
             Rows of questions, int64 of shape (queries, depth or the number of questions); -1
             fills up.
         """
-        n = self._matrix.shape[0]
+        n, queries = self._matrix.shape[0], check_texts(queries, "queries")
         bar = tqdm(list(blocks(len(queries), n)), desc="compare", disable=not progress)
         return np.concatenate([self._ranked(queries[rows], min(depth, n)) for rows in bar])
 

@@ -93,6 +93,19 @@ def _score(rows: pd.DataFrame) -> str:
     return f"{row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
 
 
+def recommended(results: pd.DataFrame) -> tuple[str, float, float] | None:
+    """What needs no training and is ahead of the kept encoder on dev: its name, both scores.
+
+    None where nothing is ahead, or no labelled pairs say so.
+    """
+    dev = on(spearman(results), "dev")
+    kept = _at(dev, kept_place(results), place_column(results))["value"].mean()
+    fitted = of_kind(dev, Kind.FITTED).groupby("method", sort=False)["value"].mean().dropna()
+    if fitted.empty or fitted.max() <= kept:
+        return None
+    return str(fitted.idxmax()), float(fitted.max()), float(kept)
+
+
 def tell_own_text(results: pd.DataFrame, *, language: str = "en") -> str:
     """Which point was kept and why, what training changed, and what that does not say."""
     x, kept = place_column(results), kept_place(results)
@@ -105,6 +118,9 @@ def tell_own_text(results: pd.DataFrame, *, language: str = "en") -> str:
         ]
         said.append(capitalised(_JOIN[language].join(changed)) + _STOP[language])
     said.append(_verdict(found, x, language))
+    if ahead := recommended(results):
+        name, score, own = ahead
+        said.append(_AHEAD[language].format(method(name).name(language), score, own, name))
     text = ("" if language == "zh" else " ").join(said)
     return spaced(text) if language == "zh" else text
 
@@ -138,6 +154,12 @@ _KEPT = {
 _CHANGE = {"en": "{} went from {:.3f} to {:.3f}", "zh": "{}由{:.3f}变为{:.3f}"}
 _JOIN = {"en": ", ", "zh": "，"}
 _STOP = {"en": " with it.", "zh": "。"}
+_AHEAD = {
+    "en": "Without any training, {} is ahead of it on dev, {:.3f} against {:.3f}: that is what to "
+    "use, and it is kept in the folder `{}`.",
+    "zh": "验证集上，不经训练的{}更好，为{:.3f}，而所保留编码器为{:.3f}：应当使用前者，"
+    "已存入目录 `{}`。",
+}
 _NO_LABELS = {
     "en": "Without labelled pairs no number says whether that is better: alignment and uniformity "
     "tell how vectors lie, not what they mean. The neighbours are what a reader can judge.",

@@ -1,0 +1,167 @@
+"""TF-IDF as an encoder: fitted on unlabelled sentences, kept as JSON, read back bit for bit."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from simcse_core.arguments import as_sentences
+from simcse_core.errors import DataError, EncoderError, ParameterError, one_line
+from simcse_core.files import read_sealed, sha256, write_sealed
+from simcse_core.results import library_versions
+from simcse_core.segmentation import cut_words
+
+FORMAT = "simcse_core TF-IDF, version 1"
+
+
+class Unit(StrEnum):
+    """What is counted: characters, those and pairs of neighbours, or words; no spaces."""
+
+    CHARACTER = "character"
+    CHARACTER_BIGRAM = "character-bigram"
+    WORD = "word"
+
+
+def _characters(sentence: str) -> list[str]:
+    return [character for character in sentence if not character.isspace()]
+
+
+def _character_bigrams(sentence: str) -> list[str]:
+    characters = _characters(sentence)
+    return characters + [a + b for a, b in itertools.pairwise(characters)]
+
+
+def _words(sentence: str) -> list[str]:
+    return [word for word in cut_words(sentence) if not word.isspace()]
+
+
+_CUT: dict[Unit, Callable[[str], list[str]]] = {
+    Unit.CHARACTER: _characters,
+    Unit.CHARACTER_BIGRAM: _character_bigrams,
+    Unit.WORD: _words,
+}
+
+
+class TfidfEncoder:
+    """Rows of TF-IDF (Salton and Buckley, 1988), scaled to length 1.
+
+    Attributes:
+        unit: what is counted.
+        terms: the units that occurred where it was fitted, a column each; others are ignored.
+        idf: of each term, ln((1 + n) / (1 + df)) + 1 for df of n sentences, as scikit-learn has it.
+    """
+
+    def __init__(self, unit: Unit | str, terms: Sequence[str], idf: Sequence[float]) -> None:
+        self.unit = _unit(unit)
+        self._vectorizer = TfidfVectorizer(analyzer=_CUT[self.unit], vocabulary=list(terms))
+        self._vectorizer.idf_ = np.array(idf, dtype=np.float64)
+
+    @classmethod
+    def fit(cls, sentences: Iterable[str], unit: Unit | str = Unit.CHARACTER) -> Self:
+        """Counts in how many of the sentences each unit occurs.
+
+        Raises:
+            ParameterError: no texts, an unknown unit, or sentences without any unit.
+        """
+        texts, cut = as_sentences(sentences, "sentences"), _CUT[_unit(unit)]
+        if not any(cut(text) for text in texts):
+            raise ParameterError(
+                f"sentences: none of the {len(texts):,} has a {_unit(unit)} to count; give some "
+                "text"
+            )
+        fitted = TfidfVectorizer(analyzer=cut).fit(texts)
+        return cls(unit, fitted.get_feature_names_out().tolist(), fitted.idf_)
+
+    @property
+    def terms(self) -> list[str]:
+        """The unit of each column."""
+        return list(self._vectorizer.get_feature_names_out())
+
+    @property
+    def idf(self) -> np.ndarray:
+        """What each term weighs, (terms,)."""
+        return self._vectorizer.idf_
+
+    @property
+    def fingerprint(self) -> str:
+        """First 12 hex digits of SHA-256 over all that decides a vector."""
+        parts = (self.unit.value, self.terms, self.idf.tolist())
+        return sha256(repr(parts))[:12]
+
+    def encode(self, sentences: str | Iterable[str]) -> np.ndarray:
+        """A float32 array of shape (n, terms); (terms,) for one text that is not in a list.
+
+        A sentence without any term has a zero row.
+        """
+        texts = [sentences] if isinstance(sentences, str) else sentences
+        rows = self.transform(texts).toarray().astype(np.float32)
+        return rows[0] if isinstance(sentences, str) else rows
+
+    def transform(self, sentences: Iterable[str]) -> csr_matrix:
+        """The same rows in float64, sparse."""
+        return csr_matrix(self._vectorizer.transform(as_sentences(sentences, "sentences")))
+
+    def save(self, path: str | Path) -> None:
+        """Writes a JSON file: the unit, the terms and their weights, with a checksum.
+
+        Raises:
+            EncoderError: ``path`` is a folder, or cannot be written.
+        """
+        content: dict[str, Any] = {"format": FORMAT, "unit": self.unit.value}
+        if self.unit is Unit.WORD:
+            content["dictionary"] = _dictionary()
+        try:
+            write_sealed(Path(path), {**content, "terms": self.terms, "idf": self.idf.tolist()})
+        except OSError as error:
+            raise EncoderError(
+                f"save: {path} cannot be written ({error.strerror}); name another file"
+            ) from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """What :meth:`save` wrote, with the same bits.
+
+        Raises:
+            EncoderError: it cannot be read, was changed, or counts words by another dictionary.
+        """
+        try:
+            content = read_sealed(Path(path))
+            return cls(*_checked(content))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise EncoderError(
+                f"load: {path} is nothing that TfidfEncoder.save wrote here ({one_line(error)}); "
+                "fit and save it again"
+            ) from error
+
+
+def _unit(unit: Unit | str) -> Unit:
+    if unit not in {*Unit}:
+        raise ParameterError(f"unit: one of {', '.join(Unit)} is needed, got {unit!r}")
+    return Unit(unit)
+
+
+def _dictionary() -> str:
+    """The hash of the dictionary that words are cut by."""
+    return library_versions()["jieba dictionary"]
+
+
+def _checked(content: dict[str, Any]) -> tuple[Unit, list[str], list[float]]:
+    """Unit, terms and weights; a ValueError, KeyError or TypeError for what is none."""
+    if content["format"] != FORMAT:
+        raise DataError(f"its format is {content['format']!r}, here is {FORMAT!r}")
+    unit, terms, idf = _unit(content["unit"]), content["terms"], content["idf"]
+    if unit is Unit.WORD and content["dictionary"] != _dictionary():
+        raise DataError("its words were cut by another dictionary of jieba than is installed here")
+    if not terms or len({*terms}) != len(terms) or not all(isinstance(t, str) for t in terms):
+        raise DataError("terms must be different texts")
+    if len(idf) != len(terms) or not all(math.isfinite(weight) for weight in idf):
+        raise DataError("idf must be a finite number for each term")
+    return unit, terms, idf
