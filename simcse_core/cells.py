@@ -159,8 +159,7 @@ def _computed(
     """The rows of the cells that are not kept, under a bar over all ``total`` of them."""
     found: dict[str, pd.DataFrame] = {}
     failed: dict[str, BaseException] = {}
-    with progress(total, "cell") as bar:
-        bar.update(total - len(missing))
+    with progress(total, "cell", done=total - len(missing)) as bar:
 
         def tell(under_way: Sequence[str]) -> None:
             bar.set_postfix_str(", ".join(under_way), refresh=False)

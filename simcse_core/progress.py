@@ -11,14 +11,20 @@ from tqdm.notebook import tqdm as notebook_bar
 SECONDS_PER_LINE = 60
 
 
-def progress(total: int, unit: str, description: str = "") -> tqdm[Any]:
-    """A bar that is gone when it is done; ``update(0)`` shows what was set meanwhile."""
+def progress(total: int, unit: str, description: str = "", done: int = 0) -> tqdm[Any]:
+    """A bar that is gone when it is done; ``update(0)`` shows what was set meanwhile.
+
+    The time left is told by all that was done under this bar, evenly.
+
+    Args:
+        done: of the total, before it began.
+    """
+    shown = {"total": total, "unit": unit, "desc": description, "initial": done}
     if sys.stderr.isatty() or issubclass(tqdm, notebook_bar):
-        return tqdm(total=total, unit=unit, desc=description, miniters=0, leave=False)
+        return tqdm(**shown, smoothing=0, miniters=0, leave=False)
     return tqdm(
-        total=total,
-        unit=unit,
-        desc=description,
+        **shown,
+        smoothing=0,
         miniters=0,
         mininterval=SECONDS_PER_LINE,
         maxinterval=SECONDS_PER_LINE,

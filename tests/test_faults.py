@@ -97,7 +97,7 @@ def test_a_disk_too_full_for_a_state_ends_the_run_and_keeps_its_points(
     (disk / "ballast").write_bytes(b"\0" * 150_000)
     run = Experiment("02", study_data, [plan], [0], disk / "out")
     with pytest.raises(OSError, match="No space left on device"):
-        train_sizes(run, SIZES)
+        train_sizes(run, [4, *SIZES])  # the first batch ends at a point, and then with a state
     (unfinished,) = (disk / "out" / "cells").iterdir()
     assert [path.name for path in unfinished.iterdir()] == ["points.json"]
 

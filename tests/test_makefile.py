@@ -39,7 +39,7 @@ def clone(tmp_path: Path) -> Path:
     python.write_text(SAYS)
     python.chmod(0o755)
     assert make(root, "setup").returncode == 0
-    assert said(root)[:4] == ["-m", "pip", "install", "--quiet"]
+    assert said(root)[:4] == ["-m", "pip", "install", "--disable-pip-version-check"]
     return root
 
 

@@ -47,3 +47,18 @@ def test_without_a_terminal_each_state_is_a_line_and_there_are_few(
     )
     assert all(line == line.strip() for line in lines)
     assert module.SECONDS_PER_LINE == 60
+
+
+def test_the_time_left_is_told_by_what_was_done_under_the_bar(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", written := io.StringIO())
+    now = [0.0]
+    with progress(10, "cell", done=4) as bar:
+        bar._time = lambda: now[0]
+        bar.start_t = bar.last_print_t = 0.0
+        for seconds in (20, 100):  # a quick cell and a slow one, a minute each
+            now[0] += seconds
+            bar.update()
+    assert "4/10" in written.getvalue()
+    assert "6/10 [02:00<04:00" in written.getvalue()  # four cells of a minute
