@@ -3,8 +3,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from report_frames import TABLES, settings_grid, write, write_all
+from report_frames import MADE, TABLES, ready_made, settings_grid, write, write_all
 
 from simcse_core.config import PROJECT_ROOT
 from simcse_core.report import markers
@@ -12,6 +13,7 @@ from simcse_core.report.markers import KINDS, fill, fill_file, language_of, resu
 from simcse_core.report.records import read_records
 
 WORDS = {
+    "ready_made": "01_baselines",
     "spearman": "01_baselines encoder pooling method",
     "last": "05_before_after encoder method",
     "points": "02_small_sample n_train dev",
@@ -82,7 +84,9 @@ def test_markers_that_do_not_fit_are_named_with_their_line(text: str, what: str)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_kind_tells_something_of_its_table(kind: str, language: str, tmp_path: Path) -> None:
     write_all(tmp_path)
-    write(tmp_path, "01_baselines", TABLES["01_baselines"], published={"dev": {"BERT-BASE": 0.42}})
+    beside = {"published": {"dev": {"BERT-BASE": 0.42}}, "ready_made": MADE}
+    with_made = pd.concat([TABLES["01_baselines"], ready_made()], ignore_index=True)
+    write(tmp_path, "01_baselines", with_made, **beside)
     write(tmp_path, "settings_grid", settings_grid())
     filled = fill(part(kind, WORDS[kind]), result_kinds(tmp_path, language))
     assert "stale" not in filled
