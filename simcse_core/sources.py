@@ -182,6 +182,7 @@ def open_source(
         DataError: there is nothing of that name, or it is not clear what it holds.
     """
     if named := SOURCES.get(str(source)):
+        columns.refuse(repr(str(source)), "has columns that are known")
         return named(hub)
     path = Path(source).expanduser()
     if not path.exists():
@@ -190,6 +191,7 @@ def open_source(
             "folder"
         )
     if any((path / file).is_file() for file in _CNSD_FILES.values()):
+        columns.refuse(path.name, "has the files of CNSD, whose columns are known")
         return _in_folder(path, _CNSD_FILES)
     return _any_text(path, columns)
 
