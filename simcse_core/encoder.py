@@ -224,6 +224,8 @@ class SentenceEncoder:
             ReadyMadeError: a ready-made encoder that was not made yet, or can only encode.
             HubError: the hub does not have it or cannot be reached.
         """
+        if not isinstance(name, str | os.PathLike) or not str(name):
+            raise EncoderError(f"encoder: a name, a folder or a hub id is needed, got {name!r}")
         asked = Pooling(pooling) if pooling else None
         folder, label = locate_encoder(str(name))
         saved = read_settings(folder) or SavedSettings(own_pooling(str(name)))
@@ -566,8 +568,11 @@ class SentenceEncoder:
         transformers and sentence-transformers alone load them back.
 
         Raises:
-            EncoderError: ``directory`` is a file, a link to one or to nothing, or cannot be made.
+            EncoderError: ``directory`` is empty, no path, a file, a link to one or to nothing, or
+                cannot be made.
         """
+        if not isinstance(directory, str | os.PathLike) or not str(directory):
+            raise EncoderError(f"save: the name of a folder is needed, got {directory!r}")
         folder = Path(directory)
         # transformers itself only logs this, and returns as if it had written.
         if os.path.lexists(folder) and not folder.is_dir():

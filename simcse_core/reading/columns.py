@@ -24,6 +24,11 @@ class Columns:
     label_column: str = ""
 
     def __post_init__(self) -> None:
+        if isinstance(self.pair_columns, str):
+            raise DataError(
+                f"pair_columns: two columns are needed, got one text ({self.pair_columns!r}); put "
+                "both in brackets"
+            )
         if self.pair_columns and len(self.pair_columns) != 2:
             raise DataError(
                 f"pair_columns: two columns are needed, got {len(self.pair_columns)}; name the "
