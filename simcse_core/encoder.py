@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from collections.abc import Iterator, Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, overload
@@ -17,7 +19,7 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from simcse_core.arguments import as_integer, as_sentences
-from simcse_core.config import Pooling, Precision, own_pooling
+from simcse_core.config import BUNDLED_ENCODERS, Pooling, Precision, own_pooling
 from simcse_core.dropout import replace_dropout, set_dropout
 from simcse_core.errors import EncoderError
 from simcse_core.fingerprint import fingerprint
@@ -34,6 +36,8 @@ from simcse_core.projection import Projection
 from simcse_core.self_check import ENCODING, TRAINING, Trial, find_fault
 
 __all__ = ["EncoderError", "SentenceEncoder", "has_bf16", "locate_encoder", "pool"]
+
+logger = logging.getLogger(__name__)
 
 # Real tokens in one forward of encode(): large enough to fill the matrix units, small enough to
 # stay in cache on a laptop.
@@ -206,7 +210,8 @@ class SentenceEncoder:
     ) -> SentenceEncoder:
         """Loads a bundled or ready-made encoder, a local directory or a hub id, in float32.
 
-        What is not given is what the folder says (see :mod:`simcse_core.persistence`).
+        What is not given is what the folder says (see :mod:`simcse_core.persistence`). One that
+        says nothing is read as the report reads its encoders, and that is logged.
 
         Args:
             name: ``mini-bert``, ``mini-bert-wwm``, ``mini-bert-wwm-ext``, ``e5-small-zh``, a
@@ -228,9 +233,12 @@ class SentenceEncoder:
             raise EncoderError(f"encoder: a name, a folder or a hub id is needed, got {name!r}")
         asked = Pooling(pooling) if pooling else None
         folder, label = locate_encoder(str(name))
-        saved = read_settings(folder) or SavedSettings(own_pooling(str(name)))
+        found = read_settings(folder)
+        saved = found or SavedSettings(own_pooling(str(name)))
         if max_seq_length is None:
             max_seq_length = saved.max_seq_length or DEFAULT_MAX_SEQ_LENGTH
+        if not found and asked is None and str(name) not in BUNDLED_ENCODERS:
+            _tell_assumed(label, saved.pooling, max_seq_length)
         prefix = saved.prefix if prefix is None else prefix
         model, tokenizer = load_folder(folder, str(name), _device(device))
         # Under the pooling of the folder first, which is that of its token weights and projection.
@@ -608,6 +616,18 @@ class SentenceEncoder:
         names = {i: f"[no token {i}]" for i in range(len(weights))}
         names |= {i: token for token, i in self.tokenizer.get_vocab().items()}
         return {name: weights[i] for i, name in names.items()}
+
+
+@cache
+def _tell_assumed(name: str, pooling: Pooling, max_seq_length: int) -> None:
+    """Says, once for each encoder, that nothing tells how its vectors are meant."""
+    logger.warning(
+        "%s has no settings beside its weights (modules.json); assumed are pooling %s, "
+        "max_seq_length %d, no prefix and no normalisation; name a pooling to choose",
+        name,
+        pooling,
+        max_seq_length,
+    )
 
 
 def has_bf16(device: torch.device) -> bool:
