@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from collections.abc import Iterator, Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, overload
@@ -18,7 +20,7 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from simcse_core.arguments import as_integer, as_sentences
-from simcse_core.config import Pooling, Precision, own_pooling
+from simcse_core.config import BUNDLED_ENCODERS, Pooling, Precision, own_pooling
 from simcse_core.dropout import replace_dropout, set_dropout
 from simcse_core.errors import EncoderError
 from simcse_core.fingerprint import fingerprint
@@ -36,6 +38,8 @@ from simcse_core.projection import Projection
 from simcse_core.self_check import ENCODING, TRAINING, Trial, find_fault
 
 __all__ = ["EncoderError", "SentenceEncoder", "locate_encoder", "pool"]
+
+logger = logging.getLogger(__name__)
 
 # Real tokens in one forward of encode(): large enough to fill the matrix units, small enough to
 # stay in cache on a laptop.
@@ -213,7 +217,8 @@ class SentenceEncoder:
     ) -> SentenceEncoder:
         """Loads a bundled or ready-made encoder, a local directory or a hub id, in float32.
 
-        What is not given is what the folder says (see :mod:`simcse_core.persistence`).
+        What is not given is what the folder says (see :mod:`simcse_core.persistence`). One that
+        says nothing is read as the report reads its encoders, and that is logged.
 
         Args:
             name: ``mini-bert``, ``mini-bert-wwm``, ``mini-bert-wwm-ext``, ``e5-small-zh``, a
@@ -231,11 +236,16 @@ class SentenceEncoder:
             ReadyMadeError: a ready-made encoder that was not made yet, or can only encode.
             HubError: the hub does not have it or cannot be reached.
         """
+        if not isinstance(name, str | os.PathLike) or not str(name):
+            raise EncoderError(f"encoder: a name, a folder or a hub id is needed, got {name!r}")
         asked = Pooling(pooling) if pooling else None
         folder, label = locate_encoder(str(name))
-        saved = read_settings(folder) or SavedSettings(own_pooling(str(name)))
+        found = read_settings(folder)
+        saved = found or SavedSettings(own_pooling(str(name)))
         if max_seq_length is None:
             max_seq_length = saved.max_seq_length or DEFAULT_MAX_SEQ_LENGTH
+        if not found and asked is None and str(name) not in BUNDLED_ENCODERS:
+            _tell_assumed(label, saved.pooling, max_seq_length)
         prefix = saved.prefix if prefix is None else prefix
         model, tokenizer = load_folder(folder, str(name), _device(device))
         # Under the pooling of the folder first, which is that of its token weights and projection.
@@ -583,8 +593,11 @@ class SentenceEncoder:
         transformers and sentence-transformers alone load them back.
 
         Raises:
-            EncoderError: ``directory`` is a file, a link to one or to nothing, or cannot be made.
+            EncoderError: ``directory`` is empty, no path, a file, a link to one or to nothing, or
+                cannot be made.
         """
+        if not isinstance(directory, str | os.PathLike) or not str(directory):
+            raise EncoderError(f"save: the name of a folder is needed, got {directory!r}")
         folder = Path(directory)
         # transformers itself only logs this, and returns as if it had written.
         if os.path.lexists(folder) and not folder.is_dir():
@@ -620,6 +633,18 @@ class SentenceEncoder:
         names = {i: f"[no token {i}]" for i in range(len(weights))}
         names |= {i: token for token, i in self.tokenizer.get_vocab().items()}
         return {name: weights[i] for i, name in names.items()}
+
+
+@cache
+def _tell_assumed(name: str, pooling: Pooling, max_seq_length: int) -> None:
+    """Says, once for each encoder, that nothing tells how its vectors are meant."""
+    logger.warning(
+        "%s has no settings beside its weights (modules.json); assumed are pooling %s, "
+        "max_seq_length %d, no prefix and no normalisation; name a pooling to choose",
+        name,
+        pooling,
+        max_seq_length,
+    )
 
 
 def _in_bf16(precision: Precision, device: torch.device) -> bool:

@@ -107,6 +107,10 @@ def _unit_vectors(encode: Encode, pairs: StsPairs) -> tuple[np.ndarray, np.ndarr
 
 def _encoded(encode: Encode, sentences: Sequence[str]) -> np.ndarray:
     """What ``encode`` gives; a ParameterError unless it is a row of numbers for each sentence."""
+    if not callable(encode):
+        raise ParameterError(
+            f"encode: a function is needed, such as encoder.encode, got {type(encode).__name__}"
+        )
     try:
         vectors = np.asarray(encode(sentences))
     except RuntimeError as error:  # a tensor that needs gradients, or is on a GPU

@@ -11,7 +11,7 @@ from simcse_core.arguments import as_sentences
 from simcse_core.baselines import token_idf, whitening_of
 from simcse_core.config import Pooling
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.errors import EncoderError
+from simcse_core.errors import EncoderError, ParameterError
 from simcse_core.loading import all_token_ids
 from simcse_core.projection import Projection
 from simcse_core.tfidf_encoder import TfidfEncoder, Unit
@@ -48,11 +48,14 @@ def weigh_by_idf(encoder: SentenceEncoder, sentences: Iterable[str]) -> Sentence
     almost every sentence (weights below 0.001 together) do the two differ by more than 1e-5.
 
     Raises:
-        ParameterError: no texts.
+        ParameterError: no texts, or none at all.
         EncoderError: the encoder has a projection, which was made for other vectors, or weights.
     """
     _refuse_fitted(encoder)
-    idf = token_idf(encoder.tokenize(as_sentences(sentences, "sentences")))
+    texts = as_sentences(sentences, "sentences")
+    if not texts:
+        raise ParameterError("sentences: there is none to count tokens in; give at least one")
+    idf = token_idf(encoder.tokenize(texts))
     fitted = encoder.copy_for_inference()
     fitted.pooling = Pooling.MEAN
     fitted.token_weights = np.maximum(idf(all_token_ids(encoder.tokenizer)), LEAST_WEIGHT)
@@ -60,6 +63,8 @@ def weigh_by_idf(encoder: SentenceEncoder, sentences: Iterable[str]) -> Sentence
 
 
 def _refuse_fitted(encoder: SentenceEncoder) -> None:
+    if not isinstance(encoder, SentenceEncoder):
+        raise ParameterError(f"encoder: a SentenceEncoder is needed, got {encoder!r}")
     if encoder.projection is not None or encoder.token_weights is not None:
         raise EncoderError(
             f"encoder: {encoder.name} was fitted already; give the one that it was made from"

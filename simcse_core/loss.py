@@ -164,6 +164,8 @@ def _check_temperature(temperature: float) -> None:
 
 
 def _check_floats(name: str, rows: Tensor) -> None:
+    if not isinstance(rows, Tensor):
+        raise ValueError(f"{name}: a tensor is needed, got {type(rows).__name__}")
     if not rows.is_floating_point():
         raise ValueError(f"{name}: floating-point numbers are needed, got {rows.dtype}")
 

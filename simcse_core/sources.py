@@ -6,6 +6,7 @@ other files are read by :mod:`simcse_core.reading`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,7 +182,10 @@ def open_source(
     Raises:
         DataError: there is nothing of that name, or it is not clear what it holds.
     """
+    if not isinstance(source, str | os.PathLike) or not str(source):
+        raise DataError(f"source: a name, a file or a folder is needed, got {source!r}")
     if named := SOURCES.get(str(source)):
+        columns.refuse(repr(str(source)), "has columns that are known")
         return named(hub)
     path = Path(source).expanduser()
     if not path.exists():
@@ -190,6 +194,7 @@ def open_source(
             "folder"
         )
     if any((path / file).is_file() for file in _CNSD_FILES.values()):
+        columns.refuse(path.name, "has the files of CNSD, whose columns are known")
         return _in_folder(path, _CNSD_FILES)
     return _any_text(path, columns)
 

@@ -61,6 +61,7 @@ class TfidfEncoder:
 
     def __init__(self, unit: Unit | str, terms: Sequence[str], idf: Sequence[float]) -> None:
         self.unit = _unit(unit)
+        _check(terms, idf)
         self._vectorizer = TfidfVectorizer(analyzer=_CUT[self.unit], vocabulary=list(terms))
         self._vectorizer.idf_ = np.array(idf, dtype=np.float64)
 
@@ -107,7 +108,10 @@ class TfidfEncoder:
 
     def transform(self, sentences: Iterable[str]) -> csr_matrix:
         """The same rows in float64, sparse."""
-        return csr_matrix(self._vectorizer.transform(as_sentences(sentences, "sentences")))
+        texts = as_sentences(sentences, "sentences")
+        if not texts:
+            return csr_matrix((0, len(self.terms)))
+        return csr_matrix(self._vectorizer.transform(texts))
 
     def save(self, path: str | Path) -> None:
         """Writes a JSON file: the unit, the terms and their weights, with a checksum.
@@ -154,14 +158,17 @@ def _dictionary() -> str:
 
 
 def _checked(content: dict[str, Any]) -> tuple[Unit, list[str], list[float]]:
-    """Unit, terms and weights; a ValueError, KeyError or TypeError for what is none."""
+    """Unit, terms and weights; an error if they are of another format or dictionary."""
     if content["format"] != FORMAT:
         raise DataError(f"its format is {content['format']!r}, here is {FORMAT!r}")
     unit, terms, idf = _unit(content["unit"]), content["terms"], content["idf"]
     if unit is Unit.WORD and content["dictionary"] != _dictionary():
         raise DataError("its words were cut by another dictionary of jieba than is installed here")
-    if not terms or len({*terms}) != len(terms) or not all(isinstance(t, str) for t in terms):
+    return unit, terms, idf
+
+
+def _check(terms: Sequence[str], idf: Sequence[float]) -> None:
+    if not len(terms) or len({*terms}) != len(terms) or not all(isinstance(t, str) for t in terms):
         raise DataError("terms must be different texts")
     if len(idf) != len(terms) or not all(math.isfinite(weight) for weight in idf):
         raise DataError("idf must be a finite number for each term")
-    return unit, terms, idf

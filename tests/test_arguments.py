@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,19 @@ import pytest
 from conftest import SENTENCES
 
 from simcse_core import (
+    Columns,
     NliTriplets,
     SentenceEncoder,
     StsPairs,
+    TfidfEncoder,
     TrainConfig,
     evaluate_sts,
+    load_sts,
     sample_sentences,
     train_simcse,
+    unsup_simcse_loss,
+    weigh_by_idf,
+    whiten,
 )
 from simcse_core.arguments import as_integer, as_integers, as_numbers, as_sentences
 from simcse_core.baselines import fit_on_text
@@ -230,3 +237,49 @@ def test_settings_take_numbers_of_any_library_and_keep_pythons_own() -> None:
 def test_settings_refuse_what_is_no_whole_number(value: Any) -> None:
     with pytest.raises(ValueError, match="batch_size: must be an integer >= 1"):
         TrainConfig(batch_size=value)
+
+
+BARE: dict[str, tuple[Callable[[SentenceEncoder, Path], object], str]] = {
+    "an empty name saved to": (lambda e, _: e.save(""), "save: the name of a folder"),
+    "no name saved to": (lambda e, _: e.save(None), "save: the name of a folder"),
+    "a number loaded": (lambda *_: SentenceEncoder.from_pretrained(3), "encoder: a name, a folder"),
+    "an empty name loaded": (
+        lambda *_: SentenceEncoder.from_pretrained(""),
+        "encoder: a name, a folder",
+    ),
+    "an encoder for its encode": (
+        lambda e, _: evaluate_sts(e, StsPairs(["a", "b"], ["c", "d"], [0, 1])),
+        "encode: a function is needed, such as encoder.encode, got SentenceEncoder",
+    ),
+    "an array for a tensor": (
+        lambda *_: unsup_simcse_loss(np.ones((4, 4)), 0.05),
+        "embeddings: a tensor is needed, got ndarray",
+    ),
+    "a name whitened": (lambda *_: whiten("mini-bert", ["a", "b"]), "encoder: a SentenceEncoder"),
+    "nothing weighed": (lambda *_: weigh_by_idf(None, ["a"]), "encoder: a SentenceEncoder"),
+    "weighed by nothing": (lambda e, _: weigh_by_idf(e, []), "sentences: there is none"),
+    "TF-IDF of no terms": (lambda *_: TfidfEncoder("word", [], []), "terms must be different"),
+    "TF-IDF without weights": (lambda *_: TfidfEncoder("word", ["a"], []), "idf must be a finite"),
+    "no source": (lambda *_: load_sts(None, "dev"), "source: a name, a file or a folder"),
+    "an empty source": (lambda *_: load_sts("", "dev"), "source: a name, a file or a folder"),
+    "a text for two columns": (lambda *_: Columns(pair_columns="ab"), "pair_columns: two columns"),
+}
+
+
+@pytest.mark.parametrize("case", BARE)
+def test_what_is_of_another_kind_is_refused_by_its_name_and_writes_nothing(
+    load: Callable[..., SentenceEncoder],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    case: str,
+) -> None:
+    call, said = BARE[case]
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=said) as refused:
+        call(load(), tmp_path)
+    assert "\n" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_tfidf_of_no_sentences_has_no_rows() -> None:
+    assert TfidfEncoder.fit(["茶", "水"]).encode([]).shape == (0, 2)

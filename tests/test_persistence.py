@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -339,6 +340,28 @@ def test_a_folder_without_settings_is_loaded_with_the_reports(bert_dir: Path) ->
         "",
         False,
     )
+
+
+@pytest.mark.parametrize(
+    ("pooling", "has_settings", "told"),
+    [(None, False, True), ("mean", False, False), (None, True, False)],
+)
+def test_what_is_assumed_of_a_folder_without_settings_is_told_once(
+    bert_dir: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    pooling: str | None,
+    has_settings: bool,
+    told: bool,
+) -> None:
+    folder = Path(shutil.copytree(bert_dir, tmp_path / f"old-{pooling}-{has_settings}"))
+    if has_settings:
+        write_settings(folder, SavedSettings(Pooling.MEAN))
+    for _ in range(2):
+        SentenceEncoder.from_pretrained(folder, pooling, device="cpu")
+    said = [message for message in caplog.messages if "no settings beside its weights" in message]
+    assert len(said) == told
+    assert not told or "assumed are pooling cls, max_seq_length 64, no prefix" in said[0]
 
 
 def test_a_prefix_is_as_if_it_stood_in_the_text(bert_dir: Path) -> None:

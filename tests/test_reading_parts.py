@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from simcse_core.data import load_pool, load_sentences, load_sts, load_study_data
 from simcse_core.errors import DataError
+from simcse_core.reading.columns import Columns
 from simcse_core.reading.cut import cut
 from simcse_core.reading.found import describe
 from simcse_core.reading.parts import TextFiles
@@ -47,6 +48,39 @@ def test_splits_are_recognised_by_words_of_their_names(tmp_path: Path, dev: str)
     assert pool.sentences == ["五甲", "五乙", "六"]  # 一甲 is in dev
     assert (pool.n_read, pool.n_in_dev_or_test) == (4, 1)
     assert load_study_data(folder).name == "mine"
+
+
+NAMED = (
+    Columns(text_column="text"),
+    Columns(label_column="score"),
+    Columns(pair_columns=("a", "b"), label_column="score"),
+)
+
+
+@pytest.mark.parametrize("columns", NAMED)
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("sample", "source 'sample' has columns that are known"),
+        ("sample-text", "source 'sample-text' has columns that are known"),
+        ("cnsd", "the files of CNSD, whose columns are known"),
+        ("mine.txt", "source mine.txt has one sentence a line and no columns"),
+        ("mine", "source mine has one sentence a line and no columns"),
+    ],
+)
+def test_columns_that_are_named_without_effect_are_refused(
+    tmp_path: Path, cnsd_dir: Path, source: str, why: str, columns: Columns
+) -> None:
+    folder = folder_of(tmp_path, mine_txt="一\n二\n", more_txt="三\n")
+    there: dict[str, Path | str] = {"cnsd": cnsd_dir, "mine": folder}
+    path = there.get(source, folder / source if source.endswith("txt") else source)
+    with pytest.raises(DataError, match=rf"^(text|pair|label)_columns?: .*{why}.*leave it out"):
+        load_study_data(path, columns=columns)
+
+
+def test_columns_that_one_file_of_a_folder_has_are_named_for_it(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, mine_txt="一\n二\n", more_csv="a,b\n三,四\n五,六\n")
+    assert load_sentences(folder, columns=Columns(text_column="b")) == ["一", "二", "四", "六"]
 
 
 def test_dev_is_read_alone(tmp_path: Path) -> None:

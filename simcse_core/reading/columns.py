@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from simcse_core.errors import DataError
 from simcse_core.reading.tables import Table, is_number, with_header
@@ -24,6 +24,11 @@ class Columns:
     label_column: str = ""
 
     def __post_init__(self) -> None:
+        if isinstance(self.pair_columns, str):
+            raise DataError(
+                f"pair_columns: two columns are needed, got one text ({self.pair_columns!r}); put "
+                "both in brackets"
+            )
         if self.pair_columns and len(self.pair_columns) != 2:
             raise DataError(
                 f"pair_columns: two columns are needed, got {len(self.pair_columns)}; name the "
@@ -34,6 +39,15 @@ class Columns:
                 "text_column: it is for text without labels; name pair_columns and label_column, "
                 "or text_column alone"
             )
+
+    def parameters(self) -> list[str]:
+        """The parameters that are set."""
+        return [field.name for field in fields(self) if getattr(self, field.name)]
+
+    def refuse(self, source: str, why: str) -> None:
+        """Raises a DataError if any column is named, where that would have no effect."""
+        if there := self.parameters():
+            raise DataError(f"{there[0]}: source {source} {why}, so it has no effect; leave it out")
 
     def named(self) -> list[str]:
         """All that are named."""

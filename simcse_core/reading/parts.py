@@ -13,7 +13,7 @@ from simcse_core.reading.columns import Columns
 from simcse_core.reading.content import Content, Pair, Sentence, read_content
 from simcse_core.reading.cut import cut
 from simcse_core.reading.found import Found, found_in
-from simcse_core.reading.tables import KINDS
+from simcse_core.reading.tables import KINDS, read_table
 
 # Words in a file's name that say which part it is.
 SPLIT_WORDS = {
@@ -60,6 +60,7 @@ class TextFiles:
             DataError: no file of a known kind, two for one part, or it is not clear which is which.
         """
         files = text_files(self.path)
+        self.check_columns()
         named = _by_split(files) if len(files) > 1 else {}
         if not {"dev", "test"} & named.keys():
             return self._without_names(files)
@@ -87,6 +88,13 @@ class TextFiles:
         if not labelled:
             return Layout(known)
         return Layout(known, labelled[0], ("dev", "test", *([] if text else [TEXT])))
+
+    def check_columns(self) -> None:
+        """Raises a DataError for columns that are named where no file has any."""
+        files = text_files(self.path)
+        plain = all(path.suffix.lower() == ".txt" for path in files)
+        if self.columns.parameters() and plain and all(read_table(f).width == 1 for f in files):
+            self.columns.refuse(self.path.name, "has one sentence a line and no columns")
 
     def content(self, path: Path) -> Content:
         """What a file holds."""
