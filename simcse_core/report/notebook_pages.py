@@ -12,10 +12,25 @@ from nbformat import NotebookNode
 
 from simcse_core.report.topics import CHARTS, Topic
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 _TEMPLATES = Path(__file__).parent / "templates"
 # Comments in the theme's styles hold addresses, which nothing would fetch.
 _STYLE, _COMMENT = re.compile(r"<style.*?</style>", re.DOTALL), re.compile(r"/\*.*?\*/", re.DOTALL)
 _CHART = re.compile(r"\.chart\(\"(\w+)\"\)")
+
+
+def without_widgets(notebook: NotebookNode) -> NotebookNode:
+    """Takes widgets out of a notebook, in place: bars as a whole, of others the text stays."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            is_widget = WIDGET in output.get("data", {})
+            output.get("data", {}).pop(WIDGET, None)
+            if is_widget and set(output.data) == {"text/plain"}:
+                output.data.clear()
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
+    notebook.metadata.pop("widgets", None)
+    return notebook
 
 
 def notebook_page(path: Path) -> str:
@@ -28,7 +43,7 @@ def notebook_page(path: Path) -> str:
         notebook = nbformat.read(path, as_version=4)
     except Exception as error:
         raise ValueError(f"{path.name}: is no notebook ({error}); run it again") from error
-    for cell in notebook.cells:
+    for cell in without_widgets(notebook).cells:
         _tell_pictures(cell)
     exporter = HTMLExporter(
         template_name="notebook", extra_template_basedirs=[str(_TEMPLATES)], embed_images=True
