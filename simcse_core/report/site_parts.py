@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +23,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 # What stands before .html and .png in each language.
 _SUFFIX = {"en": "", "zh": ".zh-CN"}
 OTHER = {"en": "zh", "zh": "en"}
+# Those who hear a page choose a table by its name.
+_REGION_NAME = re.compile(r'aria-label="([^"]*)"')
 _ANSWER = ("answer", "05_sample")
 _CLAIMS = "05_claims"
 
@@ -135,7 +139,7 @@ class Telling:
             title=title,
             links=[{"href": h, "text": text, "here": h == here} for h, text in links],
             other=other,
-            body=body,
+            body=_distinct(body),
             style=Markup(_asset("page.css")),
             script=Markup(_asset("sort.js")),
         )
@@ -235,6 +239,18 @@ class Telling:
 def page_file(name: str, language: str) -> str:
     """The file of a page in a language."""
     return f"{name}{_SUFFIX[language]}.html"
+
+
+def _distinct(body: Markup) -> Markup:
+    """The same with a number behind each name of a region that stands there again."""
+    seen: Counter[str] = Counter()
+
+    def numbered(found: re.Match[str]) -> str:
+        seen[found[1]] += 1
+        times = seen[found[1]]
+        return f'aria-label="{found[1]} ({times})"' if times > 1 else found[0]
+
+    return Markup(_REGION_NAME.sub(numbered, body))
 
 
 def _listed(content: Mapping[str, object]) -> str:
