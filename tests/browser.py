@@ -35,7 +35,7 @@ def open_browser() -> Iterator[Any]:
     """A playwright browser; skips the test where one of both is lacking."""
     playwright = pytest.importorskip(
         "playwright.sync_api",
-        reason="no playwright: pip install -c constraints.txt -e '.[browser]'",
+        reason="no playwright: pip install -c constraints.txt '.[browser]'",
     )
     program = chromium()
     with playwright.sync_playwright() as driver:
