@@ -250,6 +250,10 @@ class Experiment:
     def check_sizes(self, sizes: Sequence[int], parameter: str = "sizes") -> None:
         """Raises a DataError that names the parameter unless every size can be drawn."""
         self.data.require_pairs()
+        self.check_drawable(sizes, parameter)
+
+    def check_drawable(self, sizes: Sequence[int], parameter: str) -> None:
+        """The same where no labelled pairs are asked for."""
         n_pool = len(self.data.pool.sentences)
         if (
             not sizes

@@ -81,6 +81,13 @@ def share(name: str, value: object) -> float:
     return float(value)
 
 
+def _typed(name: str, value: object) -> list[str]:
+    """Three texts, each of which may be empty: what stands in fields to type into."""
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 3:
+        raise refuse(name, "a list of three texts", value)
+    return [text(empty=True)(f"{name}, item {i}", part) for i, part in enumerate(value, start=1)]
+
+
 def one_of(known: Collection[str]) -> Parse:
     """One of some names; of those that are not empty, the message lists all."""
 
@@ -210,6 +217,8 @@ PARAMETERS: dict[str, Parse] = {
     "num_epochs": whole(1, MOST_EPOCHS),
     "whitening_sentences": whole(2),
     "objectives": some(one_of(OBJECTIVES), "objectives"),
+    "checkpoints": _SIZES,
+    "typed": _typed,
     "application_source": text("sample or a folder"),
     "examples": some(whole(1), "whole numbers from 1, such as [1, 3, 5],"),
     "labelled_examples": whole(3),

@@ -351,6 +351,7 @@ def check_agreement(reader: Step, steps: Sequence[Step]) -> None:
 MEANINGS: dict[str, Callable[[Experiment, Any], object]] = {
     "sizes": lambda run, sizes: run.check_sizes(sizes),
     "n_train": lambda run, n: run.check_sizes([n], "n_train"),
+    "checkpoints": lambda run, sizes: run.check_drawable(sizes, "checkpoints"),
     "max_sentences": lambda run, n: draw(run.data, n, run.seeds[0]),
     "whitening_sentences": lambda run, n: run.check_sizes([n], "whitening_sentences"),
     "objectives": _check_objectives,

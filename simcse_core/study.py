@@ -28,7 +28,7 @@ from simcse_core.command_line import CELL_SECONDS, parse_arguments
 from simcse_core.committed import differences
 from simcse_core.config import PROJECT_ROOT
 from simcse_core.errors import PlainError, one_line
-from simcse_core.files import UNFINISHED, read_sealed, remove_unfinished, write_sealed
+from simcse_core.files import UNFINISHED, read_sealed, remove_unfinished, write_sealed, write_text
 from simcse_core.folders import Owner, claim, only_run, output_directory, owner_of, resolved
 from simcse_core.parameters import checked
 from simcse_core.profiles import (
@@ -41,6 +41,7 @@ from simcse_core.profiles import (
     plan_steps,
 )
 from simcse_core.progress import progress
+from simcse_core.report.notebook_pages import in_language
 from simcse_core.workers import (
     THREADS,
     THREADS_VARIABLE,
@@ -136,6 +137,7 @@ def _run(
             parameters = {**step.given, "output_dir": str(directory)}
             with _counting(bar, directory / "cells"):
                 _run_notebook(step.path, executed / step.path.name, parameters, cell_timeout)
+            _translate(executed / step.path.name, step.parameters.get("language", "en"))
             new = [path for path, when in _written(directory).items() if before.get(path) != when]
             _stamp_command(new, command(profile, overrides, step))
             bar.update()
@@ -253,6 +255,13 @@ def _run_notebook(
         if running.is_file():
             running.replace(target)
     tqdm.write(f"{path.stem}: done in {time.monotonic() - started:.0f} s")
+
+
+def _translate(executed: Path, language: str) -> None:
+    """Gives the text of an executed notebook in the language of its charts."""
+    if language != "en":
+        notebook = in_language(nbformat.read(executed, as_version=4), language)
+        write_text(executed, nbformat.writes(notebook))
 
 
 def _as_template(path: Path) -> str:

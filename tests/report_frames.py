@@ -242,6 +242,38 @@ def own_text(labelled: bool = True) -> pd.DataFrame:
 _METHOD = ("untrained", "unsup-simcse")
 
 
+def projection() -> pd.DataFrame:
+    """A pair of the same meaning that stays and an unrelated one that grows, at three points."""
+    places = {("same meaning", "first"): (0.1, 0.1), ("same meaning", "second"): (0.1, 0.2)}
+    places |= {("unrelated", "first"): (-0.1, 0.0), ("unrelated", "second"): (-0.2, 0.1)}
+    rows = [
+        (n, int(label == "unrelated"), side, label, x * grown, y)
+        for n, grown in ((0, 1), (50, 2), (200, 3))
+        for (label, side), (x, y) in places.items()
+    ]
+    frame = pd.DataFrame(rows, columns=["n_train", "pair", "side", "label", "x", "y"])
+    return frame.assign(encoder="tiny", pooling="cls", dataset="sample", split="dev", seed=0)
+
+
+def checkpoints(
+    spearman: Sequence[float] = (0.4, 0.45, 0.5), labelled: bool = True
+) -> pd.DataFrame:
+    """Along 200 sentences: unrelated pairs fall from 0.7 to 0.3, those of one meaning to 0.8."""
+    metrics = {
+        "spearman": spearman,
+        "cosine, same meaning": (0.9, 0.85, 0.8),
+        "cosine, unrelated": (0.7, 0.5, 0.3),
+    }
+    if not labelled:
+        metrics = {"uniformity": (-1.0, -1.5, -2.0)}
+    frames = [
+        rows("dev" if labelled else "pool", value, metric=metric, n_train=n, method=_METHOD[n > 0])
+        for metric, values in metrics.items()
+        for n, value in zip((0, 50, 200), values, strict=True)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
 USES = use_frame().assign(dataset="sample")
 TABLES = {
     "01_scores_by_label": quantiles(),
@@ -266,6 +298,8 @@ TABLES = {
     "07_pseudo_labels": of_use(USES, "pseudo-labels"),
     "07_out_of_scope": of_use(USES, "out-of-scope"),
     "07_effects": application_differences(USES),
+    "08_projection": projection(),
+    "08_checkpoints": checkpoints(),
 }
 
 

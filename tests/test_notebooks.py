@@ -16,18 +16,10 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from simcse_core.profiles import NOTEBOOKS
+from simcse_core.profiles import NOTEBOOKS, notebook_paths
 from simcse_core.report.topics import CHARTS
 
-NAMES = (
-    "01_baselines",
-    "02_small_sample",
-    "03_large_data",
-    "04_epochs",
-    "05_summary",
-    "06_your_sentences",
-    "07_applications",
-)
+NAMES = tuple(path.stem for path in notebook_paths())
 MARK = "# NBVAL_CHECK_OUTPUT"
 MAX_LINES = 15
 PATHS_OF_A_MACHINE = re.compile(r"/(home|root|Users|tmp|work|mnt|var)/|[A-Z]:\\\\|/ipykernel_\d+/")

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from simcse_core.config import PROJECT_ROOT
-from simcse_core.report.notebook_pages import notebook_page
+from simcse_core.report.notebook_pages import in_language, notebook_page
 
 COMMITTED = sorted((PROJECT_ROOT / "notebooks").glob("*.ipynb"))
 
@@ -45,3 +46,38 @@ def test_text_of_a_cell_cannot_close_the_page(tmp_path):
     path = tmp_path / "02_tags.ipynb"
     nbformat.write(notebook, path)
     assert "</main><b>" not in notebook_page(path)
+
+
+def cells(path: Path) -> list[nbformat.NotebookNode]:
+    return [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"]
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
+def test_all_text_of_a_notebook_has_its_chinese_beside_it(path):
+    for cell in cells(path):
+        chinese = cell.metadata["zh"]
+        assert re.search("[一-鿿]", chinese)
+        # Headings, code and commands are the same in both.
+        for pattern in (r"^#+ (?:\d · )?", r"`[^`\n]+`", r"^```.*$"):
+            found = [re.findall(pattern, text, re.MULTILINE) for text in (cell.source, chinese)]
+            assert sorted(set(found[0])) == sorted(set(found[1])), chinese
+        # Chinese has no space where a line ends.
+        assert not re.search("[一-鿿，。；]\n[一-鿿]", chinese), chinese
+
+
+def test_the_language_picks_the_text_and_can_be_changed_back():
+    path = COMMITTED[1]
+    notebook = nbformat.read(path, as_version=4)
+    english = [cell.source for cell in cells(path)]
+    in_language(notebook, "zh")
+    chinese = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    assert chinese == [cell.metadata["zh"] for cell in cells(path)]
+    in_language(notebook, "en")
+    assert [c.source for c in notebook.cells if c.cell_type == "markdown"] == english
+
+
+def test_a_page_in_chinese_names_its_language_and_its_pictures_so():
+    page = notebook_page(COMMITTED[1], "zh")
+    assert '<html lang="zh"' in page
+    assert "小样本：50 到 800 条句子" in page
+    assert 'alt="用几百条句子训练后的 Spearman：' in page

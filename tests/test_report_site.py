@@ -90,6 +90,12 @@ def test_every_picture_has_a_text_for_those_who_do_not_see_it(site):
     assert all(alts)
 
 
+def test_every_table_that_scrolls_has_a_name_of_its_own(site):
+    for path in pages(site):
+        names = re.findall(r'aria-label="([^"]*)"', path.read_text(encoding="utf-8"))
+        assert len(names) == len(set(names)), path.name
+
+
 def test_headings_never_skip_a_level_and_begin_with_one_h1(site):
     for path in pages(site):
         levels = Page(path).headings

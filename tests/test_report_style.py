@@ -1,10 +1,24 @@
 from __future__ import annotations
 
+import io
+
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 from matplotlib import font_manager
+from matplotlib.font_manager import get_font
 
-from simcse_core.report.style import CJK_FONTS, label, language, set_style
+from simcse_core.report.methods import METHODS
+from simcse_core.report.style import (
+    BUNDLED_FONT,
+    BUNDLED_NAME,
+    CJK_FONTS,
+    label,
+    language,
+    set_style,
+)
+from simcse_core.report.topics import TOPICS
+from simcse_core.report.wording import CHINESE, POOLINGS
 
 pytestmark = pytest.mark.usefixtures("english_again")
 
@@ -16,35 +30,46 @@ def install_fonts(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(font_manager.fontManager, "ttflist", fonts)
 
 
-def test_chinese_without_a_cjk_font_says_so_and_falls_back_to_english(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("installed", [(), ("SimHei",), ("WenQuanYi Zen Hei", "SimHei")])
+def test_chinese_is_written_in_the_bundled_font_and_its_gaps_in_an_installed_one(
+    installed: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    install_fonts(monkeypatch)
-    assert set_style("zh") == "en"
-    said = capsys.readouterr().out
-    assert "no CJK font" in said
-    assert "labelled in English" in said
-    assert label("Epochs") == "Epochs"
-
-
-@pytest.mark.parametrize("font", ["Noto Sans CJK SC", "WenQuanYi Zen Hei", "SimHei"])
-def test_chinese_with_a_cjk_font_uses_it_after_the_theme(
-    font: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert font in CJK_FONTS
-    install_fonts(monkeypatch, font)
+    install_fonts(monkeypatch, *installed)
     assert set_style("zh") == "zh"
-    assert mpl.rcParams["font.family"][0] == font
+    assert mpl.rcParams["font.family"] == [BUNDLED_NAME, *installed[:1], "DejaVu Sans"]
     assert label("Epochs") == "训练轮数"
-    assert not capsys.readouterr().out
+    assert capsys.readouterr() == ("", "")
 
 
-def test_english_comes_back_after_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
-    install_fonts(monkeypatch, "SimHei")
+def test_english_comes_back_after_chinese() -> None:
     set_style("zh")
     assert set_style("en") == "en"
     assert label("Epochs") == "Epochs"
-    assert "SimHei" not in mpl.rcParams["font.family"]
+    assert BUNDLED_NAME not in mpl.rcParams["font.family"]
+
+
+def test_the_bundled_font_has_every_character_that_charts_are_labelled_in() -> None:
+    said = [*CHINESE.values(), *(chinese for _, chinese in POOLINGS.values())]
+    said += [row.zh for row in METHODS.values()]
+    said += [text["zh"] for topic in TOPICS.values() for text in (topic.title, topic.guide)]
+    there = set(get_font(str(BUNDLED_FONT)).get_charmap())
+    assert not [c for c in "".join(said) if ord(c) not in there]
+
+
+def test_no_glyph_is_missing_and_no_font_is_asked_for_in_vain(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    install_fonts(monkeypatch)
+    set_style("zh")
+    figure = plt.figure()
+    figure.suptitle("用几百条句子训练后的 Spearman", fontweight="bold")
+    figure.savefig(io.BytesIO())
+    assert not [str(w.message) for w in recwarn.list]
+    assert not caplog.records
 
 
 def test_another_language_is_refused() -> None:
@@ -52,8 +77,7 @@ def test_another_language_is_refused() -> None:
         set_style("fr")
 
 
-def test_the_language_of_labels_is_the_one_that_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    install_fonts(monkeypatch, "SimHei")
+def test_the_language_of_labels_is_the_one_that_was_set() -> None:
     assert set_style("zh") == language() == "zh"
     assert set_style("en") == language() == "en"
 

@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from transformers import AutoModel
 
 from simcse_core.config import PROJECT_ROOT
+from simcse_core.report.notebook_pages import WIDGET, without_widgets
 from tools.files import whole_folder
 from tools.pages import fill_part
 
@@ -47,16 +48,25 @@ def executed(*outputs: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def test_progress_bars_are_taken_out_of_a_stored_notebook() -> None:
-    module = tool("execute_notebooks")
-    bar = new_output("display_data", data={module.WIDGET: {}, "text/plain": "0%"})
+    bar = new_output("display_data", data={WIDGET: {}, "text/plain": "0%"})
     text = new_output("stream", name="stdout", text="kept")
-    assert module.without_widgets(executed(bar, text)).cells[0].outputs == [text]
+    assert tool("execute_notebooks").checked(executed(bar, text)).cells[0].outputs == [text]
+
+
+def test_of_a_widget_that_tells_its_state_as_text_the_text_stays() -> None:
+    shown = new_output(
+        "execute_result",
+        data={WIDGET: {}, "text/markdown": "**1**", "text/plain": "**1**"},
+        execution_count=1,
+    )
+    (kept,) = without_widgets(executed(shown)).cells[0].outputs
+    assert kept.data == {"text/markdown": "**1**", "text/plain": "**1**"}
 
 
 def test_a_warning_stops_the_storing_of_a_notebook() -> None:
     warning = new_output("stream", name="stderr", text="DeprecationWarning: old")
     with pytest.raises(RuntimeError, match=r"cell 1 .* DeprecationWarning"):
-        tool("execute_notebooks").without_widgets(executed(warning))
+        tool("execute_notebooks").checked(executed(warning))
 
 
 def test_a_part_of_a_page_is_filled_and_the_rest_left_alone(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """Runs the committed notebooks on their defaults and writes them back, outputs included.
 
-Progress bars leave a widget that no reader sees; it is taken out. Anything on
-stderr is a warning somebody should look at, so it stops the writing.
+Widgets, which no reader without a kernel sees, are taken out; what they say as text stays.
+Anything on stderr is a warning somebody should look at, so it stops the writing.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import nbformat
 from nbclient import NotebookClient
@@ -14,26 +15,22 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from simcse_core.profiles import NOTEBOOKS, notebook_paths
+from simcse_core.report.notebook_pages import without_widgets
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
-
-def without_widgets(notebook: NotebookNode) -> NotebookNode:
-    """Takes progress bars out of the outputs; raises RuntimeError if a cell wrote to stderr."""
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        cell.outputs = [o for o in cell.outputs if WIDGET not in o.get("data", {})]
-        for output in cell.outputs:
+def checked(notebook: NotebookNode) -> NotebookNode:
+    """The notebook without widgets; raises RuntimeError if a cell wrote to stderr."""
+    for cell in without_widgets(notebook).cells:
+        for output in cell.get("outputs", ()):
             if output.get("name") == "stderr":
                 raise RuntimeError(f"cell {cell.execution_count} wrote to stderr: {output.text}")
-    notebook.metadata.pop("widgets", None)
     return notebook
 
 
-def main() -> int:
-    """Executes every notebook in order; returns the exit code."""
-    for path in tqdm(notebook_paths(), unit="notebook"):
+def main(names: Sequence[str] = ()) -> int:
+    """Executes the notebooks of these names, or every one, in order; returns the exit code."""
+    paths = [path for path in notebook_paths() if not names or path.stem in names]
+    for path in tqdm(paths, unit="notebook"):
         notebook = nbformat.read(path, as_version=4)
         NotebookClient(
             notebook,
@@ -43,9 +40,9 @@ def main() -> int:
             resources={"metadata": {"path": str(NOTEBOOKS)}},
         ).execute()
         notebook.metadata.language_info = {"name": "python"}
-        nbformat.write(without_widgets(notebook), path)
+        nbformat.write(checked(notebook), path)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

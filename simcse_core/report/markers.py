@@ -28,6 +28,8 @@ comparison                                  prose on before and after
 answer                                      prose on what to do with few sentences
 training                                    a table of what was measured along training on own text
 beside                                      a table of the kept encoder and what needs no training
+checkpoints                                 a table of cosines along training
+explored                                    prose on them
 kept                                        prose on the encoder that was kept
 use                                         a table of one of the four uses, or of effects on them
 practice                                    prose on what to do in one of the four uses
@@ -46,7 +48,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from simcse_core.files import write_text
-from simcse_core.report import own_text, prose, tables, use_prose, use_tables
+from simcse_core.report import explorer_prose, own_text, prose, tables, use_prose, use_tables
 from simcse_core.report.records import Records, bounds, read_records
 from simcse_core.report.rows import spearman
 from simcse_core.report.tables import to_markdown
@@ -92,6 +94,10 @@ KINDS: dict[str, Tell] = {
     ),
     "beside": lambda r, *, language: _beside(r, language),
     "kept": lambda r, *, language: own_text.tell_own_text(r.frame, language=language),
+    "checkpoints": lambda r, *, language: to_markdown(
+        explorer_prose.checkpoint_table(r.frame, language=language)
+    ),
+    "explored": lambda r, *, language: explorer_prose.tell_checkpoints(r.frame, language=language),
     "answer": lambda r, *, language: prose.tell_answer(r.frame, language=language),
     "use": lambda r, *, language: to_markdown(
         _of_use(use_tables.TABLES, r)(r.frame, language=language)

@@ -352,6 +352,12 @@ def _axes(
     return figure, axes
 
 
+def panels_of(n: int, side: float) -> tuple[Figure, list[Axes]]:
+    """Square panels beside each other, ``side`` inches each."""
+    figure, axes = _axes([side], n, width=side)
+    return figure, list(axes[0])
+
+
 def _panels(
     parts: Mapping[Facet, pd.DataFrame], width: float, lines: Sequence[Sequence[str]] = ()
 ) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:

@@ -30,6 +30,7 @@ COLUMNS = {
     ),
     "lengths": "n_tokens n_sentences is_cut encoder",
     "sample": "n_sentences method kind split mean min max n_seeds pair_low pair_high",
+    "projection": "encoder pooling n_train pair side label x y",
     "search": f"{_USE} ci_low ci_high",
     "intents": f"{_USE} examples at",
     "pseudo_labels": f"{_USE} examples at",

@@ -39,20 +39,22 @@ def make_site(directory: Path) -> Made:
     A table that is missing or broken is named on the overview, and stops no other.
     """
     site = Made()
-    notebooks = _notebooks(directory, site)
+    notebooks = {language: _notebooks(directory, site, language) for language in LANGUAGES}
     for language in LANGUAGES:
         told = Telling.of(directory, language)
         site.missing, site.broken = told.made.missing, [*site.broken, *told.made.broken]
         if not told.something():
             continue
         site.files |= told.pictures()
-        pages = {"index": told.overview(list(notebooks))}
+        pages = {"index": told.overview(list(notebooks[language]))}
         pages |= {section.number: told.section(section) for section in told.sections}
         for name, body in pages.items():
             site.files[page_file(name, language)] = told.page(name, body).encode("utf-8")
     site.broken = list(dict.fromkeys(site.broken))
     if site.files:
-        site.files |= notebooks | _tables(directory)
+        for pages_of_language in notebooks.values():
+            site.files |= pages_of_language
+        site.files |= _tables(directory)
     return site
 
 
@@ -84,12 +86,13 @@ def _with_files(body: str, files: Mapping[str, bytes]) -> str:
     return body
 
 
-def _notebooks(directory: Path, site: Made) -> dict[str, bytes]:
+def _notebooks(directory: Path, site: Made, language: str) -> dict[str, bytes]:
     """The notebooks that a study has run into the folder, as pages by name."""
     pages = {}
     for path in sorted((directory / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         try:
-            pages[f"{path.stem}.html"] = notebook_page(path).encode("utf-8")
+            page = notebook_page(path, language)
+            pages[page_file(path.stem, language)] = page.encode("utf-8")
         except ValueError as error:
             site.broken.append(str(error))
     return pages

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import jinja2
-import mistune
 from markupsafe import Markup
 
+from simcse_core.report.as_html import as_html
 from simcse_core.report.markers import tell
 from simcse_core.report.pages import Made, Section, ToldTopic, draw, heading, sections
 from simcse_core.report.records import Records
@@ -22,7 +23,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 # What stands before .html and .png in each language.
 _SUFFIX = {"en": "", "zh": ".zh-CN"}
 OTHER = {"en": "zh", "zh": "en"}
-_NUMBER = re.compile(r"[-+−]?\d|\[[-+]")
+# Those who hear a page choose a table by its name.
+_REGION_NAME = re.compile(r'aria-label="([^"]*)"')
 _ANSWER = ("answer", "05_sample")
 _CLAIMS = "05_claims"
 
@@ -137,7 +139,7 @@ class Telling:
             title=title,
             links=[{"href": h, "text": text, "here": h == here} for h, text in links],
             other=other,
-            body=body,
+            body=_distinct(body),
             style=Markup(_asset("page.css")),
             script=Markup(_asset("sort.js")),
         )
@@ -147,7 +149,7 @@ class Telling:
         parts = [Markup("<h1>{}</h1>").format(self.title), self._lacking()]
         kind, table = _ANSWER
         if table in self.records:
-            answer = _html(tell(kind, self.records[table], (), self.language))
+            answer = as_html(tell(kind, self.records[table], (), self.language))
             head = Markup("<h2>{}</h2>").format(self.words["answer"])
             parts += [head, Markup('<div class="answer">{}</div>').format(answer)]
         told = {topic.name: topic for section in self.sections for topic in section.topics}
@@ -188,8 +190,8 @@ class Telling:
 
     def _topic(self, topic: ToldTopic, level: int) -> Markup:
         head = Markup(f"<h{level}>{{}}</h{level}>").format(topic.title)
-        guide = Markup('<div class="guide">{}</div>').format(_html(topic.guide))
-        told = [_html(part, self.words["table"].format(topic.title)) for part in topic.parts]
+        guide = Markup('<div class="guide">{}</div>').format(as_html(topic.guide))
+        told = [as_html(part, self.words["table"].format(topic.title)) for part in topic.parts]
         return Markup("\n").join([head, guide, self._figure(topic), *told])
 
     def _figure(self, topic: ToldTopic) -> Markup:
@@ -239,38 +241,23 @@ def page_file(name: str, language: str) -> str:
     return f"{name}{_SUFFIX[language]}.html"
 
 
+def _distinct(body: Markup) -> Markup:
+    """The same with a number behind each name of a region that stands there again."""
+    seen: Counter[str] = Counter()
+
+    def numbered(found: re.Match[str]) -> str:
+        seen[found[1]] += 1
+        times = seen[found[1]]
+        return f'aria-label="{found[1]} ({times})"' if times > 1 else found[0]
+
+    return Markup(_REGION_NAME.sub(numbered, body))
+
+
 def _listed(content: Mapping[str, object]) -> str:
     return "; ".join(
         f"{name} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
         for name, value in content.items()
     )
-
-
-class _Renderer(mistune.HTMLRenderer):
-    """Tables in a frame of their own that scrolls, and that a keyboard reaches."""
-
-    def __init__(self, label: str) -> None:
-        super().__init__(escape=True)
-        self.label = label
-
-    def cell(self, text: str, align: str | None = None, head: bool = False) -> str:
-        if head:
-            return f'<th scope="col">{text}</th>'
-        return f'<td class="number">{text}</td>' if _NUMBER.match(text) else f"<td>{text}</td>"
-
-    def table(self, text: str) -> str:
-        frame = Markup('<div class="scroll" role="region" tabindex="0" aria-label="{}">')
-        return f"{frame.format(self.label)}<table>{text}</table></div>\n"
-
-
-def _html(markdown: str, label: str = "") -> Markup:
-    """Markdown with tables as HTML; HTML in it is shown, never followed."""
-    renderer = _Renderer(label)
-    converter = mistune.create_markdown(renderer=renderer, plugins=["table"])
-    # What the plugin has put there for tables makes way for ours.
-    renderer.register("table", lambda _, text: renderer.table(text))
-    renderer.register("table_cell", lambda _, text, **how: renderer.cell(text, **how))
-    return Markup(converter(markdown))
 
 
 @cache

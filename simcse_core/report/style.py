@@ -6,9 +6,11 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib import font_manager
 
-from simcse_core.config import check_language
+from simcse_core.config import ASSETS, check_language
 from simcse_core.report.wording import say
 
+BUNDLED_FONT = ASSETS / "fonts" / "NotoSansSC-subset.otf"
+BUNDLED_NAME = "Noto Sans SC Study"
 CJK_FONTS = (
     "Noto Sans CJK SC",
     "Noto Sans SC",
@@ -34,8 +36,8 @@ class _Labels:
 def set_style(language: str = "en") -> str:
     """Sets the theme of all charts; returns the language they will be labelled in.
 
-    The same on every machine: what a user's matplotlibrc sets is set back. Chinese needs a CJK
-    font; where none of :data:`CJK_FONTS` is there, says so and uses English.
+    The same on every machine: what a user's matplotlibrc sets is set back, and Chinese is written
+    in the bundled font; what that lacks comes from one of :data:`CJK_FONTS`, where one is there.
 
     Raises:
         ValueError: a language other than ``en`` and ``zh``.
@@ -48,19 +50,25 @@ def set_style(language: str = "en") -> str:
         rc={"axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 110},
     )
     if language == "zh":
-        installed = {font.name for font in font_manager.fontManager.ttflist}
-        found = next((name for name in CJK_FONTS if name in installed), None)
-        if found is None:
-            print(
-                f"language: no CJK font found (looked for {', '.join(CJK_FONTS)}); charts are "
-                "labelled in English. Debian: apt install fonts-noto-cjk"
-            )
-            language = "en"
-        else:
-            # After set_theme, which resets the font family.
-            mpl.rcParams["font.family"] = [found, "DejaVu Sans"]
+        # After set_theme, which resets the font family.
+        mpl.rcParams["font.family"] = [_bundled(), *_installed()[:1], "DejaVu Sans"]
     _Labels.language = language
     return language
+
+
+def _bundled() -> str:
+    """The name of the bundled font, of which matplotlib knows from now on."""
+    fonts = font_manager.fontManager.ttflist
+    if BUNDLED_NAME not in {font.name for font in fonts}:
+        for weight in (400, 700):  # titles ask for bold, and are told of each one that is not there
+            file = str(BUNDLED_FONT)
+            fonts.append(font_manager.FontEntry(fname=file, name=BUNDLED_NAME, weight=weight))
+    return BUNDLED_NAME
+
+
+def _installed() -> list[str]:
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    return [name for name in CJK_FONTS if name in there]
 
 
 def language() -> str:

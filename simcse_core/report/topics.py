@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from simcse_core.report import plotting, use_plots
+from simcse_core.report import explorer_plots, plotting, use_plots
 from simcse_core.report.records import Records
 
 # A text in each language.
@@ -51,6 +51,7 @@ SECTIONS: dict[str, Words] = {
     "05": {"en": "Summary and claims", "zh": "总结与论断"},
     "06": {"en": "Your sentences", "zh": "自己的句子"},
     "07": {"en": "What vectors are for", "zh": "句向量的用途"},
+    "08": {"en": "The explorer", "zh": "亲手试试"},
 }
 
 _SCORES_GUIDE = {
@@ -387,6 +388,30 @@ TOPICS: dict[str, Topic] = {
             "CSV 中还有与其他方法之差。",
         },
         told=("use 07_effects",),
+    ),
+    "08_projection": Topic(
+        title={
+            "en": "Pairs of sentences before, along and after training",
+            "zh": "训练前、训练中与训练后的句对",
+        },
+        guide={
+            "en": "A line joins the two sentences of a pair of dev; the plane is that of the two "
+            "principal components, fitted once for all panels. Training has helped where pairs of "
+            "the same meaning stay short while unrelated ones grow long. Two dimensions show only "
+            "part of the vectors; the cosines below are of all of them.",
+            "zh": "线段连接验证集中一个句对的两句；平面为两个主成分，各幅共用同一次拟合。"
+            "同义句对的线段仍短、无关句对的线段变长，训练才算有用。"
+            "二维只能显示向量的一部分，下面的余弦取自全部维度。",
+        },
+        told=("checkpoints 08_checkpoints", "explored 08_checkpoints"),
+        draw=lambda r, title, caption: explorer_plots.plot_projection(
+            r.frame, title=title, caption=caption
+        ),
+        alt={
+            "en": "A panel for each point of training: pairs of the same meaning and unrelated "
+            "pairs as lines in the plane",
+            "zh": "每个训练点一幅：平面上的同义句对与无关句对，各为一条线段",
+        },
     ),
 }
 CHARTS: dict[str, Topic] = {name: topic for name, topic in TOPICS.items() if topic.draw}
