@@ -19,7 +19,7 @@ def progress(total: int, unit: str, description: str = "", done: int = 0) -> tqd
     Args:
         done: of the total, before it began.
     """
-    shown = {"total": total, "unit": unit, "desc": description, "initial": done}
+    shown: dict[str, Any] = {"total": total, "unit": unit, "desc": description, "initial": done}
     if sys.stderr.isatty() or issubclass(tqdm, notebook_bar):
         return tqdm(**shown, smoothing=0, miniters=0, leave=False)
     return tqdm(
