@@ -45,7 +45,7 @@ def weigh_by_idf(encoder: SentenceEncoder, sentences: Iterable[str]) -> Sentence
 
     It gives what the baseline ``idf-mean`` gives: averages of the last layer, whatever the pooling
     of the encoder given, which is left as it is. Only where all that weighs anything stands in
-    almost every sentence (weights below 0.001 together) do the two differ by more than 1e-5.
+    almost every sentence (weights below 0.01 together) do the two differ by more than 1e-5.
 
     Raises:
         ParameterError: no texts, or none at all.
