@@ -1,0 +1,132 @@
+"""The explorer in JupyterLab, as somebody uses it in a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from browser import open_browser
+from conftest import SENTENCES
+
+from simcse_core.profiles import NOTEBOOKS, parameters_cell
+
+NAME = "08_explore.ipynb"
+# A busy machine takes minutes to start a server and a kernel that imports torch.
+PATIENCE = 180
+ERROR = "[data-mime-type='application/vnd.jupyter.error']"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, bert_dir: Path) -> Path:
+    """A folder with the notebook, set to a tiny encoder and few sentences, and not yet run."""
+    made = tmp_path_factory.mktemp("lab")
+    (made / "mine").mkdir()
+    (made / "mine" / "text.txt").write_text("\n".join(SENTENCES), encoding="utf-8")
+    for i, split in enumerate(("dev", "test")):
+        pairs = [f"{a}吗\t{b}吗\t{n % 2}" for n, (a, b) in enumerate(pairwise(SENTENCES[i::2]))]
+        (made / "mine" / f"{split}.tsv").write_text("\n".join(pairs), encoding="utf-8")
+    notebook = nbformat.read(NOTEBOOKS / NAME, as_version=4)
+    own = parameters_cell(NOTEBOOKS / NAME, notebook.cells)
+    for name, value in {
+        "source": str(made / "mine"),
+        "encoder": str(bert_dir),
+        "pooling": "mean",
+        "checkpoints": [8, 20],
+        "output_dir": str(made / "out"),
+    }.items():
+        changed = re.sub(rf"^{name} = .*$", f"{name} = {value!r}  # tried", own, flags=re.MULTILINE)
+        assert changed != own
+        own = changed
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = own
+    nbformat.write(notebook, made / NAME)
+    return made
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    """Where a JupyterLab of its own serves the folder."""
+    options = ["--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
+    options += ["--IdentityProvider.token=tried", f"--LabApp.user_settings_dir={_settings(folder)}"]
+    said = folder / "server.log"
+    with said.open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options, f"--ServerApp.root_dir={folder}"],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "JUPYTER_CONFIG_DIR": str(folder / ".jupyter")},
+        )
+    try:
+        yield _address(said, server)
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def _settings(folder: Path) -> Path:
+    """Settings under which cells out of sight are drawn too, and no news is asked for."""
+    settings = folder / ".settings"
+    for plugin, own in {
+        "notebook-extension/tracker": {"windowingMode": "none"},
+        "apputils-extension/notification": {"fetchNews": "false"},
+    }.items():
+        file = settings / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(own), encoding="utf-8")
+    return settings
+
+
+def _address(said: Path, server: subprocess.Popen[bytes]) -> str:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and server.poll() is None:
+        if found := re.search(r"http://127\.0\.0\.1:\d+", said.read_text()):
+            return found[0]
+        time.sleep(0.5)
+    raise RuntimeError(f"JupyterLab did not start: {said.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Any]:
+    """A page of a browser."""
+    with open_browser() as browser:
+        yield browser.new_page(viewport={"width": 1280, "height": 1000})
+
+
+@pytest.fixture(scope="module")
+def ran(lab: Any, address: str) -> Any:
+    """The page, after all cells have run."""
+    lab.set_default_timeout(PATIENCE * 1000)
+    lab.goto(f"{address}/lab/tree/{NAME}?token=tried")
+    lab.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    lab.get_by_text("| Idle").wait_for()  # cells that are run before a kernel is there are not run
+    lab.get_by_role("menuitem", name="Run", exact=True).click()
+    lab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    lab.get_by_text("no missing value: True").or_(lab.locator(ERROR)).first.wait_for(
+        state="attached"
+    )
+    return lab
+
+
+def test_every_cell_runs_without_an_error(ran: Any) -> None:
+    assert ran.locator(ERROR).all_inner_texts() == []
+    assert ran.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    assert ran.get_by_text("Error displaying widget").count() == 0
+
+
+def test_bars_and_charts_are_there(ran: Any) -> None:
+    assert ran.locator(".jp-OutputArea-output .widget-hprogress").count() >= 1
+    chart = ran.locator(".jp-OutputArea-output img").first
+    assert chart.evaluate("image => image.naturalWidth") > 500
