@@ -7,6 +7,7 @@ from copy import copy
 from typing import Any
 
 import pandas as pd
+import torch
 
 from simcse_core.checkpoint import Checkpoint
 from simcse_core.config import Kind, Pooling
@@ -82,7 +83,7 @@ def _untrained(encoder: SentenceEncoder, data: StudyData) -> pd.DataFrame:
     """The rows of the untrained encoder under its pooling; every pooling is measured at once."""
     alike = copy(encoder)
     alike.pooling = Pooling.CLS  # whatever its own, which the fingerprint covers
-    key = (alike.fingerprint, data.fingerprint)
+    key = (alike.fingerprint, data.fingerprint, torch.get_num_threads())
     if key not in _UNTRAINED:
         score, held_out = measure_spearman(data.splits()), data.held_out()
         vectors = alike.encode_poolings(held_out, alike.poolings())
@@ -93,8 +94,9 @@ def _untrained(encoder: SentenceEncoder, data: StudyData) -> pd.DataFrame:
     return pd.DataFrame(_UNTRAINED[key][encoder.pooling]).assign(sentences_seen=0, epoch=0.0)
 
 
-# By encoder and data: runs differ by seed and pooling, and begin alike.
-_UNTRAINED: dict[tuple[str, str], dict[Pooling, list[dict[str, Any]]]] = {}
+# By encoder, data and threads, which decide the last bits: runs differ by seed and pooling, and
+# begin alike.
+_UNTRAINED: dict[tuple[str, str, int], dict[Pooling, list[dict[str, Any]]]] = {}
 
 
 def _with_missing(
