@@ -66,19 +66,27 @@ def run(
     """
     with _connected(address) as client:
         _check(client, address)
-        with warnings.catch_warnings():
-            # Cells hold their sentences; that is what they are for.
-            warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-            futures = {
-                client.submit(_on_a_worker, call, threads, key=_key(name), pure=False): name
-                for name, call in calls.items()
-            }
+        under_way: dict[Any, str] = {}
         try:
-            yield from _as_they_end(client, futures, tell)
+            for name, call in calls.items():
+                # No more than there are workers: dask hands a worker its next call while it is at
+                # one, and counts its death against both.
+                while len(under_way) >= max(1, len(client.nthreads())):
+                    yield from _ended(client, under_way, tell)
+                under_way[_submit(client, call, threads, name)] = name
+            while under_way:
+                yield from _ended(client, under_way, tell)
         except OSError as error:
             raise WorkerError(_gone(address, error)) from error
         finally:
-            client.cancel(list(futures))
+            client.cancel(list(under_way))
+
+
+def _submit(client: Any, call: Call, threads: int, name: str) -> Any:
+    with warnings.catch_warnings():
+        # Cells hold their sentences; that is what they are for.
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+        return client.submit(_on_a_worker, call, threads, key=_key(name), pure=False)
 
 
 def _key(name: str) -> str:
@@ -129,20 +137,17 @@ def _check(client: Any, address: str) -> None:
         print(f"{address}: no worker yet; start some with: dask worker {address} --nthreads 1")
 
 
-def _as_they_end(
-    client: Any, futures: Mapping[Any, str], tell: Tell
-) -> Iterator[tuple[str, Outcome]]:
+def _ended(client: Any, under_way: dict[Any, str], tell: Tell) -> Iterator[tuple[str, Outcome]]:
+    """Those that ended within a while, taken out of those under way; there may be none."""
     wait = importlib.import_module("distributed").wait
-    waiting = dict(futures)
-    while waiting:
-        busy = {key for keys in client.processing().values() for key in keys}
-        tell([name for future, name in waiting.items() if future.key in busy])
-        try:
-            done = wait(list(waiting), timeout=TELL_SECONDS, return_when="FIRST_COMPLETED").done
-        except TimeoutError:
-            continue
-        for future in done:
-            yield waiting.pop(future), _outcome(future)
+    busy = {key for keys in client.processing().values() for key in keys}
+    tell([name for future, name in under_way.items() if future.key in busy])
+    try:
+        done = wait(list(under_way), timeout=TELL_SECONDS, return_when="FIRST_COMPLETED").done
+    except TimeoutError:
+        return
+    for future in done:
+        yield under_way.pop(future), _outcome(future)
 
 
 def _outcome(future: Any) -> Outcome:

@@ -58,7 +58,9 @@ def test_a_notebook_begins_with_its_question_expectation_and_time(notebook: Note
 
 def test_code_cells_are_short(notebook: NotebookNode) -> None:
     for cell in code(notebook):
-        assert len(cell.source.splitlines()) <= MAX_LINES, cell.source
+        # A parameter a line, with its help: no code that could move elsewhere.
+        if "parameters" not in cell.metadata.get("tags", ()):
+            assert len(cell.source.splitlines()) <= MAX_LINES, cell.source
 
 
 def test_logic_lives_in_the_package(notebook: NotebookNode) -> None:

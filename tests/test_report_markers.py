@@ -34,6 +34,8 @@ WORDS = {
     "answer": "05_sample",
     "use": "07_effects",
     "practice": "07_intents",
+    "checkpoints": "08_checkpoints",
+    "explored": "08_checkpoints",
 }
 SHOUT = {"shout": lambda words: " ".join(words).upper()}
 
