@@ -426,6 +426,8 @@ def test_ctrl_c_ends_a_study_in_one_line(project: Path, write_notebook: WriteNot
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A suite that was started in the background ignores it, and would hand that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as running:
         deadline = time.monotonic() + 120
         while not (project / "out" / "ran").is_file() and time.monotonic() < deadline:
