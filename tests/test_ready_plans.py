@@ -15,7 +15,7 @@ import torch
 from conftest import SENTENCES
 from test_hub import LoopbackHub, files_of, loopback
 
-from simcse_core import SentenceEncoder
+from simcse_core import SentenceEncoder, weigh_by_idf
 from simcse_core.config import Pooling
 from simcse_core.encoder_names import EncoderNameError
 from simcse_core.errors import ParameterError, PlainError
@@ -98,6 +98,15 @@ def test_an_encoder_twice_is_refused(folder: Path, bert_dir: Path, tmp_path: Pat
 def test_what_was_encoded_before_is_encoded_anew(folder: Path) -> None:
     encode = ReadyPlan.of(str(folder)).load().encode
     np.testing.assert_array_equal(encode(SENTENCES[:2]), encode(SENTENCES[:2]))
+
+
+def test_an_encoder_whose_tokens_have_weights_is_encoded_with_them(
+    folder: Path, tmp_path: Path
+) -> None:
+    weighed = weigh_by_idf(SentenceEncoder.from_pretrained(folder, "mean"), SENTENCES)
+    weighed.save(tmp_path / "weighed")
+    encode = ReadyPlan.of(str(tmp_path / "weighed")).load().encode
+    np.testing.assert_allclose(encode(SENTENCES[:2]), weighed.encode(SENTENCES[:2]), atol=1e-6)
 
 
 def test_speed_is_sentences_over_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
