@@ -82,7 +82,7 @@ def at_points(frame: pd.DataFrame, n_train: int, points: Sequence[int]) -> pd.Da
 def _untrained(encoder: SentenceEncoder, data: StudyData) -> pd.DataFrame:
     """The rows of the untrained encoder under its pooling; every pooling is measured at once."""
     alike = copy(encoder)
-    alike.pooling = Pooling.CLS  # whatever its own, which the fingerprint covers
+    alike.pooling = alike.poolings()[0]  # whatever its own, which the fingerprint covers
     key = (alike.fingerprint, data.fingerprint, torch.get_num_threads())
     if key not in _UNTRAINED:
         score, held_out = measure_spearman(data.splits()), data.held_out()

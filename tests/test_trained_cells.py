@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pandas.testing import assert_frame_equal
 
-from simcse_core import SentenceEncoder, trained_cells
+from simcse_core import SentenceEncoder, trained_cells, whiten
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData
 from simcse_core.evaluation import measure_spearman
@@ -43,6 +43,18 @@ def test_the_untrained_rows_are_what_the_encoder_scores_by_itself(
         assert set(found["method"]) == {"untrained"}
         assert (found["epoch"] == 0).all()
         assert rows["n_train"].is_monotonic_increasing
+
+
+def test_an_encoder_with_a_projection_begins_with_what_it_scores_by_itself(
+    study_data: StudyData, bert_dir: Path, tmp_path: Path
+) -> None:
+    encoder = SentenceEncoder.from_pretrained(bert_dir, Pooling.MEAN)
+    whiten(encoder, study_data.pool.sentences).save(tmp_path / "whitened")
+    mine = plan(tmp_path / "whitened", Pooling.MEAN)
+    rows = trajectory(study_data, mine, "unsup-simcse", 8, [0, 8])
+    expected = measure_spearman(study_data.splits())(mine.load().encode)
+    found = rows[rows["n_train"] == 0]["value"].tolist()
+    assert found == [row["value"] for row in expected]
 
 
 def test_runs_that_begin_alike_measure_their_beginning_once(
