@@ -70,9 +70,13 @@ class Recipe:
             raise ValueError(f"hidden ({self.hidden}) must be a multiple of heads ({self.heads})")
 
 
-def recipe_of(saved: Mapping[str, Any]) -> Recipe:
-    """The recipe that a log or checkpoint names; an early one names no dropout, and had none."""
-    return Recipe(**{"dropout": 0.0, **saved})
+# What logs and checkpoints that are older than a field had in its place.
+BEFORE_NAMED = {"dropout": 0.0}
+
+
+def recipe_of(log: Mapping[str, Any]) -> Recipe:
+    """The recipe that a log names."""
+    return Recipe(**{**BEFORE_NAMED, **log})
 
 
 _LEAST = {

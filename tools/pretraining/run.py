@@ -7,7 +7,7 @@ import pickle
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from simcse_core.dropout import replace_dropout, set_dropout
 from simcse_core.files import whole_file
 from tools.pretraining.batches import make_batch, plan_batches
 from tools.pretraining.corpus import Corpus
-from tools.pretraining.recipe import MAY_CHANGE, Recipe, learning_rate, recipe_of
+from tools.pretraining.recipe import BEFORE_NAMED, MAY_CHANGE, Recipe, learning_rate
 from tools.pretraining.step import make_optimizer, take_step
 
 CHECKPOINT = "checkpoint.pt"
@@ -167,9 +167,7 @@ class Run:
 
     def _check_same_run(self, saved: Mapping[str, Any]) -> None:
         """Compares what the checkpoint names: an early one names neither vocabulary nor corpus."""
-        names = {field.name for field in fields(Recipe)}
-        recipe = recipe_of({name: value for name, value in saved.items() if name in names})
-        saved = {**saved, **asdict(recipe)}
+        saved = {**BEFORE_NAMED, **saved}
         different = [
             name
             for name, value in self._made_with.items()
