@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import yaml
+
+from simcse_core.config import PROJECT_ROOT
 
 PYTHON = {
     "kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"},
@@ -22,6 +27,26 @@ def save_notebook(path: Path, parameter_cells: Sequence[str], cells: Sequence[st
     code += [nbformat.v4.new_code_cell(source) for source in cells]
     nbformat.write(nbformat.v4.new_notebook(cells=code, metadata=PYTHON), path)
     return path
+
+
+def run_study_apart(
+    words: Sequence[str], cwd: Path, path: Sequence[Path] = (), **environment: str
+) -> None:
+    """Runs the study's command in a process of its own, of one thread, and expects it to succeed.
+
+    Args:
+        path: folders of packages, beside the project's.
+    """
+    where = os.pathsep.join(map(str, [PROJECT_ROOT, *path]))
+    ended = subprocess.run(
+        [sys.executable, "-m", "simcse_core.study", *words],
+        env={**os.environ, **environment, "PYTHONPATH": where, "OMP_NUM_THREADS": "1"},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=3600,
+    )
+    assert ended.returncode == 0, ended.stderr
 
 
 def write_profile(project: Path, name: str, content: Any) -> None:

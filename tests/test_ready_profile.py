@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from conftest import SENTENCES
+from notebooks_for_tests import run_study_apart
 from test_ready_plans import PACKAGE, package
 from test_report_profile import REDUCED
 
-from simcse_core.config import PROJECT_ROOT, Pooling
+from simcse_core.config import Pooling
 from simcse_core.persistence import SavedSettings, write_settings
 from simcse_core.profiles import chosen_steps, load_profile, plan_steps
 from simcse_core.ready_made import cache_folder
@@ -116,17 +116,8 @@ def test_the_profile_runs_to_its_claims(made: Path, source: Path, tmp_path: Path
         cwd=resources,
         check=True,
     )
-    path = os.pathsep.join([str(PROJECT_ROOT), str(site)])
     only = [f"--only={name}" for name in NOTEBOOKS]
-    ended = subprocess.run(
-        [sys.executable, "-m", "simcse_core.study", *words(source, out), *only],
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=3600,
-    )
-    assert ended.returncode == 0, ended.stderr
+    run_study_apart([*words(source, out), *only], tmp_path, [site])
     small, stamp = read_table(out, "02_small_sample")
     assert set(small["encoder"]) == {"e5-small-zh", "none", "use-multilingual-3"}
     for plan in stamp["plans"]:

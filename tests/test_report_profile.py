@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,11 +11,12 @@ import pandas as pd
 import pytest
 import torch
 from conftest import SENTENCES
+from notebooks_for_tests import run_study_apart
 from test_hub import LoopbackHub, files_of, parquet
 from test_ready_plans import nested
 
 from simcse_core import SentenceEncoder
-from simcse_core.config import PROJECT_ROOT, Pooling, TrainConfig
+from simcse_core.config import Pooling, TrainConfig
 from simcse_core.persistence import SavedSettings, write_settings
 from simcse_core.profiles import load_profile
 from simcse_core.results import read_table
@@ -107,16 +105,7 @@ def test_the_reports_profile_runs_from_the_hub_to_its_claims(
     words = ["--profile", "report", "--out", str(out)]
     for name, value in REDUCED.items():
         words += ["-p", f"{name}={value}"]
-    away = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "simcse_core.study", *words],
-        env={**os.environ, **away, "PYTHONPATH": str(PROJECT_ROOT)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=3600,
-    )
-    assert ended.returncode == 0, ended.stderr
+    run_study_apart(words, tmp_path, HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "home"))
 
     small, stamp = read_table(out, "02_small_sample")
     assert stamp["dataset"] == "C-MTEB/STSB@0cde68302b3541bb8b3c340dc0644b0b745b3dc0"
