@@ -60,7 +60,7 @@ def baseline_differences(
     Args:
         studied: encoder and pooling of those that are compared.
     """
-    rows = _with_cosines(results)
+    rows = with_cosines(results)
     counting = rows[rows["pooling"].isna()]
     best = counting[counting["split"] == "dev"].nlargest(1, "value")["method"].item()
     before = _side(counting[counting["method"] == best], 0)
@@ -70,7 +70,7 @@ def baseline_differences(
         for encoder, pooling in studied
         if len(mine := untrained[_is(untrained, encoder, pooling)])
     ]
-    return _differences(contrasts, data).assign(n_seeds=0)
+    return differences(contrasts, data).assign(n_seeds=0)
 
 
 def _is(rows: pd.DataFrame, encoder: str, pooling: str) -> pd.Series:
@@ -91,7 +91,7 @@ def curve_differences(results: pd.DataFrame, data: StudyData, x: str = "n_train"
         the curve), ``n_seeds``, ``value`` (mean over seeds) and the ends of its two 95 % intervals:
         ``seed_low``, ``seed_high``, ``pair_low``, ``pair_high``.
     """
-    return _differences(list(_curve_contrasts(_with_cosines(results), x)), data)
+    return differences(list(_curve_contrasts(with_cosines(results), x)), data)
 
 
 def overview_differences(
@@ -102,8 +102,8 @@ def overview_differences(
     Args:
         overview, fitted: what ``compare_encoders`` gives.
     """
-    return _differences(
-        list(_overview_contrasts(_with_cosines(overview), _with_cosines(fitted))), data
+    return differences(
+        list(_overview_contrasts(with_cosines(overview), with_cosines(fitted))), data
     )
 
 
@@ -117,7 +117,7 @@ def without_shared(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
     """
     labels = {split: pairs.scores for split, pairs in data.splits().items()}
     keep = {split: ~shared for split, shared in data.shared().items()}
-    rows = _with_cosines(results).rename(columns={"value": "all"})
+    rows = with_cosines(results).rename(columns={"value": "all"})
     rows = rows[rows["n_train"] == rows.groupby(["encoder", "method"])["n_train"].transform("max")]
     rows["kept"] = [
         spearman(unpack_cosines(cosines)[keep[split]], labels[split][keep[split]])
@@ -208,7 +208,7 @@ def cosine_quantiles(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
         A row for each method and label: the tidy columns of the method, its ``spearman``, the
         ``label``, the number ``n`` of pairs with it, and quantiles ``q05`` to ``q95``.
     """
-    rows = _with_cosines(results)
+    rows = with_cosines(results)
     rows = rows[rows["split"] == "dev"]
     columns = ["dataset", "encoder", "pooling", "method", "kind", "n_train", "split", "seed"]
     table = []
@@ -227,7 +227,7 @@ def cosine_quantiles(results: pd.DataFrame, data: StudyData) -> pd.DataFrame:
 
 def best_of_each(results: pd.DataFrame) -> pd.DataFrame:
     """The rows of what counts text, of untrained [CLS] and of any pooling that are best on dev."""
-    rows = _with_cosines(results)
+    rows = with_cosines(results)
     dev = rows[rows["split"] == "dev"]
     untrained = dev[dev["kind"] == Kind.UNTRAINED]
     cls = untrained[untrained["pooling"] == Pooling.CLS]
@@ -262,7 +262,7 @@ def seed_interval(values: np.ndarray) -> tuple[float, float]:
     return float(values.mean() - half), float(values.mean() + half)
 
 
-def _with_cosines(results: pd.DataFrame) -> pd.DataFrame:
+def with_cosines(results: pd.DataFrame) -> pd.DataFrame:
     """The Spearman rows that have a value, and so have cosines."""
     return results[(results["metric"] == "spearman") & results["value"].notna()]
 
@@ -342,7 +342,8 @@ def _side(rows: pd.DataFrame, at: float) -> Side:
     return Side(str(rows["method"].iloc[0]), str(rows["kind"].iloc[0]), at, rows)
 
 
-def _differences(contrasts: list[Contrast], data: StudyData) -> pd.DataFrame:
+def differences(contrasts: Sequence[Contrast], data: StudyData) -> pd.DataFrame:
+    """A row for each contrast and split, as :func:`curve_differences` has them."""
     labels = {split: pairs.scores for split, pairs in data.splits().items()}
 
     @cache

@@ -17,6 +17,7 @@ from typing import Any
 from simcse_core.config import BEST, LANGUAGES, OWN, Pooling, TrainConfig
 from simcse_core.errors import ParameterError
 from simcse_core.objectives import OBJECTIVES
+from simcse_core.recipes import RECIPES
 
 # A parameter's name and the value it was given, to the value as it is used.
 Parse = Callable[[str, object], Any]
@@ -195,6 +196,7 @@ _SIZES = some(whole(2), "whole numbers from 2, such as [50, 200],")
 # To add a parameter: a row here. One without a row has the type of its default.
 PARAMETERS: dict[str, Parse] = {
     "source": text("sample, hub, a file or a folder"),
+    "sources": some(text("sample, hub, a file or a folder"), "sources"),
     "extra_sentences": some(text(), "file names", empty=True),
     "text_column": text("the name of a column", empty=True),
     "pair_columns": some(text(), "two names of columns", empty=True),
@@ -217,6 +219,10 @@ PARAMETERS: dict[str, Parse] = {
     "num_epochs": whole(1, MOST_EPOCHS),
     "whitening_sentences": whole(2),
     "objectives": some(one_of(OBJECTIVES), "objectives"),
+    "recipes": some(one_of(RECIPES), "recipes"),
+    "max_pairs": whole(10, or_zero=True),
+    "n_unlabelled": whole(20),
+    "fixed_on": some(text("the name of a data set"), "names of data sets", empty=True),
     "checkpoints": _SIZES,
     "typed": _typed,
     "application_source": text("sample or a folder"),

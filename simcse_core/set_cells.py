@@ -1,0 +1,177 @@
+"""Cells of the notebook on several sources: each method scored on pairs and on probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from simcse_core.baselines import BASELINES, EncodedText, Reads, fit_on_text
+from simcse_core.config import Kind, Pooling
+from simcse_core.data import load_sentences, sample_sentences
+from simcse_core.duplicates import written_form
+from simcse_core.encoder import SentenceEncoder
+from simcse_core.evaluation import Encode, look_up, measure_spearman
+from simcse_core.fitted_cells import NO_ENCODER, READY_MADE
+from simcse_core.label_free import HELD_OUT, measure_label_free
+from simcse_core.objectives import OBJECTIVES
+from simcse_core.plans import Plan
+from simcse_core.probes import Probes
+from simcse_core.ready_plans import ReadyPlan
+from simcse_core.recipes import PLAIN, RECIPES, Moment, Recipe
+from simcse_core.results import tidy
+from simcse_core.set_data import SetData
+from simcse_core.trained_cells import UNTRAINED
+from simcse_core.training import TrainingError, train
+
+Rows = list[dict[str, Any]]
+VIEWS, LOSS = "views", "loss"  # metrics that training alone has
+GENERAL = "sample"  # the source of general text
+
+
+def measure_set(data: SetData) -> tuple[list[str], Callable[[Encode], Rows]]:
+    """All texts that a method has to encode, and what scores it on pairs and on probes."""
+    score, probes = measure_spearman(data.splits()), Probes.of(data.unlabelled)
+    texts = list(dict.fromkeys([*data.held_out(), *probes.texts]))
+    return texts, lambda encode: [*score(encode), *probes.measure(encode)]
+
+
+def of_text(data: SetData, sizes: Sequence[int], seeds: Sequence[int]) -> pd.DataFrame:
+    """What stands on curves and needs no encoder, fitted on the sentences that are trained on."""
+    _, measure = measure_set(data)
+    rows: Rows = []
+    for method in _on_curves(Reads.TEXT):
+        for seed, n, sample in _samples(data, sizes, seeds):
+            own = {"method": method, "kind": Kind.FITTED, "seed": seed, "n_train": n}
+            rows += [row | own for row in measure(fit_on_text(method, sample))]
+    return tidy(pd.DataFrame(rows), encoder=NO_ENCODER, dataset=data.name, epoch=0)
+
+
+def of_encoder(
+    data: SetData,
+    plan: Plan,
+    poolings: Sequence[Pooling],
+    sizes: Sequence[int],
+    seeds: Sequence[int],
+) -> pd.DataFrame:
+    """What stands on curves and builds on an encoder, fitted on the same, under each pooling.
+
+    What reads tokens averages them, whatever the pooling, and stands there once.
+    """
+    encoder, (texts, measure) = plan.load(), measure_set(data)
+    samples = list(_samples(data, sizes, seeds))
+    every = list(dict.fromkeys([*texts, *(s for *_, sample in samples for s in sample)]))
+    tokens = dict(zip(texts, encoder.encode_tokens(texts), strict=True))
+    rows: Rows = []
+    for place, (pooling, vectors) in enumerate(encoder.encode_poolings(every, poolings).items()):
+        encoded = EncodedText(
+            look_up(every, vectors), encoder.tokenize, lambda batch: [tokens[s] for s in batch]
+        )
+        methods = [(method, pooling) for method in _on_curves(Reads.VECTORS)]
+        if not place:
+            methods += [(method, Pooling.MEAN) for method in _on_curves(Reads.TOKENS)]
+        for method, pooled in methods:
+            for seed, n, sample in samples:
+                own = {"method": method, "pooling": pooled, "seed": seed, "n_train": n}
+                fitted = BASELINES[method].fit(sample, encoded)
+                rows += [row | own for row in measure(fitted)]
+    fixed = {"kind": Kind.FITTED, "encoder": encoder.name, "dataset": data.name}
+    return tidy(pd.DataFrame(rows), epoch=0, **fixed)
+
+
+def of_ready_made(data: SetData, plan: ReadyPlan) -> pd.DataFrame:
+    """A ready-made encoder as it is."""
+    encoder, (texts, measure) = plan.load(), measure_set(data)
+    rows = measure(look_up(texts, encoder.encode(texts)))
+    fixed: dict[str, Any] = {"method": READY_MADE, "kind": Kind.READY_MADE, "seed": 0}
+    fixed |= {"encoder": encoder.name, "pooling": encoder.pooling, "dataset": data.name}
+    return tidy(pd.DataFrame(rows), n_train=0, epoch=0, **fixed)
+
+
+def trajectory(data: SetData, plan: Plan, name: str, sizes: Sequence[int]) -> pd.DataFrame:
+    """One run of a recipe, scored at each size; the plain one begins with the untrained encoder.
+
+    Where a recipe trains for several epochs, every size is a run of its own.
+
+    Args:
+        plan: encoder, pooling and settings, the seed included.
+        name: a key of :data:`simcse_core.recipes.RECIPES`.
+
+    Returns:
+        Tidy rows of every reading of the recipe. Points that a loss that is not finite kept from
+        being reached are not there.
+    """
+    recipe, sizes = RECIPES[name], sorted(sizes)
+    runs = [[n] for n in sizes] if recipe.slower > 1 else [list(sizes)]
+    frames = [_run(data, plan, name, recipe, mine) for mine in runs]
+    return tidy(
+        pd.concat(frames, ignore_index=True),
+        encoder=plan.stamp["encoder"],
+        pooling=plan.pooling,
+        seed=plan.train.seed,
+        dataset=data.name,
+        epoch=1,
+    )
+
+
+def _run(
+    data: SetData, plan: Plan, name: str, recipe: Recipe, sizes: Sequence[int]
+) -> pd.DataFrame:
+    encoder, (texts, measure) = plan.load(), measure_set(data)
+    start = encoder.copy_for_inference()
+    recipe.hold(encoder)
+    objective = OBJECTIVES[recipe.objective]
+    own = objective.draw(data, sizes[-1], plan.train.seed)
+    examples = _with_general(own, data, recipe.general, plan.train.seed)
+    config, every = recipe.config(plan.train), 1 + recipe.general
+    seen = iter([*([0] if name == PLAIN else []), *sizes])
+
+    def measure_here(trained: SentenceEncoder) -> Rows:
+        n = next(seen)
+        moment = Moment(trained, start, own[:n], texts)
+        readings = recipe.read(name) if n else {UNTRAINED: recipe.read(name)[PLAIN]}
+        at = {"kind": Kind.TRAINED if n else Kind.UNTRAINED, "n_train": n}
+        rows: Rows = []
+        for method, read in readings.items():
+            rows += [row | at | {"method": method} for row in measure(read(moment))]
+        views = measure_label_free(trained, data.unlabelled)["alignment"]
+        own_row = {"method": name if n else UNTRAINED, "split": HELD_OUT, "metric": VIEWS}
+        return [*rows, {**at, **own_row, "value": views}]
+
+    points = [n * every * config.num_epochs for n in sizes]
+    points = [0, *points] if name == PLAIN else points
+    try:
+        frame = train(encoder, objective, examples, config, points, measure_here, True)
+    except TrainingError as error:
+        print(error)
+        frame = pd.DataFrame([*error.measured])
+    return pd.concat([frame, _losses(frame)], ignore_index=True)
+
+
+def _losses(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row for the training loss at each point after the start."""
+    at = frame[(frame["metric"] == VIEWS) & (frame["n_train"] > 0)]
+    return at.assign(metric=LOSS, value=at["loss"])
+
+
+def _with_general(own: list[str], data: SetData, n: int, seed: int) -> list[str]:
+    """Each sentence followed by ``n`` general ones that stand in no part of the data."""
+    if not n:
+        return own
+    known = {written_form(s) for s in (*data.held_out(), *data.pool.sentences, *data.unlabelled)}
+    general = [s for s in load_sentences(GENERAL) if written_form(s) not in known]
+    drawn = iter(sample_sentences(general, n * len(own), seed))
+    return [s for sentence in own for s in (sentence, *(next(drawn) for _ in range(n)))]
+
+
+def _on_curves(reads: Reads) -> list[str]:
+    return [name for name, row in BASELINES.items() if row.reads is reads and row.on_curves]
+
+
+def _samples(
+    data: SetData, sizes: Sequence[int], seeds: Sequence[int]
+) -> list[tuple[int, int, list[str]]]:
+    pool = data.pool.sentences
+    return [(seed, n, sample_sentences(pool, n, seed)) for seed in seeds for n in sorted(sizes)]

@@ -1,0 +1,231 @@
+"""The experiment behind the notebook on several sources: every method and recipe on each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pandas as pd
+
+from simcse_core import set_cells
+from simcse_core.cells import Cell, compute_cells
+from simcse_core.config import HubData
+from simcse_core.data import SentencePool, StsPairs, StudyData, load_study_data
+from simcse_core.errors import DataError
+from simcse_core.experiment import Experiment
+from simcse_core.folders import owner_of
+from simcse_core.parameters import checked
+from simcse_core.plans import Plan
+from simcse_core.recipes import RECIPES
+from simcse_core.set_data import SetData, set_apart
+from simcse_core.sources import SAMPLE_NAME
+from simcse_core.workers import n_threads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sets(StudyData):
+    """Several sources under one name; what is asked of pairs is asked of each of them."""
+
+    every: Sequence[SetData]
+
+    MEASURED: ClassVar[str] = "sentences of dev and test of all sources"
+
+    @classmethod
+    def of(cls, every: Sequence[SetData]) -> Self:
+        """These sources, told apart by their names.
+
+        Raises:
+            DataError: two have one name, so that their results would be mixed up.
+        """
+        names = [data.name for data in every]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DataError(f"sources: two are called {twice!r}; rename a folder or file")
+        nothing = StsPairs([], [], every[0].dev.scores[:0])
+        prints = [data.fingerprint for data in every]
+        return cls(
+            ", ".join(names),
+            nothing,
+            nothing,
+            SentencePool([], 0, 0, 0),
+            None,
+            " ".join(prints),
+            every=every,
+        )
+
+    def held_out(self) -> list[str]:
+        """Every unique sentence that is measured."""
+        return list(dict.fromkeys(s for data in self.every for s in data.held_out()))
+
+    def describe(self) -> str:
+        """Each source's own lines."""
+        return "\n\n".join(data.describe() for data in self.every)
+
+
+@dataclass(frozen=True)
+class SetsExperiment(Experiment):
+    """An experiment on several sources.
+
+    Attributes:
+        runs: one for each source, with the poolings that are best there.
+    """
+
+    data: Sets
+    modules: Sequence[str] = ("simcse_core.set_cells", "simcse_core.set_comparison")
+    runs: Sequence[Experiment] = ()
+
+    @classmethod
+    def open_sets(
+        cls,
+        name: str,
+        *,
+        sources: Sequence[str],
+        hub: Mapping[str, object],
+        output_dir: str,
+        sizes: Sequence[int],
+        max_pairs: int,
+        n_unlabelled: int,
+        **given: Any,
+    ) -> Self:
+        """Reads the sources, finds the encoders, and prints what is going to be run on what.
+
+        Args:
+            sources: as ``source`` elsewhere; the first says whose the folder is.
+            max_pairs: of each part of a source, 0 for all.
+            n_unlabelled: sentences of each source that are probed and never trained on.
+            given: the other parameters of ``Experiment.open``, and what the notebook has beside.
+
+        Raises:
+            ParameterError, FolderError: see ``Experiment.open``.
+            DataError: a source that cannot be used, or has too little.
+        """
+        own = {"sizes": sizes, "max_pairs": max_pairs, "n_unlabelled": n_unlabelled}
+        named = checked({"sources": sources, "hub": hub, **own})
+        load = partial(load_sets, named["sources"], named["hub"], max_pairs, n_unlabelled)
+        owner = owner_of(named["sources"][0], named["hub"])
+        return cls.opened(name, load, owner, output_dir, {**given, **own})
+
+    @classmethod
+    def on(
+        cls,
+        data: StudyData,
+        name: str,
+        *,
+        encoders: Sequence[str],
+        seeds: Sequence[int],
+        output_dir: Path,
+        **parameters: Any,
+    ) -> Self:
+        """An experiment on sources that were read; nothing is printed or written."""
+        assert isinstance(data, Sets)
+        runs = [
+            Experiment.on(
+                one, name, encoders=encoders, seeds=seeds, output_dir=output_dir, **parameters
+            )
+            for one in data.every
+        ]
+        first = runs[0]
+        plans = list(dict.fromkeys(plan for run in runs for plan in run.plans))
+        run = cls(
+            name,
+            data,
+            plans,
+            seeds,
+            output_dir,
+            first.parameters,
+            first.language,
+            first.settings,
+            runs=runs,
+        )
+        run.check_every_size()
+        return run
+
+    def check_every_size(self) -> None:
+        """Raises a DataError that names the source unless every size can be drawn from each."""
+        for run in self.runs:
+            try:
+                run.check_sizes(self.parameters["sizes"])
+            except DataError as error:
+                raise DataError(f"{run.data.name}: {error}") from error
+
+    def describe(self) -> str:
+        """Each source with the encoders on it."""
+        return "\n\n".join(run.describe() for run in self.runs)
+
+
+def load_sets(
+    sources: Sequence[str], hub: Mapping[str, object], max_pairs: int, n_unlabelled: int
+) -> Sets:
+    """Reads the sources, each with sentences set apart.
+
+    Raises:
+        DataError: one that cannot be used; the message names it.
+    """
+    ids = HubData.from_mapping(hub)
+    every = [
+        set_apart(load_study_data(source, hub=ids), max_pairs, n_unlabelled) for source in sources
+    ]
+    return Sets.of(every)
+
+
+def measure_sets(run: SetsExperiment, recipes: Sequence[str]) -> pd.DataFrame:
+    """Every method and recipe on every source, at each size, for each seed.
+
+    Returns:
+        Tidy rows: ``dev`` and ``test`` with labels, ``held-out`` for what was asked of sentences
+        without any (see :mod:`simcse_core.probes`).
+    """
+    sizes = run.parameters["sizes"]
+    cells = [
+        _of_set(cell, one.data) for one in run.runs for cell in _cells(run, one, sizes, recipes)
+    ]
+    shared = {"experiment": run.name, "threads": n_threads()}
+    frames = compute_cells(cells, run.output_dir, run.name, shared)
+    return pd.concat(frames, ignore_index=True).assign(experiment=run.name)
+
+
+def _cells(
+    run: SetsExperiment, one: Experiment, sizes: Sequence[int], recipes: Sequence[str]
+) -> list[Cell]:
+    data, seeds = one.data, list(one.seeds)
+    own = {"sizes": sorted(sizes), "seeds": seeds}
+    cells = [Cell("text", set_cells.of_text, (data, sizes, seeds), own)]
+    for plans in one.encoder_plans():
+        poolings = [plan.pooling for plan in plans]
+        args, parts = (data, plans[0], poolings, sizes, seeds), {**own, "poolings": poolings}
+        cells.append(_of_plan(plans[0], "fitted", set_cells.of_encoder, args, parts))
+        cells += [
+            _trajectory(data, replace(plan, train=replace(plan.train, seed=seed)), name, sizes)
+            for plan in plans
+            for name in recipes
+            if data.name != SAMPLE_NAME or not RECIPES[name].general  # it is itself that text
+            for seed in seeds
+        ]
+    for ready in run.ready_made:
+        label = f"{ready.stamp['encoder']}-{ready.stamp['fingerprint']}-ready-made"
+        cells.append(Cell(label, set_cells.of_ready_made, (data, ready), ready.stamp))
+    return cells
+
+
+def _trajectory(data: StudyData, plan: Plan, name: str, sizes: Sequence[int]) -> Cell:
+    plan.untrained.check_trainable()
+    own = {"method": name, "train": asdict(plan.train), "sizes": sorted(sizes)}
+    own |= {"device": plan.device}
+    what = f"{plan.pooling}-{name}-seed{plan.train.seed}"
+    return _of_plan(plan, what, set_cells.trajectory, (data, plan, name, sizes), own)
+
+
+def _of_plan(
+    plan: Plan, what: str, compute: Any, args: tuple[Any, ...], own: dict[str, Any]
+) -> Cell:
+    name = f"{plan.stamp['encoder']}-{plan.stamp['fingerprint']}-{what}"
+    return Cell(name, compute, args, {**plan.stamp, **own}, memory=plan.memory)
+
+
+def _of_set(cell: Cell, data: StudyData) -> Cell:
+    """The cell under a name of its own among those of other sources."""
+    parts = {**cell.parts, "dataset": data.name, "data": data.fingerprint}
+    return replace(cell, name=f"{data.fingerprint}-{cell.name}", parts=parts)
