@@ -26,6 +26,7 @@ from simcse_core.hub import HubError
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.parameters import checked
 from simcse_core.reading.columns import Columns
+from simcse_core.set_experiments import SetsExperiment, check_fixed, load_sets
 from simcse_core.yaml_values import parse_yaml
 from simcse_core.your_sentences import draw
 
@@ -369,6 +370,8 @@ def check_meaning(step: Step) -> None:
     try:
         if "application_source" in values:
             _check_on_texts(step.path.stem, values)
+        elif "sources" in values:
+            _check_on_sets(step.path.stem, values)
         elif "source" in values:
             _check_on_data(step.path.stem, values)
         elif need := sorted(values.keys() & MEANINGS.keys()):
@@ -418,6 +421,23 @@ def _check_on_texts(notebook: str, values: Mapping[str, Any]) -> None:
     )
     run.check_sizes([values["n_train"]], "n_train")
     _check_objectives(run, STUDIED)
+
+
+def _check_on_sets(notebook: str, values: Mapping[str, Any]) -> None:
+    own = {name: values[name] for name in ("max_pairs", "n_unlabelled")}
+    run = SetsExperiment.on(
+        load_sets(values["sources"], values["hub"], **own),
+        notebook,
+        encoders=values["encoders"],
+        seeds=values["seeds"],
+        output_dir=PROJECT_ROOT,
+        sizes=values["sizes"],
+        **own,
+        **_settings(values),
+    )
+    run.ready_plans(values["ready_made"])
+    check_fixed(run.data, values["fixed_on"])
+    _check_objectives(run.runs[0], STUDIED)
 
 
 def _encoders(values: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from simcse_core.baselines import BASELINES, EncodedText, Reads, fit_on_text

@@ -31,7 +31,7 @@ COUNTED = "tfidf-char"  # what an encoder has to beat, and is fused with
 FUSED = {"untrained": "untrained-fused", PLAIN: "simcse-fused"}
 EARLY = "simcse-early"
 # What is at hand without any label, beside ready-made encoders as they are.
-AT_HAND = (COUNTED, "untrained", "whitening", PLAIN)
+AT_HAND = (COUNTED, "untrained", "whitening", PLAIN, *FUSED.values())
 # What changes along training, beside the probes; each is told from the kept pairs.
 AGREEMENTS = ("with start", "with TF-IDF")
 NEAR = 0.01  # of Spearman: who loses no more by a choice has chosen right
@@ -77,8 +77,8 @@ def with_fused(rows: pd.DataFrame, sets: Sequence[StudyData]) -> pd.DataFrame:
 
 def _by_place(rows: pd.DataFrame) -> dict[tuple[str, str, int, int], str]:
     """Cosines by source, split, seed and number of sentences."""
-    columns = ["dataset", "split", "seed", "n_train"]
-    return dict(zip(rows[columns].itertuples(index=False, name=None), rows["cosines"], strict=True))
+    columns = (rows[name] for name in ("dataset", "split", "seed", "n_train"))
+    return dict(zip(zip(*columns, strict=True), rows["cosines"], strict=True))
 
 
 def _mean_rank(one: str, other: str) -> np.ndarray:

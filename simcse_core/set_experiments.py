@@ -143,6 +143,9 @@ class SetsExperiment(Experiment):
         run.check_every_size()
         return run
 
+    def _shared(self) -> dict[str, object]:
+        return {**super()._shared(), "datasets": [one.data.name for one in self.runs]}
+
     def check_every_size(self) -> None:
         """Raises a DataError that names the source unless every size can be drawn from each."""
         for run in self.runs:
@@ -169,6 +172,15 @@ def load_sets(
         set_apart(load_study_data(source, hub=ids), max_pairs, n_unlabelled) for source in sources
     ]
     return Sets.of(every)
+
+
+def check_fixed(data: Sets, fixed_on: Sequence[str]) -> None:
+    """Raises a DataError unless each name is that of a source."""
+    names = [one.name for one in data.every]
+    if unknown := [name for name in fixed_on if name not in names]:
+        raise DataError(
+            f"fixed_on: no source is called {unknown[0]!r}; there are {', '.join(names)}"
+        )
 
 
 def measure_sets(run: SetsExperiment, recipes: Sequence[str]) -> pd.DataFrame:

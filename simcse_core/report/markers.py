@@ -33,6 +33,10 @@ explored                                    prose on them
 kept                                        prose on the encoder that was kept
 use                                         a table of one of the four uses, or of effects on them
 practice                                    prose on what to do in one of the four uses
+several                                     prose on a table of several sources
+several_table                               a table of several sources
+recipes                                     prose on recipes for few sentences
+recipes_table                               a table of them
 =============  ===========================  ========================================================
 
 A file named ``*.zh-CN.md`` gets Chinese. Markers inside a fenced block are left as they are.
@@ -48,7 +52,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from simcse_core.files import write_text
-from simcse_core.report import explorer_prose, own_text, prose, tables, use_prose, use_tables
+from simcse_core.report import (
+    explorer_prose,
+    own_text,
+    prose,
+    set_prose,
+    set_tables,
+    tables,
+    use_prose,
+    use_tables,
+)
 from simcse_core.report.records import Records, bounds, read_records
 from simcse_core.report.rows import spearman
 from simcse_core.report.tables import to_markdown
@@ -103,6 +116,14 @@ KINDS: dict[str, Tell] = {
         _of_use(use_tables.TABLES, r)(r.frame, language=language)
     ),
     "practice": lambda r, *, language: _of_use(use_prose.PRACTICE, r)(r.frame, language=language),
+    "several": lambda r, *, language: _of_use(set_prose.TELL, r)(r.frame, language=language),
+    "several_table": lambda r, *, language: to_markdown(
+        _of_use(set_tables.TABLES, r)(r.frame, language=language)
+    ),
+    "recipes": lambda r, *, language: set_prose.tell_recipes(r.frame, language=language),
+    "recipes_table": lambda r, *, language: to_markdown(
+        set_tables.recipes_table(r.frame, language=language)
+    ),
     "comparison": lambda r, *, language: prose.tell_comparison(r.frame, language=language),
 }
 

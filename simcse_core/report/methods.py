@@ -60,6 +60,23 @@ METHODS: dict[str, Method] = {
     "whitening": Method(_ORANGE, "s", "whitening", "白化"),
     "unsup-simcse": Method(_BLUE, "o", "unsupervised SimCSE", "无监督 SimCSE"),
     "esimcse": Method(_INDIGO, "p", "ESimCSE", "ESimCSE"),
+    "simcse-slower": Method(_BLUE, "v", "SimCSE, three slower epochs", "SimCSE，慢三轮"),
+    "simcse-mixed": Method(_BLUE, "s", "SimCSE with general text", "SimCSE 加通用文本"),
+    "simcse-no-embeddings": Method(
+        _BLUE, "D", "SimCSE, embeddings held fast", "SimCSE，固定词嵌入"
+    ),
+    "simcse-last-layers": Method(_BLUE, "^", "SimCSE, last layers alone", "SimCSE，只训末层"),
+    "simcse-early": Method(_BLUE, "<", "SimCSE, stopped by the rule", "SimCSE，按规则停止"),
+    "simcse-interpolated": Method(
+        _BLUE, ">", "SimCSE, half way from the start", "SimCSE，与起点各半"
+    ),
+    "simcse-whitening": Method(_ORANGE, "h", "SimCSE, then whitening", "SimCSE 后白化"),
+    "untrained-fused": Method(
+        _GREY, "X", "untrained and TF-IDF, mean rank", "未训练与 TF-IDF 平均名次"
+    ),
+    "simcse-fused": Method(
+        _PURPLE, "X", "SimCSE and TF-IDF, mean rank", "SimCSE 与 TF-IDF 平均名次"
+    ),
     "sup-simcse": Method(_GREEN, "^", "supervised SimCSE", "有监督 SimCSE"),
     "ready-made": Method(_WINE, "*", "ready-made", "现成编码器"),
 }

@@ -39,6 +39,14 @@ COLUMNS = {
         "use way examples unknown at metric encoder pooling after before before_kind n_seeds value "
         "seed_low seed_high"
     ),
+    "gains": f"dataset {_DIFFERENCES}",
+    "rule": "dataset seed n_train policy encoder method value best regret fixed rule",
+    "indicators": "dataset fixed indicator sign n correlation agree helped",
+    "labels": "dataset n_train pairs right regret",
+    "answer": (
+        "n_train at_hand policy regret counted_regret sets encoder change change_low change_high "
+        "helped harmed"
+    ),
     "shared": "encoder pooling method kind split all kept pairs kept_pairs",
     "grid": (
         "protocol encoder pooling n_train learning_rate batch_size dropout temperature seed "
@@ -65,7 +73,8 @@ class Records:
     (split to encoder to Spearman) where the report's own numbers belong beside the data;
     ``ready_made`` (a list of ``encoder``, ``pooling``, ``prefix``, ``parameters``, ``megabytes``,
     ``licence``) where encoders of others stand beside those that are studied;
-    ``made_from`` (table to SHA-256) in a table derived from others.
+    ``made_from`` (table to SHA-256) in a table derived from others; ``datasets``, where it is of
+    several.
     """
 
     name: str
@@ -100,7 +109,7 @@ def _check(frame: pd.DataFrame, stamp: Mapping[str, Any], table: Path, again: st
         raise ValueError(f"{table} holds no rows; {again}")
     if not stamp.get("dataset"):
         raise ValueError(f"{table.with_suffix('.json')} names no dataset; {again}")
-    others = set(frame.get("dataset", ())) - {stamp["dataset"]}
+    others = set(frame.get("dataset", ())) - set(stamp.get("datasets") or [stamp["dataset"]])
     if others:
         raise ValueError(
             f"{table} was measured on {min(map(str, others))}, while its stamp names "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from simcse_core.report import explorer_plots, plotting, use_plots
+from simcse_core.report import explorer_plots, plotting, set_plots, use_plots
 from simcse_core.report.records import Records
 
 # A text in each language.
@@ -52,6 +52,7 @@ SECTIONS: dict[str, Words] = {
     "06": {"en": "Your sentences", "zh": "自己的句子"},
     "07": {"en": "What vectors are for", "zh": "句向量的用途"},
     "08": {"en": "The explorer", "zh": "亲手试试"},
+    "09": {"en": "Elsewhere", "zh": "换到别的数据"},
 }
 
 _SCORES_GUIDE = {
@@ -411,6 +412,92 @@ TOPICS: dict[str, Topic] = {
             "en": "A panel for each point of training: pairs of the same meaning and unrelated "
             "pairs as lines in the plane",
             "zh": "每个训练点一幅：平面上的同义句对与无关句对，各为一条线段",
+        },
+    ),
+    "09_answer": Topic(
+        title={"en": "What to take with few sentences", "zh": "句子不多时用什么"},
+        guide={
+            "en": "A habit is one method for all sources. What it loses is counted against the "
+            "best habit on each source, mean over seeds; encoders stand under the pooling that is "
+            "best untrained on dev.",
+            "zh": "“习惯”指对所有数据都用同一种方法；其损失相对每个数据上最好的习惯计，多种子平均；"
+            "编码器用其未训练时在验证集上最好的池化。",
+        },
+        told=("several 09_answer",),
+    ),
+    "09_elsewhere": Topic(
+        title={
+            "en": "What SimCSE changes on each source",
+            "zh": "SimCSE 在各数据上带来的变化",
+        },
+        guide={
+            "en": "On test, mean over seeds; bars are 95 % intervals over pairs of the difference. "
+            "Left: against the encoder before training. Right: against TF-IDF of characters, "
+            "fitted on the same sentences.",
+            "zh": "测试集，多种子平均；横线为差值的句对抽样 95 % 区间。"
+            "左：与训练前的编码器相比；右：与在同样句子上拟合的字 TF-IDF 相比。",
+        },
+        told=("several 09_gains", "several_table 09_gains"),
+        draw=lambda r, title, caption: set_plots.plot_gains(r.frame, title=title, caption=caption),
+        alt={
+            "en": "A line for each source, encoder and pooling with the change in Spearman for "
+            "each number of sentences, against the untrained encoder and against TF-IDF",
+            "zh": "每个数据、编码器与池化一行，标出各句数下相对未训练编码器与相对 TF-IDF 的"
+            " Spearman 变化",
+        },
+        table="09_gains",
+    ),
+    "09_recipes": Topic(
+        title={"en": "Recipes for few sentences", "zh": "小样本的训练配方"},
+        guide={
+            "en": "Each minus plain SimCSE on the same sentences, on test, mean over seeds. In the "
+            "table: mean, lowest and highest over sources, encoders and poolings, and at how many "
+            "of them the interval over pairs is above (↑) or below (↓) zero.",
+            "zh": "各配方减去同样句子上的普通 SimCSE，测试集，多种子平均。"
+            "表中：各数据、编码器与池化的平均、最低与最高，"
+            "以及句对区间高于（↑）或低于（↓）零的个数。",
+        },
+        told=("recipes 09_gains", "recipes_table 09_gains"),
+        draw=lambda r, title, caption: set_plots.plot_recipes(
+            r.frame, title=title, caption=caption
+        ),
+        alt={
+            "en": "A line for each recipe with its difference from plain SimCSE on each source and "
+            "the mean of them, a panel for each number of sentences",
+            "zh": "每种配方一行，标出在各数据上与普通 SimCSE 之差及其平均，每个句数一幅",
+        },
+        table="09_gains",
+    ),
+    "09_rule": Topic(
+        title={"en": "Choosing without labels", "zh": "没有标注时的选择"},
+        guide={
+            "en": "How much of Spearman on test each policy loses to the best that is at hand on a "
+            "source, mean over sizes and seeds. The rule takes what one probe of unlabelled "
+            "sentences finds best; hollow marks are sources that it was fixed on.",
+            "zh": "每种做法在测试集上比该数据手头最好的方法低多少 Spearman，对句数与种子取平均。"
+            "规则取无标注探测量最好的方法；空心标记为用来确定规则的数据。",
+        },
+        told=("several 09_rule", "several_table 09_rule", "several_table 09_indicators"),
+        draw=lambda r, title, caption: set_plots.plot_rule(r.frame, title=title, caption=caption),
+        alt={
+            "en": "A bar for each policy with the mean loss and a mark for each source",
+            "zh": "每种做法一条横条表示平均损失，各数据各一个标记",
+        },
+    ),
+    "09_labels": Topic(
+        title={"en": "What a few labels decide", "zh": "少量标注能决定什么"},
+        guide={
+            "en": "The method that is best on so many labelled pairs of dev is taken; it is right "
+            "if it is within 0.01 of the best on test. In the table also the mean loss.",
+            "zh": "取在这么多验证集标注句对上最好的方法；若其测试集结果与最好者相差不超过 0.01，"
+            "就算选对。表中还有平均损失。",
+        },
+        told=("several 09_labels", "several_table 09_labels"),
+        draw=lambda r, title, caption: set_plots.plot_labels(r.frame, title=title, caption=caption),
+        alt={
+            "en": "The share of draws that choose right against the number of labelled pairs, a "
+            "line for each source",
+            "zh": "选对的抽样占比随标注句对数的变化，每个数据一条线",
         },
     ),
 }

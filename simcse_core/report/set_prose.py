@@ -1,0 +1,213 @@
+"""What several sources say, in sentences: Markdown, English and Chinese."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from simcse_core.report.methods import method
+from simcse_core.report.set_rows import (
+    ALWAYS,
+    COUNTED,
+    PLAIN,
+    gains_of,
+    moved,
+    policies,
+    policy_name,
+    recipes,
+    rule_name,
+)
+from simcse_core.report.wording import listed, quantity, spaced
+
+ENOUGH = 0.9  # of the draws
+
+
+def tell_gains(rows: pd.DataFrame, *, language: str = "en") -> str:
+    """When SimCSE helps, when it harms, and by how much; and whether TF-IDF is ahead of it."""
+    parts = []
+    for before in ("untrained", COUNTED):
+        mine = gains_of(rows, PLAIN, before).dropna(subset=["value"])
+        up, down = moved(mine)
+        told = {
+            "n": len(mine),
+            "up": up,
+            "down": down,
+            "before": method(before).name(language),
+            "least": _one(mine.nsmallest(1, "value").iloc[0], language),
+            "most": _one(mine.nlargest(1, "value").iloc[0], language),
+        }
+        parts.append(_GAINS[before != "untrained"][language].format(**told))
+    return _joined(parts, language)
+
+
+def _one(row: pd.Series, language: str) -> str:
+    where = listed([str(row["dataset"]), str(row["encoder"])], language)
+    size = quantity(row["after_at"], "n_train", language)
+    return _ONE[language].format(value=f"{row['value']:+.3f}", where=where, size=size)
+
+
+def tell_recipes(rows: pd.DataFrame, *, language: str = "en") -> str:
+    """Which recipe holds over sources: a mean above plain training, and nowhere below it."""
+    means = {}
+    for name in recipes(rows):
+        mine = gains_of(rows, name, PLAIN)
+        means[name] = (mine["value"].mean(), *moved(mine))
+    best = max(means, key=lambda name: means[name][0])
+    holds = [name for name, (mean, up, down) in means.items() if mean > 0 and up and not down]
+    mean, up, down = means[best]
+    told = {"best": method(best).name(language), "mean": f"{mean:+.4f}", "up": up, "down": down}
+    told["holds"] = listed([method(name).name(language) for name in holds], language)
+    parts = [_BEST_RECIPE, _HOLDS if holds else _NONE_HOLDS]
+    return _joined([part[language].format(**told) for part in parts], language)
+
+
+def tell_rule(rows: pd.DataFrame, *, language: str = "en") -> str:
+    """What the rule loses where it was not fixed, beside the best habit."""
+    rule = str(rows["rule"].iloc[0])
+    fixed = list(dict.fromkeys(rows.loc[rows["fixed"], "dataset"]))
+    told = {"rule": rule_name(rule, language), "fixed": listed(fixed, language)}
+    judged = rows[~rows["fixed"]]
+    if judged.empty:
+        return _joined([_RULE_ALONE[language].format(**told)], language)
+    lost = {policy: _mean_lost(mine) for policy, mine in policies(judged)}
+    habits = {policy: value for policy, value in lost.items() if policy.startswith(ALWAYS)}
+    best = min(habits, key=habits.__getitem__)
+    mine = next(value for policy, value in lost.items() if policy not in habits)
+    told |= {
+        "judged": listed(list(dict.fromkeys(judged["dataset"])), language),
+        "lost": f"{mine:.3f}",
+        "best": policy_name(best, rule, language),
+        "best_lost": f"{habits[best]:.3f}",
+    }
+    verdict = _WORKS if mine < habits[best] else _FAILS
+    return _joined([part[language].format(**told) for part in (_RULE, verdict)], language)
+
+
+def _mean_lost(rows: pd.DataFrame) -> float:
+    return float(rows.groupby("dataset")["regret"].mean().mean())
+
+
+def tell_labels(rows: pd.DataFrame, *, language: str = "en") -> str:
+    """From how many labelled pairs on the choice is right nine times of ten."""
+    parts = []
+    for source, mine in rows.groupby("dataset", sort=False):
+        enough = mine.loc[mine["right"] >= ENOUGH, "pairs"]
+        most = mine.nlargest(1, "pairs").iloc[0]
+        told = {"source": source, "share": f"{most['right']:.0%}", "most": f"{most['pairs']:.0f}"}
+        told["pairs"] = f"{enough.min():.0f}" if len(enough) else ""
+        parts.append((_ENOUGH if len(enough) else _NOT_ENOUGH)[language].format(**told))
+    return _joined([_LABELS[language].format(listed(parts, language))], language)
+
+
+def tell_answer(rows: pd.DataFrame, *, language: str = "en") -> str:
+    """What to take with so many sentences, with and without a ready-made encoder, as a list."""
+    lines = []
+    for n, here in rows.groupby("n_train"):
+        told = [_choice(row, language) for _, row in here.iterrows()]
+        size = quantity(float(str(n)), "n_train", language)
+        sentences = _joined(told, language)
+        colon = "：" if language == "zh" else ": "
+        lines.append(f"- **{size}**{colon}{sentences}")
+    return "\n".join(lines)
+
+
+def _choice(row: pd.Series, language: str) -> str:
+    told = {
+        "hand": _HAND[str(row["at_hand"])][language],
+        "policy": policy_name(str(row["policy"]), "", language),
+        "regret": f"{row['regret']:.3f}",
+        "counted": f"{row['counted_regret']:.3f}",
+        "tfidf": method(COUNTED).name(language),
+        "sets": f"{row['sets']:.0f}",
+        "encoder": row["encoder"],
+        "change": f"{row['change']:+.3f}",
+        "low": f"{row['change_low']:+.3f}",
+        "high": f"{row['change_high']:+.3f}",
+        "helped": f"{row['helped']:.0f}",
+        "harmed": f"{row['harmed']:.0f}",
+    }
+    return _CHOICE[language].format(**told)
+
+
+def _joined(parts: Sequence[str], language: str) -> str:
+    return spaced("".join(parts)) if language == "zh" else " ".join(parts)
+
+
+_ONE = {"en": "{value} ({where}, {size})", "zh": "{value}（{where}，{size}）"}
+_GAINS = (
+    {
+        "en": "Against the {before} encoder, SimCSE is above in {up} and below in {down} of {n} "
+        "places (source, encoder, pooling, number of sentences) by the interval over pairs, "
+        "between {least} and {most}.",
+        "zh": "与{before}编码器相比，在 {n} 处（数据、编码器、池化、句数）中，按句对区间，"
+        "SimCSE 有 {up} 处更高、{down} 处更低，从 {least} 到 {most}。",
+    },
+    {
+        "en": "Against {before} fitted on the same sentences, it is above in {up} and below in "
+        "{down} of {n}, between {least} and {most}.",
+        "zh": "与用同样句子拟合的 {before} 相比，{n} 处中有 {up} 处更高、{down} 处更低，"
+        "从 {least} 到 {most}。",
+    },
+)
+_BEST_RECIPE = {
+    "en": "Of the recipes, {best} has the highest mean against plain SimCSE: {mean} (above in {up} "
+    "places, below in {down}, by the interval over pairs).",
+    "zh": "各配方中，{best}相对普通 SimCSE 的平均最高：{mean}（按句对区间，{up} 处更高、"
+    "{down} 处更低）。",
+}
+_HOLDS = {
+    "en": "Nowhere below plain SimCSE and somewhere above it: {holds}.",
+    "zh": "处处不低于普通 SimCSE、且有处更高的是：{holds}。",
+}
+_NONE_HOLDS = {
+    "en": "None is above plain SimCSE somewhere and nowhere below it, so plain SimCSE stays the "
+    "default.",
+    "zh": "没有一种配方有处更高而处处不低，所以默认仍用普通 SimCSE。",
+}
+_RULE = {
+    "en": "The rule takes what has {rule}; it was fixed on {fixed}. On {judged}, of which nothing "
+    "went into it, it loses {lost} of Spearman to the best at hand; the habit that loses least "
+    "there, {best}, loses {best_lost}.",
+    "zh": "规则取{rule}，只在 {fixed} 上确定；在未参与确定的 {judged} 上，"
+    "它比手头最好的方法低 {lost}，而那里损失最小的习惯（{best}）低 {best_lost}。",
+}
+_RULE_ALONE = {
+    "en": "The rule takes what has {rule}. It was fixed on {fixed}, and there is no other source "
+    "here to judge it on: name more in `sources`.",
+    "zh": "规则取{rule}。它在 {fixed} 上确定，这里没有别的数据可供检验："
+    "请在 `sources` 中再列几个。",
+}
+_WORKS = {
+    "en": "So the rule is worth following where nothing is labelled.",
+    "zh": "所以在没有任何标注时，这条规则值得采用。",
+}
+_FAILS = {
+    "en": "So no rule is needed: the habit does as well or better, and only labels tell more.",
+    "zh": "所以不需要规则：按习惯选择不比它差；要知道更多，只有靠标注。",
+}
+_LABELS = {
+    "en": "Labelled pairs from which on the choice is right nine times of ten (within 0.01 of the "
+    "best): {}.",
+    "zh": "要使选择十次有九次正确（与最好者相差不超过 0.01），所需的标注句对：{}。",
+}
+_ENOUGH = {"en": "{pairs} on {source}", "zh": "{source} 为 {pairs}"}
+_NOT_ENOUGH = {
+    "en": "more than {most} on {source} ({share} there)",
+    "zh": "{source} 多于 {most}（此时 {share}）",
+}
+_HAND = {
+    "own": {"en": "Without a ready-made encoder", "zh": "没有现成编码器时"},
+    "ready-made": {"en": "With one", "zh": "有现成编码器时"},
+}
+_CHOICE = {
+    "en": "{hand}, {policy} loses least over {sets} sources ({regret} to the best habit on each; "
+    "{tfidf} {counted}). SimCSE changes {encoder} by {change} [{low}, {high}], up on {helped} and "
+    "down on {harmed} of them.",
+    "zh": "{hand}，{policy}在 {sets} 个数据上损失最小（比各自最好的习惯低 {regret}，"
+    "{tfidf} 低 {counted}）。SimCSE 使 {encoder} 变化 {change} [{low}, {high}]，"
+    "其中 {helped} 个升、{harmed} 个降。",
+}
+
+# By the name of the table without the notebook's number.
+TELL = {"gains": tell_gains, "rule": tell_rule, "labels": tell_labels, "answer": tell_answer}

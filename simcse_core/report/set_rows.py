@@ -1,0 +1,89 @@
+"""What charts, tables and prose on several sources ask of their rows.
+
+Rows are those of ``09_gains``, ``09_rule``, ``09_indicators``, ``09_labels`` and ``09_answer``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from simcse_core.config import Kind
+from simcse_core.report.methods import in_order, method
+from simcse_core.report.rows import cls_first
+from simcse_core.report.wording import COMMA, pooling_name, say
+
+PLAIN = "unsup-simcse"  # what the study is about, and what recipes are compared with
+COUNTED = "tfidf-char"
+ALWAYS = "always "  # how a habit's policy begins
+
+
+def gains_of(rows: pd.DataFrame, after: str, before: str, split: str = "test") -> pd.DataFrame:
+    """The differences of one method from another, on one split."""
+    mine = (rows["after"] == after) & (rows["before"] == before) & (rows["split"] == split)
+    return rows[mine]
+
+
+def places(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Source, encoder and pooling, sources together, [CLS] first for each encoder."""
+    poolings = cls_first(rows["pooling"])
+    columns = ["dataset", "encoder", "pooling"]
+    found = list(dict.fromkeys(rows[columns].itertuples(index=False, name=None)))
+    sources = list(dict.fromkeys(source for source, *_ in found))
+    encoders = list(dict.fromkeys(encoder for _, encoder, _ in found))
+    order = {"d": sources.index, "e": encoders.index, "p": poolings.index}
+    return sorted(found, key=lambda p: (order["d"](p[0]), order["e"](p[1]), order["p"](p[2])))
+
+
+def at_place(rows: pd.DataFrame, place: tuple[str, str, str]) -> pd.DataFrame:
+    """The rows of a source, an encoder and a pooling."""
+    dataset, encoder, pooling = place
+    return rows[
+        (rows["dataset"] == dataset) & (rows["encoder"] == encoder) & (rows["pooling"] == pooling)
+    ]
+
+
+def recipes(rows: pd.DataFrame) -> list[str]:
+    """What was compared with plain training, in the order of charts."""
+    trained = rows[(rows["before"] == PLAIN) & (rows["after_kind"] == Kind.TRAINED)]
+    return in_order(trained["after"])
+
+
+def moved(rows: pd.DataFrame) -> tuple[int, int]:
+    """How many differences are above 0 and how many below, by the interval over pairs."""
+    return int((rows["pair_low"] > 0).sum()), int((rows["pair_high"] < 0).sum())
+
+
+def policy_name(policy: str, rule: str, language: str = "en") -> str:
+    """A policy in words: the rule with its probe, or what is always taken."""
+    if not policy.startswith(ALWAYS):
+        return _RULE[language].format(rule_name(rule, language))
+    name, _, encoder = policy.removeprefix(ALWAYS).partition(" ")
+    told = COMMA[language].join(filter(None, [method(name).name(language), encoder]))
+    return _ALWAYS[language].format(told)
+
+
+def rule_name(rule: str, language: str = "en") -> str:
+    """A probe with its direction, such as ``+halves``, in words."""
+    return _DIRECTION[language][rule[0]].format(say(rule[1:], language))
+
+
+def policies(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each policy with its rows, the rule first, then by what it loses."""
+    lost = rows.groupby("policy", sort=False)["regret"].mean().sort_values(kind="stable")
+    for policy in sorted(lost.index, key=lambda name: str(name).startswith(ALWAYS)):
+        yield str(policy), rows[rows["policy"] == policy]
+
+
+def protocol_name(encoder: str, pooling: str, language: str = "en") -> str:
+    """An encoder and its pooling."""
+    return COMMA[language].join([encoder, pooling_name(pooling, language)])
+
+
+_RULE = {"en": "the rule: {}", "zh": "规则：{}"}
+_ALWAYS = {"en": "always {}", "zh": "总用{}"}
+_DIRECTION = {
+    "en": {"+": "the highest {}", "-": "the lowest {}"},
+    "zh": {"+": "{}最高者", "-": "{}最低者"},
+}

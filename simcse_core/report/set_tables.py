@@ -1,0 +1,128 @@
+"""Tables of several sources, as people read them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from simcse_core.report.methods import method
+from simcse_core.report.set_rows import (
+    COUNTED,
+    PLAIN,
+    at_place,
+    gains_of,
+    moved,
+    places,
+    policies,
+    policy_name,
+    recipes,
+)
+from simcse_core.report.wording import pooling_name, quantity, say
+
+
+def gains_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
+    """What SimCSE changes on each source, with the interval over pairs; test."""
+    found = []
+    parts = {before: gains_of(rows, PLAIN, before) for before in ("untrained", COUNTED)}
+    for place in places(parts["untrained"]):
+        for size in sorted(at_place(parts["untrained"], place)["after_at"]):
+            dataset, encoder, pooling = place
+            line = {
+                say("source", language): dataset,
+                say("encoder", language): encoder,
+                say("pooling", language): pooling_name(pooling, language),
+                say("sentences", language): f"{size:,.0f}",
+            }
+            for before, part in parts.items():
+                here = at_place(part, place)
+                minus = f"− {method(before).name(language)}"
+                line[minus] = _with_interval(here[here["after_at"] == size])
+            found.append(line)
+    return pd.DataFrame(found).set_index(say("source", language))
+
+
+def _with_interval(rows: pd.DataFrame) -> str:
+    if rows.empty or pd.isna(rows["value"].iloc[0]):
+        return ""
+    row = rows.iloc[0]
+    return f"{row['value']:+.3f} [{row['pair_low']:+.3f}, {row['pair_high']:+.3f}]"
+
+
+def recipes_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
+    """Each recipe minus plain SimCSE: mean, lowest and highest, and how many places it moved."""
+    sizes = sorted(rows.loc[rows["before"] == PLAIN, "after_at"].unique())
+    table = {}
+    for name in recipes(rows):
+        mine = gains_of(rows, name, PLAIN)
+        table[method(name).name(language)] = {
+            quantity(size, "n_train", language): _over_places(mine[mine["after_at"] == size])
+            for size in sizes
+        }
+    frame = pd.DataFrame(table).T
+    frame.index.name = say("recipe", language)
+    return frame
+
+
+def _over_places(rows: pd.DataFrame) -> str:
+    values = rows["value"].dropna()
+    if values.empty:
+        return ""
+    up, down = moved(rows)
+    spread = f"[{values.min():+.3f}, {values.max():+.3f}]"
+    return f"{values.mean():+.4f} {spread}, {up} ↑ {down} ↓"
+
+
+def rule_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
+    """What each policy loses on each source, mean over sizes and seeds, and over the sources."""
+    rule = str(rows["rule"].iloc[0])
+    table = {}
+    for policy, mine in policies(rows):
+        lost = mine.groupby("dataset", sort=False)["regret"].mean()
+        cells = {str(source): f"{value:.3f}" for source, value in lost.items()}
+        table[policy_name(policy, rule, language)] = cells | {
+            say("mean", language): f"{lost.mean():.3f}"
+        }
+    frame = pd.DataFrame(table).T.fillna("")
+    frame.index.name = say("policy", language)
+    return frame
+
+
+def indicators_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
+    """How often the sign of each indicator tells whether SimCSE helps, source by source.
+
+    The last line is the share of points in which it helps: what always saying yes would tell.
+    """
+    table: dict[str, dict[str, str]] = {}
+    for name, mine in rows.groupby("indicator", sort=False):
+        mark = "+" if mine["sign"].iloc[0] > 0 else "−"
+        cells = {
+            str(row["dataset"]): f"{row['agree']:.0%} ({row['correlation']:+.2f})"
+            for row in mine.to_dict(orient="records")
+        }
+        table[f"{mark} {say(str(name), language)}"] = cells
+    helped = rows.drop_duplicates("dataset").set_index("dataset")["helped"]
+    table[say("SimCSE helps", language)] = {str(d): f"{share:.0%}" for d, share in helped.items()}
+    frame = pd.DataFrame(table).T.fillna("")
+    frame.index.name = say("indicator", language)
+    return frame
+
+
+def labels_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
+    """How often so many labelled pairs choose right on each source, and what they lose."""
+    table = {
+        str(source): {
+            f"{row['pairs']:.0f}": f"{row['right']:.0%} ({row['regret']:.3f})"
+            for row in mine.to_dict(orient="records")
+        }
+        for source, mine in rows.groupby("dataset", sort=False)
+    }
+    frame = pd.DataFrame(table).T.fillna("")
+    frame.index.name = say("labelled pairs", language)
+    return frame
+
+
+TABLES = {
+    "gains": gains_table,
+    "rule": rule_table,
+    "indicators": indicators_table,
+    "labels": labels_table,
+}
