@@ -342,9 +342,12 @@ def _side(rows: pd.DataFrame, at: float) -> Side:
     return Side(str(rows["method"].iloc[0]), str(rows["kind"].iloc[0]), at, rows)
 
 
-def differences(contrasts: Sequence[Contrast], data: StudyData) -> pd.DataFrame:
+def differences(
+    contrasts: Sequence[Contrast], data: StudyData, splits: Sequence[str] = ("dev", "test")
+) -> pd.DataFrame:
     """A row for each contrast and split, as :func:`curve_differences` has them."""
-    labels = {split: pairs.scores for split, pairs in data.splits().items()}
+    there = data.splits()
+    labels = {split: there[split].scores for split in splits if split in there}
 
     @cache
     def resampled(split: str, cosines: str) -> np.ndarray:

@@ -77,8 +77,10 @@ def with_fused(rows: pd.DataFrame, sets: Sequence[StudyData]) -> pd.DataFrame:
 
 def _by_place(rows: pd.DataFrame) -> dict[tuple[str, str, int, int], str]:
     """Cosines by source, split, seed and number of sentences."""
-    columns = (rows[name] for name in ("dataset", "split", "seed", "n_train"))
-    return dict(zip(zip(*columns, strict=True), rows["cosines"], strict=True))
+    return {
+        (row["dataset"], row["split"], row["seed"], row["n_train"]): row["cosines"]
+        for row in rows.to_dict(orient="records")
+    }
 
 
 def _mean_rank(one: str, other: str) -> np.ndarray:
@@ -110,13 +112,13 @@ def gains(rows: pd.DataFrame, sets: Sequence[StudyData]) -> pd.DataFrame:
     """What each method gains on each source over the untrained encoder, TF-IDF and plain SimCSE.
 
     Returns:
-        A row for each difference and split, as :func:`~simcse_core.comparison.differences` has
-        them; ``after_at`` is the number of sentences, which TF-IDF and plain SimCSE have too.
+        A row for each difference on test, as :func:`~simcse_core.comparison.differences` has them;
+        ``after_at`` is the number of sentences, which TF-IDF and plain SimCSE have too.
     """
     frames = []
     for data in sets:
         mine = with_cosines(rows[rows["dataset"] == data.name])
-        frames.append(differences(list(_contrasts(mine)), data))
+        frames.append(differences(list(_contrasts(mine)), data, ["test"]))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -445,7 +447,6 @@ def _least(here: pd.DataFrame, changes: pd.DataFrame, n: int) -> dict[str, Any]:
         & (changes["after"] == PLAIN)
         & (changes["before"] == "untrained")
         & (changes["after_at"] == n)
-        & (changes["split"] == "test")
         & (changes["dataset"].map(best_pooling) == changes["pooling"])
     ]
     return {

@@ -19,10 +19,9 @@ COUNTED = "tfidf-char"
 ALWAYS = "always "  # how a habit's policy begins
 
 
-def gains_of(rows: pd.DataFrame, after: str, before: str, split: str = "test") -> pd.DataFrame:
-    """The differences of one method from another, on one split."""
-    mine = (rows["after"] == after) & (rows["before"] == before) & (rows["split"] == split)
-    return rows[mine]
+def gains_of(rows: pd.DataFrame, after: str, before: str) -> pd.DataFrame:
+    """The differences of one method from another."""
+    return rows[(rows["after"] == after) & (rows["before"] == before)]
 
 
 def places(rows: pd.DataFrame) -> list[tuple[str, str, str]]:

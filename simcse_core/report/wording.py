@@ -95,8 +95,8 @@ CHINESE = {
     "indicator": "指示量",
     "labelled pairs": "标注句对",
     "SimCSE helps": "SimCSE 有益",
-    "halves": "前后半句互找",
-    "deletion": "删词后找回原句",
+    "halves": "后半句的名次倒数",
+    "deletion": "删词句原句的名次倒数",
     "spectrum": "有效秩",
     "pairs": "余弦的离散程度",
     "views": "两次 dropout 的距离",
@@ -172,8 +172,8 @@ POOLINGS = {
 }
 # How the parts of a use are named in English, where that is not their name in the results.
 ENGLISH = {
-    "halves": "rank of a sentence's second half (MRR)",
-    "deletion": "rank of a sentence that lost words (MRR)",
+    "halves": "reciprocal rank of a sentence's second half",
+    "deletion": "reciprocal rank of a sentence that lost words",
     "spectrum": "effective rank",
     "pairs": "spread of cosines",
     "views": "distance of dropout views",

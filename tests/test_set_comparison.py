@@ -1,0 +1,195 @@
+"""Several sources: what is derived from kept cosines, worked out by hand on eight pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from set_frames import FAIR, GOOD, LABELS, PERFECT, SETS, scored, study, two_sets
+
+from simcse_core import set_comparison
+from simcse_core.set_comparison import (
+    answer,
+    gains,
+    indicators,
+    judge,
+    labels_needed,
+    rule_of,
+    with_early,
+    with_fused,
+)
+from simcse_core.statistics import spearman
+
+STUDIES = [study(name) for name in SETS]
+
+
+def value(frame: pd.DataFrame, **wanted: object) -> float:
+    for column, is_ in wanted.items():
+        frame = frame[frame[column] == is_]
+    (found,) = frame["value"]
+    return float(found)
+
+
+def test_the_orders_have_the_spearman_that_their_names_promise() -> None:
+    found = [spearman(order, LABELS) for order in (PERFECT, GOOD, FAIR)]
+    assert found == pytest.approx([1.0, 1 - 6 * 4 / 504, 1 - 6 * 6 / 504])
+
+
+def test_the_mean_of_ranks_is_that_of_two_orders_with_no_weight() -> None:
+    counted = np.array([7, 6, 5, 4, 3, 2, 1, 0]) / 10  # the opposite order
+    rows = pd.concat(
+        [
+            scored("sample", "tfidf-char", "fitted", counted, 20, "none", None),
+            scored("sample", "untrained", "untrained", PERFECT),
+            scored("sample", "unsup-simcse", "trained", counted, 20),
+        ]
+    )
+    fused = with_fused(rows, STUDIES)
+    test = fused[fused["split"] == "test"]
+    # Ranks and their opposites are all 4.5 in the mean: constant, and so without a value.
+    assert np.isnan(value(test, method="untrained-fused"))
+    assert value(test, method="simcse-fused") == pytest.approx(-1.0)
+    assert set(test.loc[test["method"].str.endswith("fused"), "n_train"]) == {20}
+    kinds = dict(zip(test["method"], test["kind"], strict=True))
+    assert (kinds["untrained-fused"], kinds["simcse-fused"]) == ("fitted", "trained")
+
+
+def test_gains_are_differences_from_untrained_counted_and_plain_on_test() -> None:
+    found = gains(with_fused(two_sets(), STUDIES), STUDIES)
+    assert set(found["split"]) == {"test"} and set(found["dataset"]) == set(SETS)
+    against = {"after": "unsup-simcse", "before": "untrained"}
+    assert value(found, dataset="sample", **against) == pytest.approx(24 / 504)
+    assert value(found, dataset="bank", **against) == pytest.approx(-12 / 504)
+    counted = {"after": "unsup-simcse", "before": "tfidf-char"}
+    assert value(found, dataset="sample", **counted) == pytest.approx(36 / 504)
+    plain = {"after": "esimcse", "before": "unsup-simcse"}
+    assert value(found, dataset="bank", **plain) == pytest.approx(12 / 504)
+    start = {"after": "untrained", "before": "tfidf-char", "before_at": 20}
+    assert value(found, dataset="bank", **start) == pytest.approx(12 / 504)
+
+
+def test_the_rule_is_fixed_on_some_sources_and_judged_on_the_others_as_it_stands() -> None:
+    judged = judge(two_sets(), ["sample"])
+    # On the sample the highest halves (or the lowest deletion) finds SimCSE, which is best there.
+    assert rule_of(judged) == ("halves", 1)
+    rules = judged[judged["policy"] == "rule +halves"].set_index("dataset")
+    assert list(rules.loc[list(SETS), "method"]) == ["unsup-simcse"] * 2
+    assert list(rules.loc[list(SETS), "regret"]) == pytest.approx([0.0, 12 / 504])
+    assert list(rules.loc[list(SETS), "fixed"]) == [True, False]
+    assert not judged["policy"].str.contains("deletion").any()
+
+
+def test_fixed_on_the_other_source_another_rule_is_taken() -> None:
+    # There the untrained encoder is best: neither highest nor lowest by halves, and in the middle
+    # by deletion too, so that TF-IDF and SimCSE lose as much; the first of equal ones is taken.
+    judged = judge(two_sets(), ["bank"])
+    mine = judged[(judged["policy"] == f"rule {judged['rule'].iloc[0]}")]
+    assert value(mine.assign(value=mine["regret"]), dataset="bank") == pytest.approx(12 / 504)
+
+
+def test_habits_take_one_method_everywhere() -> None:
+    judged = judge(two_sets(), ["sample"])
+    habits = judged[judged["policy"].str.startswith("always")]
+    assert set(habits["policy"]) == {
+        "always tfidf-char",
+        "always untrained tiny",
+        "always unsup-simcse tiny",
+    }
+    lost = habits.set_index(["policy", "dataset"])["regret"]
+    assert lost["always untrained tiny", "bank"] == pytest.approx(0.0)
+    assert lost["always untrained tiny", "sample"] == pytest.approx(24 / 504)
+
+
+def test_a_habit_has_the_pooling_that_is_best_on_dev_untrained() -> None:
+    better = pd.concat(
+        [
+            scored("sample", "untrained", "untrained", PERFECT, pooling="mean", halves=0.1),
+            scored("sample", "unsup-simcse", "trained", FAIR, 20, pooling="mean", halves=0.1),
+        ]
+    )
+    judged = judge(pd.concat([two_sets(), better]), ["sample"])
+    mine = judged[judged["policy"].str.startswith("always") & (judged["dataset"] == "sample")]
+    assert set(mine.loc[mine["encoder"] == "tiny", "pooling"]) == {"mean"}
+
+
+def test_a_ready_made_encoder_is_at_hand_for_every_seed() -> None:
+    ready = scored("sample", "ready-made", "ready-made", PERFECT, encoder="other", halves=0.9)
+    rows = two_sets()
+    judged = judge(pd.concat([rows, rows.assign(seed=1), ready]), ["sample"])
+    mine = judged[judged["policy"] == "always ready-made other"]
+    assert sorted(mine["seed"]) == [0, 1] and set(mine["dataset"]) == {"sample"}
+
+
+def test_stopping_takes_the_point_where_the_probe_is_best_the_start_included() -> None:
+    later = scored("sample", "unsup-simcse", "trained", FAIR, 40, halves=0.2)
+    rows = pd.concat([two_sets(), later])
+    stopped = with_early(rows, "halves", 1)
+    mine = stopped[(stopped["method"] == "simcse-early") & (stopped["split"] == "test")]
+    # At 40 the point at 20 is still the best; downwards, the latest point reached.
+    assert value(mine, dataset="sample", n_train=20) == pytest.approx(1.0)
+    assert value(mine, dataset="sample", n_train=40) == pytest.approx(1.0)
+    lowest = with_early(rows, "halves", -1)
+    mine = lowest[(lowest["method"] == "simcse-early") & (lowest["split"] == "test")]
+    assert value(mine, dataset="sample", n_train=20) == pytest.approx(1 - 24 / 504)  # the start
+    assert value(mine, dataset="sample", n_train=40) == pytest.approx(1 - 36 / 504)
+
+
+def test_an_indicator_is_judged_by_the_sign_that_agrees_where_it_is_fixed() -> None:
+    found = indicators(two_sets(), ["sample"]).set_index(["indicator", "dataset"])
+    # Halves rise on both sources, and SimCSE gains on the sample alone.
+    assert found.loc[("halves", "sample"), ["sign", "agree", "helped"]].tolist() == [1, 1.0, 1.0]
+    assert found.loc[("halves", "bank"), ["sign", "agree", "helped"]].tolist() == [1, 0.0, 0.0]
+    assert found.loc[("deletion", "bank"), "sign"] == -1
+    assert found.loc[("with start", "bank"), "n"] == 1
+
+
+def test_agreements_are_rank_correlations_of_the_kept_pairs() -> None:
+    rows = two_sets()
+    here = (rows["metric"] == "pairs") & (rows["dataset"] == "sample")
+    rows.loc[here & (rows["method"] == "unsup-simcse"), "cosines"] = "300000 200000 100000"
+    points = pd.DataFrame(list(set_comparison._points(rows)))
+    mine = points[points["dataset"] == "sample"].set_index("indicator")["change"]
+    assert mine["with start"] == pytest.approx(-2.0)  # from 1, with itself, to -1
+    assert mine["with TF-IDF"] == pytest.approx(-2.0)
+
+
+def test_all_labels_of_dev_choose_what_is_best_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(set_comparison, "LABELLED", (8, 9))
+    found = labels_needed(with_fused(two_sets(), STUDIES), STUDIES).set_index("dataset")
+    assert list(found["pairs"]) == [8, 8]  # there are no nine pairs
+    assert list(found["right"]) == [1.0, 1.0] and list(found["regret"]) == [0.0, 0.0]
+
+
+def test_two_labels_decide_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(set_comparison, "LABELLED", (2,))
+    found = labels_needed(two_sets(), STUDIES).set_index("dataset")
+    # Two pairs are in order under all methods most of the time; then the first of them is taken,
+    # which is TF-IDF.
+    assert found.loc["sample", "right"] < 0.5
+    assert found.loc["sample", "regret"] == pytest.approx(36 / 504, rel=0.4)
+
+
+def test_the_answer_is_the_habit_that_loses_least_with_and_without_a_ready_made_encoder() -> None:
+    e5 = pd.concat(
+        [
+            scored(name, method, kind, order, n, "e5-small-zh", halves=0.1)
+            for name in SETS
+            for method, kind, order, n in (
+                ("untrained", "untrained", PERFECT, 0),
+                ("unsup-simcse", "trained", GOOD, 20),
+            )
+        ]
+    )
+    rows = pd.concat([two_sets(), e5], ignore_index=True)
+    judged, differences = judge(rows, ["sample"]), gains(rows, STUDIES)
+    own, ready = answer(judged, differences).to_dict(orient="records")
+    assert (own["at_hand"], ready["at_hand"]) == ("own", "ready-made")
+    # SimCSE loses 0 and 12/504 to the best on each, the untrained encoder 24/504 and 0.
+    assert own["policy"] == "always unsup-simcse tiny" and own["sets"] == 2
+    assert own["regret"] == pytest.approx(6 / 504)
+    assert own["change"] == pytest.approx(6 / 504)
+    assert (own["change_low"], own["change_high"]) == pytest.approx((-12 / 504, 24 / 504))
+    assert ready["policy"] == "always untrained e5-small-zh"
+    assert ready["regret"] == pytest.approx(0.0)
+    assert ready["counted_regret"] == pytest.approx(36 / 504)
+    assert ready["change"] == pytest.approx(-24 / 504)
