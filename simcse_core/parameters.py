@@ -196,7 +196,7 @@ _SIZES = some(whole(2), "whole numbers from 2, such as [50, 200],")
 # To add a parameter: a row here. One without a row has the type of its default.
 PARAMETERS: dict[str, Parse] = {
     "source": text("sample, hub, a file or a folder"),
-    "sources": some(text("sample, hub, a file or a folder"), "sources"),
+    "sources": some(text("sample, hub, a file or a folder"), "sources", empty=True),
     "extra_sentences": some(text(), "file names", empty=True),
     "text_column": text("the name of a column", empty=True),
     "pair_columns": some(text(), "two names of columns", empty=True),

@@ -426,7 +426,7 @@ def _check_on_texts(notebook: str, values: Mapping[str, Any]) -> None:
 def _check_on_sets(notebook: str, values: Mapping[str, Any]) -> None:
     own = {name: values[name] for name in ("max_pairs", "n_unlabelled")}
     run = SetsExperiment.on(
-        load_sets(values["sources"], values["hub"], **own),
+        load_sets([values["source"], *values["sources"]], values["hub"], **own),
         notebook,
         encoders=values["encoders"],
         seeds=values["seeds"],

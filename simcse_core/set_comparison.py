@@ -60,7 +60,7 @@ def with_fused(rows: pd.DataFrame, sets: Sequence[StudyData]) -> pd.DataFrame:
     scored = with_cosines(rows)
     counted = _by_place(scored[scored["method"] == COUNTED])
     sizes = sorted({n for *_, n in counted})
-    found = []
+    found: list[dict[Any, Any]] = []
     for row in scored[scored["method"].isin(list(FUSED))].to_dict(orient="records"):
         at = (row["dataset"], row["split"], row["seed"])
         untrained = row["kind"] == Kind.UNTRAINED
@@ -78,7 +78,9 @@ def with_fused(rows: pd.DataFrame, sets: Sequence[StudyData]) -> pd.DataFrame:
 def _by_place(rows: pd.DataFrame) -> dict[tuple[str, str, int, int], str]:
     """Cosines by source, split, seed and number of sentences."""
     return {
-        (row["dataset"], row["split"], row["seed"], row["n_train"]): row["cosines"]
+        (str(row["dataset"]), str(row["split"]), int(row["seed"]), int(row["n_train"])): str(
+            row["cosines"]
+        )
         for row in rows.to_dict(orient="records")
     }
 

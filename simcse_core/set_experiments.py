@@ -82,6 +82,7 @@ class SetsExperiment(Experiment):
         cls,
         name: str,
         *,
+        source: str,
         sources: Sequence[str],
         hub: Mapping[str, object],
         output_dir: str,
@@ -93,7 +94,8 @@ class SetsExperiment(Experiment):
         """Reads the sources, finds the encoders, and prints what is going to be run on what.
 
         Args:
-            sources: as ``source`` elsewhere; the first says whose the folder is.
+            source: as elsewhere; it says whose the folder is.
+            sources: further ones.
             max_pairs: of each part of a source, 0 for all.
             n_unlabelled: sentences of each source that are probed and never trained on.
             given: the other parameters of ``Experiment.open``, and what the notebook has beside.
@@ -103,9 +105,10 @@ class SetsExperiment(Experiment):
             DataError: a source that cannot be used, or has too little.
         """
         own = {"sizes": sizes, "max_pairs": max_pairs, "n_unlabelled": n_unlabelled}
-        named = checked({"sources": sources, "hub": hub, **own})
-        load = partial(load_sets, named["sources"], named["hub"], max_pairs, n_unlabelled)
-        owner = owner_of(named["sources"][0], named["hub"])
+        named = checked({"source": source, "sources": sources, "hub": hub, **own})
+        every = [named["source"], *named["sources"]]
+        load = partial(load_sets, every, named["hub"], max_pairs, n_unlabelled)
+        owner = owner_of(named["source"], named["hub"])
         return cls.opened(name, load, owner, output_dir, {**given, **own})
 
     @classmethod

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from application_frames import use_frame
+from set_frames import SET_TABLES, SETS
 
 from simcse_core.application_comparison import application_differences
 from simcse_core.application_experiments import of_use
@@ -300,6 +301,7 @@ TABLES = {
     "07_effects": application_differences(USES),
     "08_projection": projection(),
     "08_checkpoints": checkpoints(),
+    **SET_TABLES,
 }
 
 
@@ -320,5 +322,6 @@ def write(directory: Path, name: str, frame: pd.DataFrame, **stamp: object) -> N
 def write_all(directory: Path) -> Path:
     """A results folder with every table; returns it."""
     for name, frame in TABLES.items():
-        write(directory, name, frame)
+        several = {"datasets": list(SETS)} if name in SET_TABLES else {}
+        write(directory, name, frame, **several)
     return directory

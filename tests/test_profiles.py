@@ -55,6 +55,7 @@ def test_the_notebooks_are_there_in_order() -> None:
         "06_your_sentences",
         "07_applications",
         "08_explore",
+        "09_elsewhere",
     ]
 
 

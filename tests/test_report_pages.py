@@ -69,7 +69,7 @@ def test_every_topic_stands_in_a_section_and_every_picture_is_described() -> Non
 
 def test_every_chart_of_a_results_folder_is_drawn_from_its_tables(written: Path) -> None:
     assert {path.stem for path in written.glob("*.png")} == set(CHARTS)
-    assert len(CHARTS) == 16
+    assert len(CHARTS) == 20
 
 
 def test_a_page_shows_every_picture_and_tells_every_table(written: Path) -> None:

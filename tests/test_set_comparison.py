@@ -56,7 +56,8 @@ def test_the_mean_of_ranks_is_that_of_two_orders_with_no_weight() -> None:
 
 def test_gains_are_differences_from_untrained_counted_and_plain_on_test() -> None:
     found = gains(with_fused(two_sets(), STUDIES), STUDIES)
-    assert set(found["split"]) == {"test"} and set(found["dataset"]) == set(SETS)
+    assert set(found["split"]) == {"test"}
+    assert set(found["dataset"]) == set(SETS)
     against = {"after": "unsup-simcse", "before": "untrained"}
     assert value(found, dataset="sample", **against) == pytest.approx(24 / 504)
     assert value(found, dataset="bank", **against) == pytest.approx(-12 / 504)
@@ -117,7 +118,8 @@ def test_a_ready_made_encoder_is_at_hand_for_every_seed() -> None:
     rows = two_sets()
     judged = judge(pd.concat([rows, rows.assign(seed=1), ready]), ["sample"])
     mine = judged[judged["policy"] == "always ready-made other"]
-    assert sorted(mine["seed"]) == [0, 1] and set(mine["dataset"]) == {"sample"}
+    assert sorted(mine["seed"]) == [0, 1]
+    assert set(mine["dataset"]) == {"sample"}
 
 
 def test_stopping_takes_the_point_where_the_probe_is_best_the_start_included() -> None:
@@ -157,7 +159,8 @@ def test_all_labels_of_dev_choose_what_is_best_on_them(monkeypatch: pytest.Monke
     monkeypatch.setattr(set_comparison, "LABELLED", (8, 9))
     found = labels_needed(with_fused(two_sets(), STUDIES), STUDIES).set_index("dataset")
     assert list(found["pairs"]) == [8, 8]  # there are no nine pairs
-    assert list(found["right"]) == [1.0, 1.0] and list(found["regret"]) == [0.0, 0.0]
+    assert list(found["right"]) == [1.0, 1.0]
+    assert list(found["regret"]) == [0.0, 0.0]
 
 
 def test_two_labels_decide_little(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +188,8 @@ def test_the_answer_is_the_habit_that_loses_least_with_and_without_a_ready_made_
     own, ready = answer(judged, differences).to_dict(orient="records")
     assert (own["at_hand"], ready["at_hand"]) == ("own", "ready-made")
     # SimCSE loses 0 and 12/504 to the best on each, the untrained encoder 24/504 and 0.
-    assert own["policy"] == "always unsup-simcse tiny" and own["sets"] == 2
+    assert own["policy"] == "always unsup-simcse tiny"
+    assert own["sets"] == 2
     assert own["regret"] == pytest.approx(6 / 504)
     assert own["change"] == pytest.approx(6 / 504)
     assert (own["change_low"], own["change_high"]) == pytest.approx((-12 / 504, 24 / 504))

@@ -1,0 +1,201 @@
+"""Charts, tables and prose of several sources: every number they cite is worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from set_frames import (
+    answer_frame,
+    gains_frame,
+    indicators_frame,
+    labels_frame,
+    rule_frame,
+)
+
+from simcse_core.report import set_plots, set_prose, set_tables
+from simcse_core.report.set_rows import places, policies, policy_name, recipes, rule_name
+from simcse_core.report.style import set_style
+
+LANGUAGES = ("en", "zh")
+CHARTS: dict[str, Callable[[], Figure]] = {
+    "gains": lambda: set_plots.plot_gains(gains_frame(), title="t", caption="c"),
+    "recipes": lambda: set_plots.plot_recipes(gains_frame(), title="t", caption="c"),
+    "rule": lambda: set_plots.plot_rule(rule_frame(), title="t", caption="c"),
+    "labels": lambda: set_plots.plot_labels(labels_frame(), title="t", caption="c"),
+}
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+# --- rows ------------------------------------------------------------------------------------
+
+
+def test_cls_comes_first_within_a_source_and_encoder() -> None:
+    rows = gains_frame().assign(pooling="mean")
+    both = pd.concat([rows, gains_frame()])
+    assert places(both) == [
+        ("sample", "tiny", "cls"),
+        ("sample", "tiny", "mean"),
+        ("bank", "tiny", "cls"),
+        ("bank", "tiny", "mean"),
+    ]
+
+
+def test_the_rule_comes_before_the_habits_which_are_in_order_of_what_they_lose() -> None:
+    found = [policy for policy, _ in policies(rule_frame())]
+    assert found == ["rule +halves", "always tfidf-char", "always unsup-simcse tiny"]
+    assert recipes(gains_frame()) == ["esimcse", "simcse-early"]
+
+
+def test_policies_are_told_in_words() -> None:
+    assert policy_name("always unsup-simcse tiny", "") == "always unsupervised SimCSE, tiny"
+    assert policy_name("always tfidf-char", "", "zh") == "总用TF-IDF（字）"
+    assert rule_name("-spectrum") == "the lowest effective rank"
+    assert rule_name("+spectrum", "zh") == "有效秩最高者"
+
+
+# --- tables ----------------------------------------------------------------------------------
+
+
+def test_gains_stand_with_their_interval_against_both() -> None:
+    table = set_tables.gains_table(gains_frame())
+    assert list(table.index) == ["sample", "sample", "bank", "bank"]
+    line = table.iloc[1]
+    assert line["sentences"] == "200"
+    assert line["− untrained"] == "+0.030 [+0.025, +0.035]"
+    assert line["− TF-IDF (characters)"] == "-0.030 [-0.035, -0.025]"
+
+
+def test_a_recipe_is_told_over_sources_with_where_it_is_above_and_below() -> None:
+    table = set_tables.recipes_table(gains_frame())
+    assert table.loc["ESimCSE", "50 sentences"] == "+0.0100 [+0.010, +0.010], 2 ↑ 0 ↓"
+    early = table.loc["SimCSE, stopped by the rule", "200 sentences"]
+    assert early == "+0.0050 [-0.010, +0.020], 1 ↑ 1 ↓"
+
+
+def test_what_a_policy_loses_is_told_for_each_source_and_over_them() -> None:
+    table = set_tables.rule_table(rule_frame())
+    first = "the rule: the highest reciprocal rank of a sentence's second half"
+    assert list(table.loc[first, ["sample", "bank", "mean"]]) == ["0.000", "0.050", "0.025"]
+
+
+def test_an_indicator_is_told_with_its_direction_and_beside_always_saying_yes() -> None:
+    table = set_tables.indicators_table(indicators_frame())
+    assert list(table.loc["− loss"]) == ["100% (+0.80)", "50% (-0.20)"]
+    assert list(table.loc["SimCSE helps"]) == ["75%", "25%"]
+
+
+def test_labels_are_told_by_number_of_pairs() -> None:
+    table = set_tables.labels_table(labels_frame())
+    assert table.loc["sample", "50"] == "92% (0.008)"
+
+
+# --- prose -----------------------------------------------------------------------------------
+
+
+def test_gains_in_words_count_what_is_above_and_below() -> None:
+    told = set_prose.tell_gains(gains_frame())
+    assert "above in 2 and below in 2 of 4 places" in told
+    assert "between -0.030 (bank and tiny, 50 sentences)" in told
+    assert "+0.030 (sample and tiny, 200 sentences)" in told
+    assert "it is above in 0 and below in 4 of 4, between -0.080" in told
+
+
+def test_a_recipe_that_is_nowhere_below_is_named() -> None:
+    told = set_prose.tell_recipes(gains_frame())
+    assert "ESimCSE has the highest mean against plain SimCSE: +0.0100 (above in 4" in told
+    assert "Nowhere below plain SimCSE and somewhere above it: ESimCSE." in told
+    worse = gains_frame()
+    worse.loc[worse["after"] == "esimcse", ["value", "pair_low", "pair_high"]] -= 0.02
+    assert "plain SimCSE stays the default" in set_prose.tell_recipes(worse)
+
+
+def test_the_rule_is_told_by_what_it_loses_where_it_was_not_fixed() -> None:
+    told = set_prose.tell_rule(rule_frame())
+    assert "it was fixed on sample. On bank" in told
+    assert "it loses 0.050" in told
+    assert "always TF-IDF (characters), loses 0.000" in told
+    assert "no rule is needed" in told
+    better = rule_frame()
+    better.loc[better["policy"] != "rule +halves", "regret"] += 0.1
+    assert "worth following" in set_prose.tell_rule(better)
+
+
+def test_a_rule_that_nothing_judges_says_so() -> None:
+    rows = rule_frame()
+    told = set_prose.tell_rule(rows[rows["fixed"]])
+    assert "no other source here to judge it on" in told
+
+
+def test_labels_in_words_say_from_how_many_on_or_that_there_were_too_few() -> None:
+    told = set_prose.tell_labels(labels_frame())
+    assert "50 on sample and more than 100 on bank (80% there)" in told
+
+
+def test_the_answer_has_a_line_for_each_number_of_sentences() -> None:
+    told = set_prose.tell_answer(answer_frame())
+    assert told.count("\n") == 0
+    assert told.startswith("- **50 sentences**: Without a ready-made encoder, always TF-IDF")
+    assert "With one, always untrained, e5-small-zh loses least over 2 sources" in told
+    assert "SimCSE changes tiny by -0.005 [-0.030, +0.020], up on 1 and down on 1" in told
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_part_leaves_a_gap_or_a_name_of_the_results(language: str) -> None:
+    frames = {"gains": gains_frame(), "rule": rule_frame(), "labels": labels_frame()}
+    frames["answer"] = answer_frame()
+    for name, tell in set_prose.TELL.items():
+        told = tell(frames[name], language=language)
+        assert not {"{", "nan", "unsup-simcse", "tfidf-char"} & set(told.split())
+        assert "{" not in told
+        assert "nan" not in told
+    assert "simcse-early" not in set_prose.tell_recipes(gains_frame(), language=language)
+
+
+# --- charts ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", CHARTS)
+def test_every_chart_is_drawn_in_both_languages(
+    name: str, language: str, english_again: None
+) -> None:
+    set_style(language)
+    figure = CHARTS[name]()
+    figure.draw_without_rendering()
+    chinese = any("\u4e00" <= c <= "\u9fff" for text in legend(figure) for c in text)
+    assert chinese == (language == "zh")
+
+
+def test_gains_are_drawn_at_their_values(english_again: None) -> None:
+    left, right = CHARTS["gains"]().axes
+    drawn = [container.lines[0].get_xdata()[0] for container in left.containers]
+    assert drawn == pytest.approx([0.02, 0.03, -0.03, -0.02])
+    drawn = [container.lines[0].get_xdata()[0] for container in right.containers]
+    assert drawn == pytest.approx([-0.03, -0.03, -0.08, -0.08])
+    assert [label.get_text() for label in left.get_yticklabels()] == [
+        "sample\ntiny, [CLS]",
+        "bank\ntiny, [CLS]",
+    ]
+
+
+def test_a_source_that_the_rule_was_fixed_on_has_a_hollow_mark(english_again: None) -> None:
+    figure = CHARTS["rule"]()
+    faces = {line.get_label(): line.get_markerfacecolor() for line in figure.axes[0].lines}
+    assert faces["sample (rule fixed here)"] == "none"
+    assert faces["bank"] != "none"
+    assert [bar.get_width() for bar in figure.axes[0].patches] == pytest.approx(
+        [0.025, 0.015, 0.035]
+    )
+
+
+def test_recipes_have_a_panel_for_each_number_of_sentences(english_again: None) -> None:
+    figure = CHARTS["recipes"]()
+    assert [ax.get_title() for ax in figure.axes] == ["50 sentences", "200 sentences"]
+    means = [line.get_xdata()[0] for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
+    assert means == pytest.approx([0.01, 0.005])
