@@ -387,12 +387,8 @@ def check_meaning(step: Step) -> None:
 
 def _check_on_data(notebook: str, values: Mapping[str, Any]) -> None:
     hub = HubData.from_mapping(values.get("hub", {}))
-    columns = Columns(
-        values.get("text_column", ""),
-        tuple(values.get("pair_columns", ())),
-        values.get("label_column", ""),
-    )
-    data = _study_data(values["source"], tuple(values.get("extra_sentences", ())), hub, columns)
+    extra = tuple(values.get("extra_sentences", ()))
+    data = _study_data(values["source"], extra, hub, _columns(values))
     own = {name: values[name] for name in MEANINGS if name in values}
     run = Experiment.on(
         data,
@@ -425,8 +421,10 @@ def _check_on_texts(notebook: str, values: Mapping[str, Any]) -> None:
 
 def _check_on_sets(notebook: str, values: Mapping[str, Any]) -> None:
     own = {name: values[name] for name in ("max_pairs", "n_unlabelled")}
+    every = [values["source"], *values["sources"]]
+    first = {"extra": values["extra_sentences"], "columns": _columns(values)}
     run = SetsExperiment.on(
-        load_sets([values["source"], *values["sources"]], values["hub"], **own),
+        load_sets(every, values["hub"], **own, **first),
         notebook,
         encoders=values["encoders"],
         seeds=values["seeds"],
@@ -438,6 +436,14 @@ def _check_on_sets(notebook: str, values: Mapping[str, Any]) -> None:
     run.ready_plans(values["ready_made"])
     check_fixed(run.data, values["fixed_on"])
     _check_objectives(run.runs[0], STUDIED)
+
+
+def _columns(values: Mapping[str, Any]) -> Columns:
+    return Columns(
+        values.get("text_column", ""),
+        tuple(values.get("pair_columns", ())),
+        values.get("label_column", ""),
+    )
 
 
 def _encoders(values: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from simcse_core.experiment import Experiment
 from simcse_core.folders import owner_of
 from simcse_core.parameters import checked
 from simcse_core.plans import Plan
+from simcse_core.reading.columns import Columns
 from simcse_core.recipes import RECIPES
 from simcse_core.set_data import SetData, set_apart
 from simcse_core.sources import SAMPLE_NAME
@@ -84,7 +85,9 @@ class SetsExperiment(Experiment):
         *,
         source: str,
         sources: Sequence[str],
+        extra_sentences: Sequence[str],
         hub: Mapping[str, object],
+        columns: Columns,
         output_dir: str,
         sizes: Sequence[int],
         max_pairs: int,
@@ -95,7 +98,8 @@ class SetsExperiment(Experiment):
 
         Args:
             source: as elsewhere; it says whose the folder is.
-            sources: further ones.
+            sources: further ones, whose files tell by themselves what their columns are.
+            extra_sentences, columns: of ``source``.
             max_pairs: of each part of a source, 0 for all.
             n_unlabelled: sentences of each source that are probed and never trained on.
             given: the other parameters of ``Experiment.open``, and what the notebook has beside.
@@ -105,9 +109,11 @@ class SetsExperiment(Experiment):
             DataError: a source that cannot be used, or has too little.
         """
         own = {"sizes": sizes, "max_pairs": max_pairs, "n_unlabelled": n_unlabelled}
-        named = checked({"source": source, "sources": sources, "hub": hub, **own})
+        asked = {"source": source, "sources": sources, "extra_sentences": extra_sentences}
+        named = checked({**asked, "hub": hub, **own})
         every = [named["source"], *named["sources"]]
-        load = partial(load_sets, every, named["hub"], max_pairs, n_unlabelled)
+        first = {"extra": named["extra_sentences"], "columns": columns}
+        load = partial(load_sets, every, named["hub"], max_pairs, n_unlabelled, **first)
         owner = owner_of(named["source"], named["hub"])
         return cls.opened(name, load, owner, output_dir, {**given, **own})
 
@@ -163,17 +169,25 @@ class SetsExperiment(Experiment):
 
 
 def load_sets(
-    sources: Sequence[str], hub: Mapping[str, object], max_pairs: int, n_unlabelled: int
+    sources: Sequence[str],
+    hub: Mapping[str, object],
+    max_pairs: int,
+    n_unlabelled: int,
+    extra: Sequence[str] = (),
+    columns: Columns = Columns(),
 ) -> Sets:
     """Reads the sources, each with sentences set apart.
+
+    Args:
+        extra, columns: further files and the columns of the first source.
 
     Raises:
         DataError: one that cannot be used; the message names it.
     """
     ids = HubData.from_mapping(hub)
-    every = [
-        set_apart(load_study_data(source, hub=ids), max_pairs, n_unlabelled) for source in sources
-    ]
+    read = [load_study_data(sources[0], extra, ids, columns)]
+    read += [load_study_data(source, hub=ids) for source in sources[1:]]
+    every = [set_apart(data, max_pairs, n_unlabelled) for data in read]
     return Sets.of(every)
 
 

@@ -24,6 +24,11 @@ from simcse_core.profiles import defaults, notebook_paths
 
 TAKEN: dict[str, list[Any]] = {
     "source": ["sample", "hub", "/data/a b", "数据"],
+    "sources": [[], ["/data/a b", "sample"]],
+    "recipes": [["unsup-simcse"], ["unsup-simcse", "simcse-mixed"]],
+    "max_pairs": [0, 10, 5000],
+    "n_unlabelled": [20, 200],
+    "fixed_on": [[], ["CNSD STS-B", "bank"]],
     "extra_sentences": [[], ["more.txt", "other.txt"]],
     "hub": [{}, {"sts": "a/b", "nli": None, "sentences": ["c/d"]}],
     "encoder": ["mini-bert", "./mini-bert", "owner/name@revision"],
@@ -60,6 +65,11 @@ TAKEN: dict[str, list[Any]] = {
 }
 REFUSED: dict[str, list[Any]] = {
     "source": ["", " ", None, 5, [], "a\0b", "x\udc80"],
+    "sources": ["sample", [5], ["a", "a"], None, {}, [""]],
+    "recipes": [[], "unsup-simcse", ["simcse"], ["esimcse", "esimcse"], None],
+    "max_pairs": [1, 9, -1, 10.0, "10", None, True],
+    "n_unlabelled": [0, 19, 20.5, "20", None, True],
+    "fixed_on": ["CNSD STS-B", [5], ["a", "a"], None, [""]],
     "extra_sentences": ["more.txt", [5], ["a", "a"], None, {}, [""]],
     "hub": [[], "C-MTEB/STSB", {"sts": 5}, {"stss": "a/b"}, {1: 2}, {"sentences": "a/b"}, None],
     "encoder": ["", None, 5, ["mini-bert"]],

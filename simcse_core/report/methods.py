@@ -18,7 +18,11 @@ _BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GREY, _YELLOW, _SKY = sns
     "colorblind"
 ).as_hex()
 # Of Tol's muted scheme; darker than any of seaborn's.
-_INDIGO, _WINE = "#332288", "#882255"
+_INDIGO, _WINE, _TEAL, _FOREST, _OLIVE, _ROSE, _MAUVE = (
+    *("#332288", "#882255", "#44AA99", "#117733", "#999933", "#CC6677", "#AA4499"),
+)
+# Darker shades of what they are compared with.
+_NAVY, _RUST, _COAL, _PLUM = "#08306B", "#8C4A00", "#4D4D4D", "#5E3C99"
 
 # matplotlib's code of a line, or how far it is drawn and left out by turns, in points.
 Dash = str | tuple[int, tuple[int, ...]]
@@ -60,23 +64,21 @@ METHODS: dict[str, Method] = {
     "whitening": Method(_ORANGE, "s", "whitening", "白化"),
     "unsup-simcse": Method(_BLUE, "o", "unsupervised SimCSE", "无监督 SimCSE"),
     "esimcse": Method(_INDIGO, "p", "ESimCSE", "ESimCSE"),
-    "simcse-slower": Method(_BLUE, "v", "SimCSE, three slower epochs", "SimCSE，慢三轮"),
-    "simcse-mixed": Method(_BLUE, "s", "SimCSE with general text", "SimCSE 加通用文本"),
+    "simcse-slower": Method(_TEAL, "v", "SimCSE, three slower epochs", "SimCSE，慢三轮"),
+    "simcse-mixed": Method(_FOREST, "s", "SimCSE with general text", "SimCSE 加通用文本"),
     "simcse-no-embeddings": Method(
-        _BLUE, "D", "SimCSE, embeddings held fast", "SimCSE，固定词嵌入"
+        _OLIVE, "D", "SimCSE, embeddings held fast", "SimCSE，固定词嵌入"
     ),
-    "simcse-last-layers": Method(_BLUE, "^", "SimCSE, last layers alone", "SimCSE，只训末层"),
-    "simcse-early": Method(_BLUE, "<", "SimCSE, stopped by the rule", "SimCSE，按规则停止"),
+    "simcse-last-layers": Method(_ROSE, "^", "SimCSE, last layers alone", "SimCSE，只训末层"),
+    "simcse-early": Method(_NAVY, "<", "SimCSE, stopped by the rule", "SimCSE，按规则停止"),
     "simcse-interpolated": Method(
-        _BLUE, ">", "SimCSE, half way from the start", "SimCSE，与起点各半"
+        _MAUVE, ">", "SimCSE, half way from the start", "SimCSE，与起点各半"
     ),
-    "simcse-whitening": Method(_ORANGE, "h", "SimCSE, then whitening", "SimCSE 后白化"),
+    "simcse-whitening": Method(_RUST, "h", "SimCSE, then whitening", "SimCSE 后白化"),
     "untrained-fused": Method(
-        _GREY, "X", "untrained and TF-IDF, mean rank", "未训练与 TF-IDF 平均名次"
+        _COAL, "X", "untrained and TF-IDF, mean rank", "未训练与 TF-IDF 平均名次"
     ),
-    "simcse-fused": Method(
-        _PURPLE, "X", "SimCSE and TF-IDF, mean rank", "SimCSE 与 TF-IDF 平均名次"
-    ),
+    "simcse-fused": Method(_PLUM, "X", "SimCSE and TF-IDF, mean rank", "SimCSE 与 TF-IDF 平均名次"),
     "sup-simcse": Method(_GREEN, "^", "supervised SimCSE", "有监督 SimCSE"),
     "ready-made": Method(_WINE, "*", "ready-made", "现成编码器"),
 }

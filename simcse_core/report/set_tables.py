@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from simcse_core.report.methods import method
+from simcse_core.report.rows import at_last
 from simcse_core.report.set_rows import (
     COUNTED,
     PLAIN,
@@ -16,7 +17,35 @@ from simcse_core.report.set_rows import (
     policy_name,
     recipes,
 )
+from simcse_core.report.tables import mean_and_range
+from simcse_core.report.use_rows import line_name, lines
 from simcse_core.report.wording import pooling_name, quantity, say
+
+
+def methods_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
+    """Every method on every source at its largest size: Spearman on test, mean over seeds.
+
+    Lowest and highest seed stand in brackets; the best of a source is bold.
+    """
+    scored = at_last(rows[(rows["metric"] == "spearman") & (rows["split"] == "test")])
+    table = {}
+    for key, mine in lines(scored):
+        groups = mine.groupby("dataset", sort=False)
+        table[line_name(key, language)] = {
+            str(source): (here["value"].mean(), mean_and_range(here, digits=3, language=language))
+            for source, here in groups
+        }
+    best = {
+        source: max(cells[source][0] for cells in table.values() if source in cells)
+        for source in dict.fromkeys(rows["dataset"])
+    }
+    told = {
+        name: {s: f"**{t}**" if value == best[s] else t for s, (value, t) in cells.items()}
+        for name, cells in table.items()
+    }
+    frame = pd.DataFrame(told).T.fillna("")
+    frame.index.name = say("method", language)
+    return frame
 
 
 def gains_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
@@ -121,6 +150,7 @@ def labels_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
 
 
 TABLES = {
+    "elsewhere": methods_table,
     "gains": gains_table,
     "rule": rule_table,
     "indicators": indicators_table,

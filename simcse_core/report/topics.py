@@ -437,7 +437,11 @@ TOPICS: dict[str, Topic] = {
             "zh": "测试集，多种子平均；横线为差值的句对抽样 95 % 区间。"
             "左：与训练前的编码器相比；右：与在同样句子上拟合的字 TF-IDF 相比。",
         },
-        told=("several 09_gains", "several_table 09_gains"),
+        told=(
+            "several 09_gains",
+            "several_table 09_gains",
+            "several_table 09_elsewhere",
+        ),
         draw=lambda r, title, caption: set_plots.plot_gains(r.frame, title=title, caption=caption),
         alt={
             "en": "A line for each source, encoder and pooling with the change in Spearman for "
