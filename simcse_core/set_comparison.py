@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, spearmanr
 
+from simcse_core.baselines import BASELINES, Reads
 from simcse_core.comparison import Contrast, Side, differences, with_cosines
 from simcse_core.config import Kind
 from simcse_core.data import StudyData
@@ -31,7 +32,12 @@ COUNTED = "tfidf-char"  # what an encoder has to beat, and is fused with
 FUSED = {"untrained": "untrained-fused", PLAIN: "simcse-fused"}
 EARLY = "simcse-early"
 # What is at hand without any label, beside ready-made encoders as they are.
-AT_HAND = (COUNTED, "untrained", "whitening", PLAIN, *FUSED.values())
+AT_HAND = (
+    *(method for method, row in BASELINES.items() if row.on_curves),
+    *("untrained", PLAIN, *FUSED.values()),
+)
+# What averages tokens whatever the pooling, and so belongs to every pooling of its encoder.
+WITHOUT_POOLING = [method for method, row in BASELINES.items() if row.reads is Reads.TOKENS]
 # What changes along training, beside the probes; each is told from the kept pairs.
 AGREEMENTS = ("with start", "with TF-IDF")
 NEAR = 0.01  # of Spearman: who loses no more by a choice has chosen right
@@ -230,7 +236,8 @@ def _chosen(
             yield f"{_BY_PROBE}{mark}{probe}", max(known, key=known.__getitem__)
     best = best_poolings(here)
     for choice in test:
-        if choice.pooling in ("", best.get(choice.encoder, choice.pooling)):
+        own = ("", best.get(choice.encoder, choice.pooling))
+        if choice.pooling in own or choice.method in WITHOUT_POOLING:
             where = f" {choice.encoder}" if choice.pooling else ""
             yield f"always {choice.method}{where}", choice
 

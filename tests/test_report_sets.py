@@ -53,7 +53,7 @@ def test_the_rule_comes_before_the_habits_which_are_in_order_of_what_they_lose()
 
 
 def test_policies_are_told_in_words() -> None:
-    assert policy_name("always unsup-simcse tiny", "") == "always unsupervised SimCSE, tiny"
+    assert policy_name("always unsup-simcse tiny", "") == "always unsupervised SimCSE (tiny)"
     assert policy_name("always tfidf-char", "", "zh") == "总用TF-IDF（字）"
     assert rule_name("-spectrum") == "the lowest effective rank"
     assert rule_name("+spectrum", "zh") == "有效秩最高者"
@@ -100,16 +100,17 @@ def test_labels_are_told_by_number_of_pairs() -> None:
 
 def test_gains_in_words_count_what_is_above_and_below() -> None:
     told = set_prose.tell_gains(gains_frame())
-    assert "above in 2 and below in 2 of 4 places" in told
-    assert "between -0.030 (bank and tiny, 50 sentences)" in told
-    assert "+0.030 (sample and tiny, 200 sentences)" in told
-    assert "it is above in 0 and below in 4 of 4, between -0.080" in told
+    assert "surely above 2 times and surely below 2 times of 4" in told
+    assert "between -0.030 (bank, tiny, 50 sentences)" in told
+    assert "+0.030 (sample, tiny, 200 sentences)" in told
+    assert "it is surely above 0 times and surely below 4 times, between -0.080" in told
 
 
 def test_a_recipe_that_is_nowhere_below_is_named() -> None:
     told = set_prose.tell_recipes(gains_frame())
-    assert "ESimCSE has the highest mean against plain SimCSE: +0.0100 (above in 4" in told
-    assert "Nowhere below plain SimCSE and somewhere above it: ESimCSE." in told
+    assert "ESimCSE has the highest mean against plain SimCSE: +0.0100 (by the" in told
+    assert "above it 4 times and below it 0 times" in told
+    assert "and nowhere surely below it: ESimCSE." in told
     worse = gains_frame()
     worse.loc[worse["after"] == "esimcse", ["value", "pair_low", "pair_high"]] -= 0.02
     assert "plain SimCSE stays the default" in set_prose.tell_recipes(worse)
@@ -140,9 +141,12 @@ def test_labels_in_words_say_from_how_many_on_or_that_there_were_too_few() -> No
 def test_the_answer_has_a_line_for_each_number_of_sentences() -> None:
     told = set_prose.tell_answer(answer_frame())
     assert told.count("\n") == 0
-    assert told.startswith("- **50 sentences**: Without a ready-made encoder, always TF-IDF")
-    assert "With one, always untrained, e5-small-zh loses least over 2 sources" in told
-    assert "SimCSE changes tiny by -0.005 [-0.030, +0.020], up on 1 and down on 1" in told
+    first, second = told.split(" with one, ")
+    assert first.startswith("- **50 sentences**: without a ready-made encoder, **TF-IDF (char")
+    assert "over 2 sources it loses 0.012 of Spearman in the mean" in first
+    assert "SimCSE changes tiny by -0.005 [-0.030, +0.020]" in first
+    assert second.startswith("**untrained (e5-small-zh)**: over 2 sources")
+    assert second.endswith("it surely gains on 1 and loses on 1.")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

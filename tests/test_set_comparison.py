@@ -113,6 +113,13 @@ def test_a_habit_has_the_pooling_that_is_best_on_dev_untrained() -> None:
     assert set(mine.loc[mine["encoder"] == "tiny", "pooling"]) == {"mean"}
 
 
+def test_what_averages_tokens_is_a_habit_whatever_the_pooling() -> None:
+    rare = [scored(n, "idf-mean", "fitted", PERFECT, 20, pooling="mean", halves=0.1) for n in SETS]
+    judged = judge(pd.concat([two_sets(), *rare]), ["sample"])
+    mine = judged[judged["policy"] == "always idf-mean tiny"].set_index("dataset")
+    assert mine.loc["bank", "value"] == mine.loc["bank", "best"] == pytest.approx(1.0)
+
+
 def test_a_ready_made_encoder_is_at_hand_for_every_seed() -> None:
     ready = scored("sample", "ready-made", "ready-made", PERFECT, encoder="other", halves=0.9)
     rows = two_sets()

@@ -12,13 +12,14 @@ from simcse_core.report.set_rows import (
     COUNTED,
     PLAIN,
     gains_of,
+    habit_name,
     moved,
     policies,
     policy_name,
     recipes,
     rule_name,
 )
-from simcse_core.report.wording import listed, quantity, spaced
+from simcse_core.report.wording import COMMA, listed, quantity, spaced
 
 ENOUGH = 0.9  # of the draws
 
@@ -42,7 +43,7 @@ def tell_gains(rows: pd.DataFrame, *, language: str = "en") -> str:
 
 
 def _one(row: pd.Series, language: str) -> str:
-    where = listed([str(row["dataset"]), str(row["encoder"])], language)
+    where = COMMA[language].join([str(row["dataset"]), str(row["encoder"])])
     size = quantity(row["after_at"], "n_train", language)
     return _ONE[language].format(value=f"{row['value']:+.3f}", where=where, size=size)
 
@@ -54,12 +55,18 @@ def tell_recipes(rows: pd.DataFrame, *, language: str = "en") -> str:
         mine = gains_of(rows, name, PLAIN)
         means[name] = (mine["value"].mean(), *moved(mine))
     best = max(means, key=lambda name: means[name][0])
-    holds = [name for name, (mean, up, down) in means.items() if mean > 0 and up and not down]
+    holds = [name for name in means if _holds(gains_of(rows, name, PLAIN))]
     mean, up, down = means[best]
     told = {"best": method(best).name(language), "mean": f"{mean:+.4f}", "up": up, "down": down}
     told["holds"] = listed([method(name).name(language) for name in holds], language)
     parts = [_BEST_RECIPE, _HOLDS if holds else _NONE_HOLDS]
     return _joined([part[language].format(**told) for part in parts], language)
+
+
+def _holds(rows: pd.DataFrame) -> bool:
+    """Whether a recipe is above at every size in the mean, somewhere for sure and nowhere below."""
+    up, down = moved(rows)
+    return bool((rows.groupby("after_at")["value"].mean() > 0).all() and up and not down)
 
 
 def tell_rule(rows: pd.DataFrame, *, language: str = "en") -> str:
@@ -115,7 +122,7 @@ def tell_answer(rows: pd.DataFrame, *, language: str = "en") -> str:
 def _choice(row: pd.Series, language: str) -> str:
     told = {
         "hand": _HAND[str(row["at_hand"])][language],
-        "policy": policy_name(str(row["policy"]), "", language),
+        "policy": habit_name(str(row["policy"]), language),
         "regret": f"{row['regret']:.3f}",
         "counted": f"{row['counted_regret']:.3f}",
         "tfidf": method(COUNTED).name(language),
@@ -137,33 +144,33 @@ def _joined(parts: Sequence[str], language: str) -> str:
 _ONE = {"en": "{value} ({where}, {size})", "zh": "{value}（{where}，{size}）"}
 _GAINS = (
     {
-        "en": "Against the {before} encoder, SimCSE is above in {up} and below in {down} of {n} "
-        "places (source, encoder, pooling, number of sentences) by the interval over pairs, "
-        "between {least} and {most}.",
-        "zh": "与{before}编码器相比，在 {n} 处（数据、编码器、池化、句数）中，按句对区间，"
-        "SimCSE 有 {up} 处更高、{down} 处更低，从 {least} 到 {most}。",
+        "en": "Against the {before} encoder, SimCSE is surely above {up} times and surely below "
+        "{down} times of {n} (a source, encoder, pooling and number of sentences each; by the "
+        "interval over pairs), between {least} and {most}.",
+        "zh": "与{before}编码器相比，{n} 次（数据、编码器、池化、句数各一）中，按句对区间，"
+        "SimCSE 有 {up} 次确实更高、{down} 次确实更低，从 {least} 到 {most}。",
     },
     {
-        "en": "Against {before} fitted on the same sentences, it is above in {up} and below in "
-        "{down} of {n}, between {least} and {most}.",
-        "zh": "与用同样句子拟合的 {before} 相比，{n} 处中有 {up} 处更高、{down} 处更低，"
+        "en": "Against {before} fitted on the same sentences, it is surely above {up} times and "
+        "surely below {down} times, between {least} and {most}.",
+        "zh": "与用同样句子拟合的 {before} 相比，有 {up} 次确实更高、{down} 次确实更低，"
         "从 {least} 到 {most}。",
     },
 )
 _BEST_RECIPE = {
-    "en": "Of the recipes, {best} has the highest mean against plain SimCSE: {mean} (above in {up} "
-    "places, below in {down}, by the interval over pairs).",
-    "zh": "各配方中，{best}相对普通 SimCSE 的平均最高：{mean}（按句对区间，{up} 处更高、"
-    "{down} 处更低）。",
+    "en": "Of the recipes, {best} has the highest mean against plain SimCSE: {mean} (by the "
+    "interval over pairs, above it {up} times and below it {down} times).",
+    "zh": "各配方中，{best}相对普通 SimCSE 的平均最高：{mean}（按句对区间，{up} 次更高、"
+    "{down} 次更低）。",
 }
 _HOLDS = {
-    "en": "Nowhere below plain SimCSE and somewhere above it: {holds}.",
-    "zh": "处处不低于普通 SimCSE、且有处更高的是：{holds}。",
+    "en": "Above plain SimCSE at every size in the mean, and nowhere surely below it: {holds}.",
+    "zh": "各句数平均都高于普通 SimCSE、且无处确实更低的是：{holds}。",
 }
 _NONE_HOLDS = {
-    "en": "None is above plain SimCSE somewhere and nowhere below it, so plain SimCSE stays the "
-    "default.",
-    "zh": "没有一种配方有处更高而处处不低，所以默认仍用普通 SimCSE。",
+    "en": "None is above plain SimCSE at every size in the mean and nowhere surely below it, so "
+    "plain SimCSE stays the default.",
+    "zh": "没有一种配方各句数平均都更高、又无处确实更低，所以默认仍用普通 SimCSE。",
 }
 _RULE = {
     "en": "The rule takes what has {rule}; it was fixed on {fixed}. On {judged}, of which nothing "
@@ -197,16 +204,17 @@ _NOT_ENOUGH = {
     "zh": "{source} 多于 {most}（此时 {share}）",
 }
 _HAND = {
-    "own": {"en": "Without a ready-made encoder", "zh": "没有现成编码器时"},
-    "ready-made": {"en": "With one", "zh": "有现成编码器时"},
+    "own": {"en": "without a ready-made encoder", "zh": "没有现成编码器时"},
+    "ready-made": {"en": "with one", "zh": "有现成编码器时"},
 }
 _CHOICE = {
-    "en": "{hand}, {policy} loses least over {sets} sources ({regret} to the best habit on each; "
-    "{tfidf} {counted}). SimCSE changes {encoder} by {change} [{low}, {high}], up on {helped} and "
-    "down on {harmed} of them.",
-    "zh": "{hand}，{policy}在 {sets} 个数据上损失最小（比各自最好的习惯低 {regret}，"
-    "{tfidf} 低 {counted}）。SimCSE 使 {encoder} 变化 {change} [{low}, {high}]，"
-    "其中 {helped} 个升、{harmed} 个降。",
+    "en": "{hand}, **{policy}**: over {sets} sources it loses {regret} of Spearman in the mean to "
+    "whatever is best on each ({tfidf}: {counted}). There SimCSE changes {encoder} by {change} "
+    "[{low}, {high}]; by the interval over pairs it surely gains on {helped} and loses on "
+    "{harmed}.",
+    "zh": "{hand}用**{policy}**：在 {sets} 个数据上平均比各自最好的方法低 {regret}"
+    "（{tfidf}低 {counted}）。此处 SimCSE 使 {encoder} 变化 {change} [{low}, {high}]；"
+    "按句对区间，确实提高的有 {helped} 个，降低的有 {harmed} 个。",
 }
 
 # By the name of the table without the notebook's number.

@@ -58,9 +58,14 @@ def policy_name(policy: str, rule: str, language: str = "en") -> str:
     """A policy in words: the rule with its probe, or what is always taken."""
     if not policy.startswith(ALWAYS):
         return _RULE[language].format(rule_name(rule, language))
+    return _ALWAYS[language].format(habit_name(policy, language))
+
+
+def habit_name(policy: str, language: str = "en") -> str:
+    """What a habit always takes: a method, and in brackets the encoder if there is one."""
     name, _, encoder = policy.removeprefix(ALWAYS).partition(" ")
-    told = COMMA[language].join(filter(None, [method(name).name(language), encoder]))
-    return _ALWAYS[language].format(told)
+    told = method(name).name(language)
+    return _OF_ENCODER[language].format(told, encoder) if encoder else told
 
 
 def rule_name(rule: str, language: str = "en") -> str:
@@ -80,6 +85,7 @@ def protocol_name(encoder: str, pooling: str, language: str = "en") -> str:
     return COMMA[language].join([encoder, pooling_name(pooling, language)])
 
 
+_OF_ENCODER = {"en": "{} ({})", "zh": "{}（{}）"}
 _RULE = {"en": "the rule: {}", "zh": "规则：{}"}
 _ALWAYS = {"en": "always {}", "zh": "总用{}"}
 _DIRECTION = {
