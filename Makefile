@@ -32,7 +32,9 @@ NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 --nbval-kerne
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder -p tools.notebook_folders
 # The summary reads what others have written, and so comes after them.
 SUMMARY := notebooks/05_summary.ipynb
-OTHERS := $(filter-out $(SUMMARY),$(wildcard notebooks/*.ipynb))
+# A copy, such as JupyterLab makes, is none of them.
+NOTEBOOKS := $(addprefix notebooks/,$(shell ls notebooks 2>/dev/null | LC_ALL=C grep -E '^[0-9]{2}_[a-z0-9_]+\.ipynb$$'))
+OTHERS := $(filter-out $(SUMMARY),$(NOTEBOOKS))
 LONGEST_FIRST := $(sort $(filter notebooks/02% notebooks/03% notebooks/04% notebooks/07%,$(OTHERS)))
 # Notebooks that are only tried write their results to a folder that is gone afterwards.
 IN_A_SCRATCH_FOLDER = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && trap 'exit 130' INT TERM && \

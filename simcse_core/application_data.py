@@ -25,6 +25,7 @@ from simcse_core.applications.data import (
 from simcse_core.applications.tables import read_columns
 from simcse_core.data import SentencePool, StsPairs, StudyData, fingerprint, load_sts
 from simcse_core.errors import DataError
+from simcse_core.labels import label
 
 SAMPLE = "sample"
 SAMPLE_NAME = "bundled sample (hand-written FAQ and intents)"
@@ -160,7 +161,7 @@ def _open(source: str | Path) -> _Texts:
     folder = Path(source).expanduser()
     for mark, read in _LAYOUTS.items():
         if (folder / mark).exists():
-            return read(folder, folder.resolve().name)
+            return read(folder, label(folder.resolve().name, "texts"))
     raise DataError(
         f"application_source: {str(source)!r} is neither 'sample' nor a folder with "
         f"{' or '.join(_LAYOUTS)} in it"
