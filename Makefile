@@ -9,7 +9,15 @@ KNOWN_figures := OUT
 KNOWN_pages := OUT SINGLE
 KNOWN_ready := OUT
 
+TARGETS := help setup study encoder figures pages ready test soak lint lab bench notebooks clean distclean
+READY := .venv/.ready
+
 GOALS := $(or $(MAKECMDGOALS),help)
+# Said before the targets beside it are run: "make study mini" is no study of the profile mini.
+NO_TARGETS := $(filter-out $(TARGETS) $(READY),$(GOALS))
+ifneq ($(NO_TARGETS),)
+$(error $(firstword $(NO_TARGETS)): is no target of make; there are $(TARGETS), and variables as in OUT=folder)
+endif
 KNOWN := PYTHON $(foreach -each-,$(GOALS),$(KNOWN_$(-each-)))
 TYPED := $(foreach -each-,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(-each-)))),$(-each-)))
 UNKNOWN := $(filter-out $(KNOWN),$(TYPED))
@@ -25,7 +33,6 @@ endef
 $(foreach -each-,$(VARIABLES),$(eval $(call taken,$(-each-))))
 
 BIN := .venv/bin
-READY := .venv/.ready
 # A notebook cell may wait for a kernel that imports torch on a busy machine.
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 --nbval-kernel-startup-timeout=180
 # Two at a time in the order given, the longest first, each with its cells in its own process.
@@ -40,7 +47,7 @@ LONGEST_FIRST := $(sort $(filter notebooks/02% notebooks/03% notebooks/04% noteb
 IN_A_SCRATCH_FOLDER = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && trap 'exit 130' INT TERM && \
 	SIMCSE_RUNS="$$scratch"
 
-.PHONY: help setup study encoder figures pages ready test soak lint lab bench notebooks clean distclean
+.PHONY: $(TARGETS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -51,8 +58,9 @@ help: ## this list
 
 setup: $(READY) ## installs everything into .venv
 
-# A clone that was copied would run the code of the one it was copied from.
-ifneq ($(shell [ "$$(cat $(READY) 2>/dev/null)" = "$$(pwd -P)" ] || echo elsewhere),)
+# A clone that was copied would run the code of the one it was copied from; and the Python behind it
+# may be gone, where the system has another one since.
+ifneq ($(shell [ "$$(cat $(READY) 2>/dev/null)" = "$$(pwd -P)" ] && [ -x $(BIN)/python ] || echo elsewhere),)
 .PHONY: $(READY)
 endif
 $(READY): pyproject.toml constraints.txt
