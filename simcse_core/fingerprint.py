@@ -68,7 +68,7 @@ def _is_place(setting: str) -> bool:
 
 
 def _written(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
-    """SHA-256 of each file that a tokenizer without a pipeline writes: its vocabulary, its merges."""
+    """SHA-256 of each file that a tokenizer without a pipeline writes, such as its merges."""
     with TemporaryDirectory() as folder:
         tokenizer.save_vocabulary(folder)
         files = sorted(path for path in Path(folder).iterdir() if path.is_file())

@@ -203,8 +203,8 @@ def check_vocabulary(
     ids = tokenizer.get_vocab().values()
     if len({*ids}) < len(ids) / 2:
         raise EncoderError(
-            f"encoder: {name} has {len(ids):,} tokens with {len({*ids}):,} ids between them, so that "
-            "most are taken for others; give the tokenizer that belongs to the weights"
+            f"encoder: {name} has {len(ids):,} tokens with {len({*ids}):,} ids between them, so "
+            "that most are taken for others; give the tokenizer that belongs to the weights"
         )
     rows = vocabulary_rows(model)
     if rows is not None and tokenizer.vocab_size > rows:

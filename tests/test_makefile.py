@@ -185,7 +185,13 @@ def test_notebooks_that_are_tested_write_to_a_folder_that_is_gone_afterwards(clo
 
 def test_copies_of_notebooks_are_not_tested(clone: Path) -> None:
     (clone / "notebooks").mkdir()
-    copies = ["02_a-Copy1.ipynb", "02_a (1).ipynb", "02_A.ipynb", "02_a.bak.ipynb", "Untitled.ipynb"]
+    copies = [
+        "02_a-Copy1.ipynb",
+        "02_a (1).ipynb",
+        "02_A.ipynb",
+        "02_a.bak.ipynb",
+        "Untitled.ipynb",
+    ]
     for name in ("02_a.ipynb", "05_summary.ipynb", *copies):
         (clone / "notebooks" / name).touch()
     assert make(clone, "test").returncode == 0

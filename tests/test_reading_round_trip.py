@@ -21,7 +21,9 @@ Rows = Sequence[Sequence[Any]]
 Write = Callable[[Path, Sequence[str], Rows], object]
 
 # What people write: letters, digits and punctuation of both widths, spaces inside.
-LETTERS = "我你今天喝茶看书不好吗的了龘饕aZé09０ＡひカЖ한，。？！：；、“”（）《》…—·-.,!?'\"() \u3000😀"
+LETTERS = (
+    "我你今天喝茶看书不好吗的了龘饕aZé09０ＡひカЖ한，。？！：；、“”（）《》…—·-.,!?'\"() \u3000😀"
+)
 sentences = st.text(LETTERS, min_size=1, max_size=40).map(str.strip).filter(len)
 labels = st.one_of(st.integers(-5, 5), st.floats(-1e6, 1e6, allow_nan=False, width=64))
 
