@@ -266,8 +266,8 @@ def _refuse_exit(path: Path, executed: nbformat.NotebookNode) -> None:
         ended = [o.ename for o in cell.get("outputs", ()) if o.output_type == "error"]
         if ended:
             raise StudyError(
-                f"{path.name}, cell {cell.execution_count}: {ended[0]} ends the notebook there, and "
-                "what follows was not run; take it out"
+                f"{path.name}, cell {cell.execution_count}: {ended[0]} ends the notebook there, "
+                "and what follows was not run; take it out"
             )
 
 

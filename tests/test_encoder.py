@@ -526,8 +526,10 @@ def _turned(vocabulary: dict[str, int]) -> dict[str, int]:
         _with_settings(tokenize_chinese_chars=False),
         _with_settings(cls_token="[MASK]"),
     ],
-    ids=["weights", "activation", "epsilon", "heads", "vocabulary permuted", "vocabulary cut"]
-    + ["the end that is cut", "special tokens as letters", "words for characters", "first token"],
+    ids=[
+        *("weights", "activation", "epsilon", "heads", "vocabulary permuted", "vocabulary cut"),
+        *("the end that is cut", "special tokens as letters", "words for characters", "first token"),
+    ],
 )
 def test_whatever_decides_a_vector_changes_the_fingerprint(
     change: Callable[[Path], None], bert_dir: Path, tmp_path: Path
