@@ -528,7 +528,7 @@ def _turned(vocabulary: dict[str, int]) -> dict[str, int]:
     ],
     ids=[
         *("weights", "activation", "epsilon", "heads", "vocabulary permuted", "vocabulary cut"),
-        *("the end that is cut", "special tokens as letters", "words for characters", "first token"),
+        *("the end that is cut", "special tokens", "words of characters", "first token"),
     ],
 )
 def test_whatever_decides_a_vector_changes_the_fingerprint(
