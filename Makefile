@@ -9,7 +9,15 @@ KNOWN_figures := OUT
 KNOWN_pages := OUT SINGLE
 KNOWN_ready := OUT
 
+TARGETS := help setup study encoder figures pages ready test soak lint lab bench notebooks clean distclean
+READY := .venv/.ready
+
 GOALS := $(or $(MAKECMDGOALS),help)
+# Said before the targets beside it are run: "make study mini" is no study of the profile mini.
+NO_TARGETS := $(filter-out $(TARGETS) $(READY),$(GOALS))
+ifneq ($(NO_TARGETS),)
+$(error $(firstword $(NO_TARGETS)): is no target of make; there are $(TARGETS), and variables as in OUT=folder)
+endif
 KNOWN := PYTHON $(foreach -each-,$(GOALS),$(KNOWN_$(-each-)))
 TYPED := $(foreach -each-,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(-each-)))),$(-each-)))
 UNKNOWN := $(filter-out $(KNOWN),$(TYPED))
@@ -25,20 +33,21 @@ endef
 $(foreach -each-,$(VARIABLES),$(eval $(call taken,$(-each-))))
 
 BIN := .venv/bin
-READY := .venv/.ready
 # A notebook cell may wait for a kernel that imports torch on a busy machine.
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 --nbval-kernel-startup-timeout=180
 # Two at a time in the order given, the longest first, each with its cells in its own process.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder -p tools.notebook_folders
 # The summary reads what others have written, and so comes after them.
 SUMMARY := notebooks/05_summary.ipynb
-OTHERS := $(filter-out $(SUMMARY),$(wildcard notebooks/*.ipynb))
+# A copy, such as JupyterLab makes, is none of them.
+NOTEBOOKS := $(addprefix notebooks/,$(shell ls notebooks 2>/dev/null | LC_ALL=C grep -E '^[0-9]{2}_[a-z0-9_]+\.ipynb$$'))
+OTHERS := $(filter-out $(SUMMARY),$(NOTEBOOKS))
 LONGEST_FIRST := $(sort $(filter notebooks/02% notebooks/03% notebooks/04% notebooks/07%,$(OTHERS)))
 # Notebooks that are only tried write their results to a folder that is gone afterwards.
 IN_A_SCRATCH_FOLDER = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && trap 'exit 130' INT TERM && \
 	SIMCSE_RUNS="$$scratch"
 
-.PHONY: help setup study encoder figures pages ready test soak lint lab bench notebooks clean distclean
+.PHONY: $(TARGETS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -49,8 +58,9 @@ help: ## this list
 
 setup: $(READY) ## installs everything into .venv
 
-# A clone that was copied would run the code of the one it was copied from.
-ifneq ($(shell [ "$$(cat $(READY) 2>/dev/null)" = "$$(pwd -P)" ] || echo elsewhere),)
+# A clone that was copied would run the code of the one it was copied from; and the Python behind it
+# may be gone, where the system has another one since.
+ifneq ($(shell [ "$$(cat $(READY) 2>/dev/null)" = "$$(pwd -P)" ] && [ -x $(BIN)/python ] || echo elsewhere),)
 .PHONY: $(READY)
 endif
 $(READY): pyproject.toml constraints.txt

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simcse_core.evaluation import evaluate_sts
     from simcse_core.fitted_encoders import weigh_by_idf, whiten
     from simcse_core.loss import sup_simcse_loss, unsup_simcse_loss
+    from simcse_core.mteb_encoder import MtebEncoder
     from simcse_core.reading.columns import Columns
     from simcse_core.tfidf_encoder import TfidfEncoder
     from simcse_core.training import train_simcse
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Columns",
     "Encoder",
+    "MtebEncoder",
     "NliTriplets",
     "Pooling",
     "SentenceEncoder",
@@ -62,6 +64,7 @@ _HOMES = {
     "evaluation": ("evaluate_sts",),
     "fitted_encoders": ("weigh_by_idf", "whiten"),
     "loss": ("sup_simcse_loss", "unsup_simcse_loss"),
+    "mteb_encoder": ("MtebEncoder",),
     "reading.columns": ("Columns",),
     "tfidf_encoder": ("TfidfEncoder",),
     "training": ("train_simcse",),

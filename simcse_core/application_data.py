@@ -24,7 +24,9 @@ from simcse_core.applications.data import (
 )
 from simcse_core.applications.tables import read_columns
 from simcse_core.data import SentencePool, StsPairs, StudyData, fingerprint, load_sts
+from simcse_core.duplicates import written_form
 from simcse_core.errors import DataError
+from simcse_core.labels import label
 
 SAMPLE = "sample"
 SAMPLE_NAME = "bundled sample (hand-written FAQ and intents)"
@@ -113,7 +115,8 @@ def load_application_data(source: str | Path, smallest: int) -> ApplicationData:
     Args:
         source: ``sample`` or a folder.
         smallest: utterances that every intent keeps; those of smaller ones are left out, and what
-            is beyond may be drawn as unlabelled text.
+            is beyond may be drawn as unlabelled text, but for what is another text up to width,
+            case, punctuation and spaces.
 
     Raises:
         DataError: the source is neither; or fewer than three intents are large enough.
@@ -131,7 +134,8 @@ def load_application_data(source: str | Path, smallest: int) -> ApplicationData:
         name: [text for text in dict.fromkeys(others) if text not in known]
         for name, others in texts.others.items()
     }
-    pool = list(dict.fromkeys([*texts.unlabelled, *_spare(intents, smallest)]))
+    drawable = list(dict.fromkeys([*texts.unlabelled, *_spare(intents, smallest)]))
+    pool = _unlike(drawable, [*known, *(text for given in others.values() for text in given)])
     dev = load_sts(SAMPLE, "dev")  # these texts have no graded pairs of their own
     columns: dict[str, Sequence[Sequence[str]]] = {
         "dev": [dev.first, dev.second, [repr(float(score)) for score in dev.scores]],
@@ -160,7 +164,7 @@ def _open(source: str | Path) -> _Texts:
     folder = Path(source).expanduser()
     for mark, read in _LAYOUTS.items():
         if (folder / mark).exists():
-            return read(folder, folder.resolve().name)
+            return read(folder, label(folder.resolve().name, "texts"))
     raise DataError(
         f"application_source: {str(source)!r} is neither 'sample' nor a folder with "
         f"{' or '.join(_LAYOUTS)} in it"
@@ -218,6 +222,14 @@ def _spare(intents: Labelled, smallest: int) -> list[str]:
         if kept[label] > smallest:
             spare.append(intents.texts[place])
     return spare
+
+
+def _unlike(drawable: Sequence[str], others: Collection[str]) -> list[str]:
+    """Those of the texts that are no other text but for width, case, punctuation and spaces."""
+    writings: dict[str, set[str]] = {}
+    for text in {*drawable, *others}:
+        writings.setdefault(written_form(text), set()).add(text)
+    return [text for text in drawable if len(writings[written_form(text)]) == 1]
 
 
 def _columns(named: Mapping[str, Sequence[str]]) -> list[list[str]]:

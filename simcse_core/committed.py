@@ -49,12 +49,13 @@ def _parameters(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _code(cells: Sequence[nbformat.NotebookNode]) -> list[str]:
-    """The lines of code but for the parameters."""
+    """The lines of code but for the parameters, and the tags of cells, which may leave one out."""
+    code = [(cell, cell.metadata.get("tags", [])) for cell in cells if cell.cell_type == "code"]
     return [
         line
-        for cell in cells
-        if cell.cell_type == "code" and "parameters" not in cell.metadata.get("tags", [])
-        for line in cell.source.splitlines()
+        for cell, tags in code
+        if "parameters" not in tags
+        for line in [*(f"# tagged {tag}" for tag in tags), *cell.source.splitlines()]
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -15,6 +16,8 @@ ASSETS = PACKAGE / "assets"
 # The clone; where the package was installed without one, the folder that is worked in.
 IN_CLONE = (PACKAGE.parent / "pyproject.toml").is_file()
 PROJECT_ROOT = PACKAGE.parent if IN_CLONE else Path.cwd()
+# The stem of a notebook's file; that of a copy, such as JupyterLab makes, is another.
+NOTEBOOK_STEM = re.compile(r"(\d\d)_[a-z0-9_]+")
 
 
 class Pooling(StrEnum):

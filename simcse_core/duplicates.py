@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 # Punctuation, spaces, control and format characters, by the first letter of their category.
 _NO_LETTERS = "PZC"
+# They choose a glyph for the character before them, and are marks by their category.
+_VARIATION_SELECTORS = (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
 
 
 class _Letters(dict[int, int | None]):
@@ -18,7 +20,7 @@ class _Letters(dict[int, int | None]):
         return self[code]
 
 
-_LETTERS = _Letters()
+_LETTERS = _Letters(dict.fromkeys(_VARIATION_SELECTORS))
 
 
 def written_form(sentence: str) -> str:

@@ -26,9 +26,11 @@ from simcse_core.errors import EncoderError
 from simcse_core.fingerprint import fingerprint
 from simcse_core.loading import (
     all_token_ids,
+    begins_with_own_token,
     known_words,
     load_folder,
     locate_encoder,
+    unknown_ids,
     vocabulary_rows,
 )
 from simcse_core.packing import Group, can_pack, max_tokens, packed_forward, padded_forward
@@ -46,6 +48,7 @@ logger = logging.getLogger(__name__)
 TOKENS_PER_FORWARD = 2048
 DEFAULT_MAX_SEQ_LENGTH = 64  # what the Chinese SimCSE scripts use
 SHORTEST_SEQUENCE = 3  # [CLS], a token, [SEP]
+OF_FIRST_TOKEN = (Pooling.CLS, Pooling.POOLER)
 
 # Encoders that have passed their trial in this process, by fingerprint and device, and why they
 # cannot be trained, if so.
@@ -334,10 +337,10 @@ class SentenceEncoder:
 
     def unknown_share(self, sentences: Sequence[str]) -> float:
         """The share of unknown tokens among those of the sentences, special ones left out."""
-        tokenizer = self.tokenizer
-        special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+        unknown = unknown_ids(self.tokenizer)
+        special = set(self.tokenizer.all_special_ids) - unknown
         tokens = [t for row in self.tokenize(sentences) for t in row if t not in special]
-        return tokens.count(tokenizer.unk_token_id) / len(tokens) if tokens else 0.0
+        return sum(t in unknown for t in tokens) / len(tokens) if tokens else 0.0
 
     def embed(self, token_ids: Sequence[list[int]]) -> Tensor:
         """One forward over rows of token ids, without padding where the model allows it.
@@ -486,23 +489,29 @@ class SentenceEncoder:
         return vectors
 
     def poolings(self) -> list[Pooling]:
-        """The poolings this encoder has: all, or all but the pooler; with a projection, its own."""
+        """The poolings this encoder has; with a projection, its own alone."""
         if self._projection is not None:
             return [self.pooling]
-        has_pooler = getattr(self.model, "pooler", None) is not None
-        return [p for p in Pooling if has_pooler or p is not Pooling.POOLER]
+        return [p for p in Pooling if not self._lack(p)]
+
+    def _lack(self, pooling: Pooling) -> str:
+        """What the encoder lacks for a pooling, in words; empty if nothing."""
+        if pooling is Pooling.POOLER and getattr(self.model, "pooler", None) is None:
+            return "pooler layer"
+        if pooling in OF_FIRST_TOKEN and not begins_with_own_token(self.tokenizer):
+            return f"token such as [CLS] before a sentence, so no vector for {pooling}"
+        return ""
 
     def _own_pooling(self, pooling: Pooling | str) -> Pooling:
         found = Pooling(pooling)
-        if found not in self.poolings():
-            if self._projection is not None:
-                raise EncoderError(
-                    f"pooling: {self.name} has a projection of its {self.pooling} vectors, such as "
-                    f"whitening; use {self.pooling}, not {found}"
-                )
+        if self._projection is not None and found is not self.pooling:
             raise EncoderError(
-                f"pooling: {self.name} has no pooler layer; use cls, mean or first-last-mean"
+                f"pooling: {self.name} has a projection of its {self.pooling} vectors, such as "
+                f"whitening; use {self.pooling}, not {found}"
             )
+        if self._projection is None and (lacking := self._lack(found)):
+            known = ", ".join(self.poolings())
+            raise EncoderError(f"pooling: {self.name} has no {lacking}; use one of: {known}")
         return found
 
     def _groups(self, token_ids: Sequence[list[int]]) -> Iterator[Group]:

@@ -8,11 +8,8 @@ from pathlib import Path
 
 from simcse_core.config import BUNDLED_ENCODERS
 from simcse_core.errors import PlainError
+from simcse_core.labels import label
 from simcse_core.ready_made import READY_MADE
-
-LONGEST_LABEL = 48  # characters that fit below a chart
-# What means something to a Markdown table or to the mathematics of a chart.
-_NOT_IN_LABELS = frozenset("|$`\\*<>[]")
 
 
 class EncoderNameError(PlainError, ValueError):
@@ -34,13 +31,6 @@ def encoder_name(name: str | Path) -> str:
             f"./{name} for the folder, or go to another folder for the other"
         )
     return name
-
-
-def label(name: str) -> str:
-    """An encoder's name as it can stand in a table, on a chart and in a file's name."""
-    plain = "".join(c if c.isprintable() and c not in _NOT_IN_LABELS else "-" for c in name)
-    plain = plain if len(plain) <= LONGEST_LABEL else f"{plain[: LONGEST_LABEL - 1]}…"
-    return plain.strip() or "encoder"
 
 
 def unique_labels(

@@ -26,6 +26,7 @@ from simcse_core.evaluation import (
     uniformity,
 )
 from simcse_core.experiment import STUDIED, Experiment
+from simcse_core.loading import unknown_ids
 from simcse_core.neighbours import nearest
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plane import OTHER, SAME, project, shown_pairs
@@ -258,14 +259,15 @@ def read(explorer: Explorer, text: str) -> Typed:
 def _tokens(encoder: SentenceEncoder, text: str) -> tuple[list[Token], int]:
     """The tokens of a text but for special ones and the prefix, and how many of them are read."""
     tokenizer, whole = encoder.tokenizer, encoder.prefix + text
-    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    unknown = unknown_ids(tokenizer)
+    special = set(tokenizer.all_special_ids) - unknown
     offsets = {"return_offsets_mapping": True} if tokenizer.is_fast else {}
     found = tokenizer(whole, truncation=False, verbose=False, **offsets)
     ids = found["input_ids"]
     places = found.get("offset_mapping", [(0, len(whole))] * len(ids))
     names = tokenizer.convert_ids_to_tokens(ids)
     own = [
-        Token(whole[start:end] if tokenizer.is_fast else name, i != tokenizer.unk_token_id)
+        Token(whole[start:end] if tokenizer.is_fast else name, i not in unknown)
         for i, name, (start, end) in zip(ids, names, places, strict=True)
         if i not in special and end > len(encoder.prefix)
     ]

@@ -83,6 +83,8 @@ def owner_of(source: str, hub: Mapping[str, object], profile: str = "") -> Owner
     else:
         path = resolved(source, "source")
         name, place = path.name or "root", str(path)
+        if name in (*BUNDLED_SOURCES, "hub"):  # which are other sources
+            name = f"own-{name}"
     digest = hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:12]
     return Owner(name, digest, profile)
 

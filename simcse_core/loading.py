@@ -25,6 +25,7 @@ from simcse_core.ready_made import READY_MADE, ready_made_folder
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab*", "*.model", "tokenizer_config.json")
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+UNHEARD_OF = "\U00012219"  # a cuneiform sign
 PROBED_WORDS = 60  # entries of a vocabulary that are tried
 # What stands before or after the letters in an entry of a vocabulary: WordPiece, Unigram, BPE.
 _MARKS = ("##", "▁", "Ġ", "</w>")
@@ -83,15 +84,15 @@ def load_folder(
         with _quiet():
             model = _load_weights(folder).to(device)
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except MemoryError:
+        check_weights(model, name)
+        check_vocabulary(model, tokenizer, name, folder)
+    except (MemoryError, EncoderError):
         raise
     except Exception as error:
         raise EncoderError(
             f"encoder: {name} cannot be loaded ({one_line(error)}); a folder holds config.json, "
             "model.safetensors and the tokenizer"
         ) from error
-    check_weights(model, name)
-    check_vocabulary(model, tokenizer, name, folder)
     return model, tokenizer
 
 
@@ -199,12 +200,24 @@ def check_vocabulary(
             f"encoder: {name} has a tokenizer ({kind}) that knows no words, every text would be "
             f"{tokenizer.unk_token or 'empty'}; {way}"
         )
+    ids = tokenizer.get_vocab().values()
+    if len({*ids}) < len(ids) / 2:
+        raise EncoderError(
+            f"encoder: {name} has {len(ids):,} tokens with {len({*ids}):,} ids between them, so "
+            "that most are taken for others; give the tokenizer that belongs to the weights"
+        )
     rows = vocabulary_rows(model)
     if rows is not None and tokenizer.vocab_size > rows:
         raise EncoderError(
             f"encoder: {name} has a vocabulary of {tokenizer.vocab_size:,} tokens and vectors for "
             f"{rows:,}; give the tokenizer that belongs to the weights"
         )
+
+
+def begins_with_own_token(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether a token such as [CLS] stands before every text, as before the empty one."""
+    empty, text = tokenizer(["", "a"])["input_ids"]
+    return bool(empty) and empty[0] == text[0]
 
 
 def known_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -218,8 +231,20 @@ def known_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     if not some:
         return []
     rows = tokenizer(some, add_special_tokens=False)["input_ids"]
-    unknown = tokenizer.unk_token_id
-    return [word for word, row in zip(some, rows, strict=True) if row and unknown not in row]
+    unknown = unknown_ids(tokenizer)
+    return [word for word, row in zip(some, rows, strict=True) if row and unknown.isdisjoint(row)]
+
+
+def unknown_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """The ids of what is not in the vocabulary: the unknown token, and what stands there instead.
+
+    A pipeline may have another unknown token than the settings beside it name.
+    """
+    pipeline = getattr(tokenizer, "backend_tokenizer", None)
+    found = [token.id for token in pipeline.model.tokenize(UNHEARD_OF)] if pipeline else []
+    # Several stand for its bytes, which are known.
+    ids = {tokenizer.unk_token_id, *(found if len(found) == 1 else [])}
+    return {i for i in ids if i is not None}
 
 
 def _letters(entry: str) -> str:

@@ -26,6 +26,7 @@ LARGEST_SEED = 2**32 - 1  # what every generator of random numbers takes
 MOST_EPOCHS = 10_000
 LONGEST_SHOWN = 80  # characters of a value in a message
 INJECTED = "# Parameters\n"  # how papermill begins the cell of what it was given
+PAPERMILLS_OWN = "PAPERMILL_"  # how the names begin that --inject-paths sets
 SHORTEST_SEQUENCE = 3  # [CLS], a token, [SEP]
 
 
@@ -286,7 +287,7 @@ def check_notebook(variables: Mapping[str, Any]) -> None:
     injected = max((i for i, cell in enumerate(cells) if cell.startswith(INJECTED)), default=0)
     has = _assigned(cells[injected - 1]) if injected else {}
     given = _assigned(cells[injected]) if injected else {}
-    if unknown := [name for name in given if name not in has]:
+    if unknown := [n for n in given if n not in has and not n.startswith(PAPERMILLS_OWN)]:
         raise ParameterError(
             f"{unknown[0]}: this notebook has no such parameter; it has {', '.join(has)}"
         )
@@ -295,8 +296,12 @@ def check_notebook(variables: Mapping[str, Any]) -> None:
         try:
             checked({name: variables[name]}, defaults)
         except ParameterError as error:
-            as_text = name in given and isinstance(variables[name], str)
-            way = f"; papermill takes lists and mappings with -y '{name}: …'" if as_text else ""
+            as_text = isinstance(variables[name], str) and isinstance(has.get(name), list | dict)
+            way = (
+                f"; papermill takes lists and mappings with -y '{name}: …'"
+                if as_text and name in given
+                else ""
+            )
             raise ParameterError(f"{error}{way}") from error
 
 

@@ -21,9 +21,10 @@ from simcse_core.config import (
 )
 from simcse_core.data import StudyData
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.encoder_names import encoder_name, label, unique_labels
+from simcse_core.encoder_names import encoder_name, unique_labels
 from simcse_core.errors import ParameterError
 from simcse_core.evaluation import look_up, pair_cosines
+from simcse_core.labels import label
 from simcse_core.statistics import spearman
 
 MOST_UNKNOWN = 0.5  # share of tokens

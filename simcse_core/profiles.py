@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import nbformat
 
 from simcse_core.application_data import load_application_data
 from simcse_core.application_experiments import draws_of
-from simcse_core.config import PACKAGE, PROJECT_ROOT, HubData
+from simcse_core.config import NOTEBOOK_STEM, PACKAGE, PROJECT_ROOT, HubData
 from simcse_core.data import StudyData, load_study_data
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.encoder_names import encoder_name
@@ -39,7 +38,6 @@ QUICK = "quick"
 ALL = "all"  # the section of a profile for every notebook that has the parameter
 # Set elsewhere for a study as a whole.
 _ELSEWHERE = {"output_dir": "name the folder with --out"}
-_NUMBERED = re.compile(r"(\d\d)_[a-z0-9_]+")
 
 
 class StudyError(PlainError, RuntimeError):
@@ -55,7 +53,7 @@ def notebook_paths() -> list[Path]:
     Raises:
         StudyError: two have one number, so that they would write the same tables.
     """
-    found = sorted(p for p in NOTEBOOKS.glob("*.ipynb") if _NUMBERED.fullmatch(p.stem))
+    found = sorted(p for p in NOTEBOOKS.glob("*.ipynb") if NOTEBOOK_STEM.fullmatch(p.stem))
     for one, other in pairwise(found):
         if one.stem[:2] == other.stem[:2]:
             raise StudyError(

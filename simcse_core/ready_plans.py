@@ -13,8 +13,9 @@ import numpy as np
 
 from simcse_core.config import OWN
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.encoder_names import encoder_name, label, unique_labels
+from simcse_core.encoder_names import encoder_name, unique_labels
 from simcse_core.errors import ParameterError
+from simcse_core.labels import label
 from simcse_core.loading import TOKENIZER_FILES, locate_encoder
 from simcse_core.model_card import licence_of
 from simcse_core.persistence import read_settings

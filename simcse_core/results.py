@@ -204,6 +204,8 @@ def read_table(
         made_by = read_sealed(path.with_suffix(".json"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path.with_suffix('.json')} was changed: {error}") from error
+    if made_by.get("table") != path.name:
+        raise ValueError(f"{path} has the stamp of another table, {made_by.get('table')}")
     text = path.read_text(encoding="utf-8")
     if made_by.get("sha256") != sha256(text):
         raise ValueError(f"{path} was changed after it was written")
@@ -249,6 +251,7 @@ def differing(made_by: Stamp, mine: Stamp, seeds: Sequence[int], planned: Mappin
 _MUST_AGREE = {
     "experiment": "another notebook:",
     "data": "other data:",
+    "threads": "another number of threads:",
     "code": "other code:",
     "versions": "other versions:",
 }

@@ -11,13 +11,19 @@ from functools import cache
 from pathlib import Path
 
 import jieba
+from jieba import finalseg
 
 jieba.setLogLevel(logging.WARNING)  # its messages would land in every notebook
 
 
 def cut_words(sentence: str) -> list[str]:
     """The words of a sentence, spaces and punctuation included: together they are the sentence."""
-    return _tokenizer().lcut(sentence)
+    # What somebody took out of jieba's own dictionary counts for every tokenizer of the process.
+    theirs, finalseg.Force_Split_Words = finalseg.Force_Split_Words, set()
+    try:
+        return _tokenizer().lcut(sentence)
+    finally:
+        finalseg.Force_Split_Words = theirs
 
 
 @cache

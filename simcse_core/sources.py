@@ -15,6 +15,7 @@ from typing import Any
 from simcse_core.config import ASSETS, REPORT_UNTRAINED, HubData
 from simcse_core.errors import DataError
 from simcse_core.hub import hub_columns, load_hub_rows, load_hub_sentences
+from simcse_core.labels import label
 from simcse_core.nli import PAIR_COLUMNS, TRIPLET_COLUMNS, triplets_by_premise
 from simcse_core.plain_text import all_look_like, looks_like, odd_character
 from simcse_core.reading.columns import Columns
@@ -90,7 +91,7 @@ def _in_folder(folder: Path, files: Mapping[str, str], name: str = "") -> Source
     def read(part: str) -> Iterator[Record]:
         return _records(folder / files[part], FORMS[part])
 
-    return Source(name or folder.resolve().name, there, read, _integer_label, folder)
+    return Source(name or label(folder.resolve().name, "data"), there, read, _integer_label, folder)
 
 
 def _any_text(path: Path, columns: Columns, name: str = "") -> Source:
@@ -100,7 +101,7 @@ def _any_text(path: Path, columns: Columns, name: str = "") -> Source:
         yield from files.sentences() if part == TEXT else files.pairs(part)
 
     return Source(
-        name or path.resolve().name,
+        name or label(path.resolve().name, "data"),
         dict.fromkeys(files.layout.parts(), path.name),
         read,
         lambda label, _: float(label),

@@ -52,6 +52,8 @@ from simcse_core.workers import (
 from simcse_core.yaml_values import parse_yaml
 
 KERNEL_START_SECONDS = 180  # on a busy machine
+# Charts stand in a notebook, wherever a shell's own setting would put them.
+INSIDE_NOTEBOOKS = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 COUNT_SECONDS = 1.0  # between two looks at what is kept
 # What to do about a cause, by words of its message.
 _WAYS_OUT = {
@@ -93,7 +95,7 @@ def run_study(
         FolderError: ``out`` cannot be written, holds what is not this study's, or is in use.
     """
     asked = {WORKERS_VARIABLE: workers, THREADS_VARIABLE: threads, SCHEDULER_VARIABLE: scheduler}
-    with _asked_for(asked):
+    with _asked_for({**asked, **INSIDE_NOTEBOOKS}):
         use_threads(n_threads())
         return _run(profile, dict(overrides or {}), out, only, cell_timeout)
 
@@ -227,7 +229,7 @@ def _run_notebook(
     # papermill rewrites it in place, cell by cell.
     running = target.with_name(f".{target.stem}{UNFINISHED}{target.suffix}")
     try:
-        papermill.execute_notebook(
+        executed = papermill.execute_notebook(
             _as_template(path),
             _as_template(running),
             parameters=dict(parameters),
@@ -254,7 +256,19 @@ def _run_notebook(
     finally:
         if running.is_file():
             running.replace(target)
+    _refuse_exit(path, executed)
     tqdm.write(f"{path.stem}: done in {time.monotonic() - started:.0f} s")
+
+
+def _refuse_exit(path: Path, executed: nbformat.NotebookNode) -> None:
+    """Raises a StudyError where a cell ended the notebook, which papermill takes for its end."""
+    for cell in executed.cells:
+        ended = [o.ename for o in cell.get("outputs", ()) if o.output_type == "error"]
+        if ended:
+            raise StudyError(
+                f"{path.name}, cell {cell.execution_count}: {ended[0]} ends the notebook there, "
+                "and what follows was not run; take it out"
+            )
 
 
 def _translate(executed: Path, language: str) -> None:

@@ -6,7 +6,7 @@ Nothing here or in any test reaches the network: the hub's address is a closed l
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,9 @@ SENTENCES = tuple(
 CHARACTERS = sorted(set("".join(SENTENCES)))
 
 
-def _save_bert(folder: Path) -> None:
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *CHARACTERS]
+def save_bert(folder: Path, characters: Sequence[str] = CHARACTERS) -> None:
+    """Writes a tiny random BERT that knows these characters."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]
     torch.manual_seed(0)
     BertModel(BertConfig(vocab_size=len(words), **_SHAPE)).save_pretrained(folder)
     BertTokenizer(vocab={word: i for i, word in enumerate(words)}).save_pretrained(folder)
@@ -114,7 +115,7 @@ def _save_xlm_roberta(folder: Path) -> None:
 
 
 ARCHITECTURES = {
-    "bert": _save_bert,
+    "bert": save_bert,
     "roberta": _save_roberta,
     "xlm-roberta": _save_xlm_roberta,
     "electra": _save_electra,

@@ -43,6 +43,18 @@ def test_what_was_drawn_is_measured_nowhere_and_intents_stay_large_enough(
     assert len(left.faq(0).queries) == 0
 
 
+@pytest.mark.parametrize("twin", ["{}？", "{} 。", "“{}”"])
+def test_a_text_that_is_measured_in_another_writing_is_not_drawn(tmp_path: Path, twin: str) -> None:
+    (rewording, *_), *_ = FAQ.values()
+    folder = write_source(tmp_path / "texts")
+    with (folder / "out_of_scope.csv").open("a", encoding="utf-8") as file:
+        file.write(twin.format(rewording) + "\n")
+    before = load_application_data(write_source(tmp_path / "as it was"), 3).pool.sentences
+    data = load_application_data(folder, 3)
+    assert data.pool.sentences == [text for text in before if text != rewording]
+    assert rewording in data.held_out()
+
+
 def test_the_samples_standard_questions_are_those_of_its_file(data: ApplicationData) -> None:
     for seed in (0, 1):
         faq = data.faq(seed)

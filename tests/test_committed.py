@@ -66,6 +66,23 @@ def test_a_notebook_that_was_changed_is_told_by_what_was(
     assert differences(notebook) == said
 
 
+def test_tags_are_told_since_a_cell_may_be_left_out_by_one(notebook: Path) -> None:
+    content = nbformat.read(notebook, as_version=4)
+    content.cells[2].metadata["tags"] = ["skip-execution"]
+    content.cells[2].metadata["collapsed"] = True
+    content.metadata["kernelspec"]["name"] = "mine"
+    nbformat.write(content, notebook)
+    assert differences(notebook) == "+# tagged skip-execution"
+
+
+@pytest.mark.parametrize("kind", ["raw", "markdown"])
+def test_a_cell_that_is_code_no_more_is_told(notebook: Path, kind: str) -> None:
+    content = nbformat.read(notebook, as_version=4)
+    content.cells[1] = getattr(nbformat.v4, f"new_{kind}_cell")(content.cells[1].source)
+    nbformat.write(content, notebook)
+    assert differences(notebook) == "-run = open()"
+
+
 def test_a_notebook_that_was_never_committed_differs_from_nothing(notebook: Path) -> None:
     new = save_notebook(notebook.with_name("03_b.ipynb"), [PARAMETERS], CELLS)
     assert differences(new) == ""

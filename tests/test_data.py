@@ -381,6 +381,27 @@ def test_a_folder_and_a_file_have_their_own_names_without_a_path(cnsd_dir: Path)
     assert open_source(cnsd_dir / "mine.txt").name == "mine.txt"
 
 
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("我|的$x$数据", "我-的-x-数据"),
+        ("a\nb\tc", "a-b-c"),
+        ("*b* `c` <i>", "-b- -c- -i-"),
+        ("字" * 60, "字" * 47 + "…"),
+        (" ", "data"),
+        ("😀数据", "😀数据"),
+    ],
+)
+def test_whatever_a_folder_is_called_its_name_can_stand_in_a_table_and_on_a_chart(
+    cnsd_dir: Path, name: str, called: str
+) -> None:
+    folder = cnsd_dir.rename(cnsd_dir.with_name(name))
+    assert load_study_data(folder).name == called
+    (folder / "more.txt").write_text("我喝茶\n", encoding="utf-8")
+    file = (folder / "more.txt").rename(folder.parent / f"_{name}.txt")
+    assert not set(open_source(file).name) & set("|$\n\t*`<>")
+
+
 def test_another_data_set_on_the_hub_has_no_published_numbers_beside_it() -> None:
     assert not open_source("hub", HubData(sts="owner/other")).published
     assert open_source("hub", HubData(sts="C-MTEB/STSB@abc")).published

@@ -15,6 +15,8 @@ from simcse_core.duplicates import count_repeated, written_form
         ("今天\u200b喝茶", "今天喝茶"),
         ("今天　喝茶", "今天喝茶"),
         ("。 ！", "。！"),
+        ("今天喝茶\ufe0f", "今天喝茶"),
+        ("今天\U000e0100喝茶", "今天喝茶"),
     ],
 )
 def test_sentences_that_differ_in_writing_alone_have_one_form(one: str, other: str) -> None:

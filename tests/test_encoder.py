@@ -13,9 +13,17 @@ import pytest
 import torch
 from conftest import HIDDEN, POSITIONS, SENTENCES
 from safetensors.torch import load_file, save_file
-from tokenizers import normalizers, processors
+from tokenizers import Tokenizer, normalizers, processors
 from torch import Tensor
-from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    BertConfig,
+    BertForMaskedLM,
+    PhobertTokenizer,
+    RobertaConfig,
+    RobertaModel,
+)
 
 import simcse_core.encoder
 import simcse_core.packing
@@ -58,7 +66,8 @@ class PositionModel(torch.nn.Module):
 
 
 def one_token_a_character(sentences: Sequence[str], **_: Any) -> dict[str, list[list[int]]]:
-    return {"input_ids": [[1] * len(sentence) for sentence in sentences]}
+    # One at least, as [CLS] would be.
+    return {"input_ids": [[1] * max(1, len(sentence)) for sentence in sentences]}
 
 
 @pytest.fixture
@@ -488,6 +497,15 @@ def _with_tokenizer(change: Callable[[dict[str, int]], dict[str, int]]) -> Calla
     return rewrite
 
 
+def _with_settings(**changes: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / "tokenizer_config.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps(content | changes), encoding="utf-8")
+
+    return change
+
+
 def _turned(vocabulary: dict[str, int]) -> dict[str, int]:
     words = [word for word in vocabulary if not word.startswith("[")]
     ids = [vocabulary[word] for word in words]
@@ -503,17 +521,85 @@ def _turned(vocabulary: dict[str, int]) -> dict[str, int]:
         _with_config(num_attention_heads=4),
         _with_tokenizer(_turned),
         _with_tokenizer(lambda vocabulary: {w: i for w, i in vocabulary.items() if i < 20}),
+        _with_settings(truncation_side="left"),
+        _with_settings(split_special_tokens=True),
+        _with_settings(tokenize_chinese_chars=False),
+        _with_settings(cls_token="[MASK]"),
     ],
-    ids=["weights", "activation", "epsilon", "heads", "vocabulary permuted", "vocabulary cut"],
+    ids=[
+        *("weights", "activation", "epsilon", "heads", "vocabulary permuted", "vocabulary cut"),
+        *("the end that is cut", "special tokens", "words of characters", "first token"),
+    ],
 )
 def test_whatever_decides_a_vector_changes_the_fingerprint(
     change: Callable[[Path], None], bert_dir: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(bert_dir, tmp_path / "changed"))
+    texts = [*SENTENCES, "今天[MASK]看书", "老师从来不喝茶" * 6]
     before = SentenceEncoder.from_pretrained(folder, "mean", 32)
     change(folder)
     after = SentenceEncoder.from_pretrained(folder, "mean", 32)
+    assert not np.array_equal(after.encode(texts), before.encode(texts))
     assert after.fingerprint != before.fingerprint
+
+
+def test_of_a_tokenizer_without_a_pipeline_its_files_count_and_not_where_they_lie(
+    tmp_path: Path,
+) -> None:
+    folder, merges = tmp_path / "one", "bpe.codes"
+    config = RobertaConfig(vocab_size=20, type_vocab_size=1, hidden_size=32, num_hidden_layers=1)
+    config.num_attention_heads, config.intermediate_size = 2, 64
+    RobertaModel(config).save_pretrained(folder)
+    (folder / "vocab.txt").write_text("a@@ 1\nb@@ 1\nc 1\nab@@ 1\nbc 1\n")
+    (folder / merges).write_text("a b 5\nb c</w> 3\n")
+    PhobertTokenizer(str(folder / "vocab.txt"), str(folder / merges)).save_pretrained(folder)
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    one = SentenceEncoder.from_pretrained(folder, "mean", 32)
+    assert not one.tokenizer.is_fast
+    before = one.fingerprint
+    assert SentenceEncoder.from_pretrained(other, "mean", 32).fingerprint == before
+    (folder / merges).write_text("b c</w> 5\na b 3\n")
+    after = SentenceEncoder.from_pretrained(folder, "mean", 32)
+    assert after.tokenize(["abc"]) != one.tokenize(["abc"])
+    assert after.fingerprint != before
+
+
+def _without_template(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content | {"post_processor": None}), encoding="utf-8")
+    _with_settings(tokenizer_class="PreTrainedTokenizerFast")(folder)
+
+
+def _with_template(*tokens: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        _without_template(folder)
+        path = str(folder / "tokenizer.json")
+        tokenizer = Tokenizer.from_file(path)
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=" ".join(tokens),
+            special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+        )
+        tokenizer.save(path)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change", [_without_template, _with_template("$A", "[SEP]"), _with_template("$A", "[CLS]")]
+)
+def test_without_a_first_token_of_its_own_a_sentence_has_no_vector_of_it(
+    change: Callable[[Path], None], bert_dir: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(bert_dir, tmp_path / "changed"))
+    change(folder)
+    for pooling in ("cls", "pooler"):
+        with pytest.raises(EncoderError, match=r"pooling: changed has no token such as \[CLS\]"):
+            SentenceEncoder.from_pretrained(folder, pooling, 32)
+    assert SentenceEncoder.from_pretrained(folder, "mean", 32).poolings() == [
+        Pooling.MEAN,
+        Pooling.FIRST_LAST_MEAN,
+    ]
 
 
 def test_pooling_and_length_are_part_of_the_fingerprint(load: Load) -> None:
@@ -534,7 +620,7 @@ def test_an_unknown_pooling_is_refused_before_anything_is_loaded() -> None:
 
 
 def test_an_encoder_without_pooler_layer_refuses_that_pooling(encoder_dir: Dirs) -> None:
-    with pytest.raises(EncoderError, match=r"pooling: tiny-electra has no pooler .*use cls"):
+    with pytest.raises(EncoderError, match=r"pooling: tiny-electra has no pooler .*: cls, mean"):
         SentenceEncoder.from_pretrained(encoder_dir("electra"), "pooler", 32)
 
 

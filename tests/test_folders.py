@@ -253,6 +253,9 @@ def test_a_damaged_marker_is_refused_by_its_path(tmp_path: Path, content: str) -
         ("/data/a b.csv", "quick", "quick-a-b.csv"),
         ("/", "quick", "quick-root"),
         ("/data/中文", "quick", "quick-中文"),
+        ("/data/sample", "quick", "quick-own-sample"),
+        ("/data/sample-text", "", "quick-own-sample-text"),
+        ("/data/hub", "mini", "mini-own-hub"),
     ],
 )
 def test_a_profile_and_source_has_a_folder_of_its_own(

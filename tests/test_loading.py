@@ -56,6 +56,15 @@ def _gb18030(folder: Path) -> None:
     (folder / "vocab.txt").write_bytes("\n".join(WORDS).encode("gb18030"))
 
 
+def _tokenizer(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    change(content["model"])
+    (folder / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    settings["tokenizer_class"] = "PreTrainedTokenizerFast"  # takes the pipeline as it stands there
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
 def _an_infinity(weights: dict[str, torch.Tensor]) -> None:
     weights[QUERY][0, 0] = torch.inf
 
@@ -88,6 +97,14 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "a weight that is infinite": (lambda f: _weights(f, _an_infinity), "no finite numbers .*query"),
     "a vocabulary in GB18030": (_gb18030, "cannot be loaded"),
     "tokenizer.json null": (lambda f: (f / "tokenizer.json").write_text("null"), "mine "),
+    "tokens of one id": (
+        lambda f: _tokenizer(f, lambda model: model["vocab"].update(dict.fromkeys(CHARACTERS, 9))),
+        f"{len(WORDS)} tokens with 6 ids between them",
+    ),
+    "a vocabulary without its special tokens": (
+        lambda f: ((f / "tokenizer.json").unlink(), (f / "vocab.txt").write_text("我\n你\n")),
+        "cannot be loaded",
+    ),
     "no vocabulary": (lambda f: (f / "tokenizer.json").unlink(), "knows no words"),
     "an adapter": (
         lambda f: (f / "adapter_config.json").write_text("{}"),
@@ -197,3 +214,12 @@ def test_the_share_of_unknown_tokens_is_of_what_is_no_special_one(folder: Path) 
     assert encoder.unknown_share(["我喝咖啡"]) == 0.5
     assert encoder.unknown_share(["我喝咖啡", "地铁"]) == pytest.approx(4 / 6)
     assert encoder.unknown_share([]) == 0.0
+
+
+def test_another_unknown_token_than_the_settings_name_is_unknown_too(folder: Path) -> None:
+    _tokenizer(folder, lambda model: model.update(unk_token="[MASK]"))
+    encoder = load(folder)
+    assert encoder.tokenizer.unk_token == "[UNK]"
+    assert encoder.tokenize(["我喝咖啡"])[0][3:5] == [WORDS.index("[MASK]")] * 2
+    assert encoder.unknown_share(["我喝咖啡"]) == 0.5
+    assert encoder.unknown_share(["我喝茶"]) == 0.0

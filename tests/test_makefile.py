@@ -129,6 +129,10 @@ def test_nothing_is_taken_from_the_environment(clone: Path, name: str, options: 
         (["study", "OUT="], "OUT: is empty; leave it out"),
         (["study", "SEEDS= "], "SEEDS: is empty; leave it out"),
         (["source="], "source: 'make help' has no such variable"),
+        (["study", "mini"], "mini: is no target of make; there are help setup study"),
+        (["study", "SOURCE", "OUT=x"], "SOURCE: is no target of make"),
+        (["study", "A B=x"], "A: is no target of make"),
+        (["lint", "studdy"], "studdy: is no target of make"),
     ],
 )
 def test_an_unknown_or_empty_variable_is_refused_by_its_name(
@@ -179,6 +183,22 @@ def test_notebooks_that_are_tested_write_to_a_folder_that_is_gone_afterwards(clo
     assert not (clone / "runs").exists()
 
 
+def test_copies_of_notebooks_are_not_tested(clone: Path) -> None:
+    (clone / "notebooks").mkdir()
+    copies = [
+        "02_a-Copy1.ipynb",
+        "02_a (1).ipynb",
+        "02_A.ipynb",
+        "02_a.bak.ipynb",
+        "Untitled.ipynb",
+    ]
+    for name in ("02_a.ipynb", "05_summary.ipynb", *copies):
+        (clone / "notebooks" / name).touch()
+    assert make(clone, "test").returncode == 0
+    tested = [word for word in said(clone) if word.startswith("notebooks/")]
+    assert tested == ["notebooks/02_a.ipynb", "notebooks/05_summary.ipynb"]
+
+
 # --- the environment that is built -----------------------------------------------------------
 
 
@@ -204,6 +224,12 @@ def test_a_clone_that_was_copied_or_moved_builds_its_own(clone: Path, how: str) 
     assert builds(other) == 2
 
 
+def test_an_environment_whose_python_is_gone_is_built_anew(clone: Path) -> None:
+    (clone / ".venv" / "bin" / "python").unlink()
+    assert make(clone, "study").returncode == 0
+    assert builds(clone) == 2
+
+
 def test_other_requirements_are_built_anew(clone: Path) -> None:
     ready = (clone / ".venv" / ".ready").stat().st_mtime
     os.utime(clone / "pyproject.toml", (ready + 5, ready + 5))
@@ -226,8 +252,8 @@ def test_results_outlive_make_clean_and_distclean_says_what_it_removes(clone: Pa
 def test_help_lists_every_target(clone: Path) -> None:
     told = make(clone, "help").stdout
     text = (PROJECT_ROOT / "Makefile").read_text("utf-8")
-    (phony,) = (line for line in text.splitlines() if line.startswith(".PHONY: help"))
-    for target in phony.split()[1:]:
+    (targets,) = (line for line in text.splitlines() if line.startswith("TARGETS := "))
+    for target in targets.split()[2:]:
         assert f"make {target} " in told
     assert make(clone).stdout == told
     assert said(clone) == []

@@ -215,6 +215,7 @@ def as_cells(*cells: str) -> dict[str, Any]:
         "rate = float('inf')",
         "nothing = 3",
         "output_dir = '/out'",
+        "PAPERMILL_OUTPUT_PATH = 'out.ipynb'",
     ],
 )
 def test_a_notebook_takes_the_parameters_that_it_has(injected: str) -> None:
@@ -225,6 +226,8 @@ def test_a_notebook_takes_the_parameters_that_it_has(injected: str) -> None:
     ("injected", "said"),
     [
         ("seedz = [1]", "seedz: this notebook has no such parameter; it has seeds, sizes, output"),
+        ("PAPERMIL_PATH = 'x'", "PAPERMIL_PATH: this notebook has no such parameter"),
+        (r"output_dir = 'a\0'", r"output_dir: text without a NUL byte is needed, got '\S+'$"),
         ("Seeds = [1]", "Seeds: this notebook has no such parameter"),
         ("encoder = 'mini-bert'", "encoder: this notebook has no such parameter"),
         ("seeds = 1", "seeds: a list of whole numbers"),

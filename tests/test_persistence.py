@@ -5,19 +5,30 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from conftest import SENTENCES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from safetensors.numpy import load_file, save_file
 
 from simcse_core import SentenceEncoder
 from simcse_core.config import Pooling
 from simcse_core.encoder import EncoderError
-from simcse_core.persistence import SavedSettings, SettingsError, read_settings, write_settings
+from simcse_core.persistence import (
+    AVERAGES,
+    SavedSettings,
+    SettingsError,
+    read_settings,
+    write_settings,
+)
 from simcse_core.projection import Projection
 
 Dirs = Callable[[str], Path]
@@ -54,6 +65,71 @@ def test_what_is_written_is_read_back(folder: Path, pooling: Pooling, normalize:
     settings = SavedSettings(pooling, 48, "query: ", normalize)
     write_settings(folder, settings)
     assert read_settings(folder) == settings
+
+
+numbers = st.floats(-1e3, 1e3, width=32)
+projections = st.builds(
+    Projection,
+    arrays(np.float32, st.tuples(st.integers(1, 4), st.just(8)), elements=numbers),
+    centre=st.none() | arrays(np.float32, 8, elements=numbers),
+    of_unit_vectors=st.booleans(),
+)
+
+
+@given(
+    pooling=st.sampled_from(POOLINGS),
+    length=st.none() | st.integers(3, 10**6),
+    prefix=st.text(max_size=12),
+    normalize=st.booleans(),
+    weights=st.none() | st.dictionaries(st.text(max_size=5), st.floats(0, 1e6), min_size=1),
+    projection=st.none() | projections,
+)
+def test_whatever_is_written_is_read_back(
+    pooling: Pooling,
+    length: int | None,
+    prefix: str,
+    normalize: bool,
+    weights: dict[str, float] | None,
+    projection: Projection | None,
+) -> None:
+    own_weights = weights if pooling in AVERAGES else None
+    written = SavedSettings(pooling, length, prefix, normalize, own_weights, projection)
+    with TemporaryDirectory() as name:
+        change(Path(name) / "config.json", lambda _: {"hidden_size": 8, "num_hidden_layers": 3})
+        write_settings(Path(name), written)
+        found = read_settings(Path(name))
+    assert found is not None
+    assert replace(found, projection=None) == replace(written, projection=None)
+    assert (found.projection is None) is (projection is None)
+    if projection and found.projection:
+        assert found.projection.of_unit_vectors is projection.of_unit_vectors
+        pairs = zip(found.projection.parts(), projection.parts(), strict=True)
+        assert all(np.array_equal(one, other) for one, other in pairs)
+
+
+@settings(max_examples=12)
+@given(
+    pooling=st.sampled_from(POOLINGS),
+    length=st.integers(3, 64),
+    prefix=st.text(max_size=6),
+    normalize=st.booleans(),
+    weighed=st.booleans(),
+)
+def test_whatever_an_encoder_is_set_to_is_loaded_again(
+    bert_dir: Path, pooling: Pooling, length: int, prefix: str, normalize: bool, weighed: bool
+) -> None:
+    encoder = SentenceEncoder.from_pretrained(bert_dir, pooling, length, "cpu", prefix)
+    encoder.normalize = normalize
+    if weighed and pooling in AVERAGES:
+        n_tokens = len(encoder.tokenizer.get_vocab())
+        encoder.token_weights = np.linspace(0.1, 2, n_tokens)
+    with TemporaryDirectory() as name:
+        encoder.save(name)
+        loaded = SentenceEncoder.from_pretrained(name, device="cpu")
+    told = [(e.pooling, e.max_seq_length, e.prefix, e.normalize) for e in (encoder, loaded)]
+    assert told[0] == told[1]
+    assert loaded.fingerprint == encoder.fingerprint
+    np.testing.assert_array_equal(loaded.encode(SENTENCES), encoder.encode(SENTENCES))
 
 
 def test_the_last_settings_written_are_those_that_are_read(folder: Path) -> None:

@@ -10,12 +10,13 @@ import datasets
 import pandas as pd
 import pytest
 import torch
-from conftest import SENTENCES
+from conftest import CHARACTERS, SENTENCES, save_bert
 from notebooks_for_tests import run_study_apart
 from test_hub import LoopbackHub, files_of, parquet
 from test_ready_plans import nested
 
 from simcse_core import SentenceEncoder
+from simcse_core.applications.data import SAMPLE_DIRECTORY
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.persistence import SavedSettings, write_settings
 from simcse_core.profiles import load_profile
@@ -56,9 +57,16 @@ def snli() -> bytes:
     return file.getvalue()
 
 
-def encoder_files(bert_dir: Path, folder: Path, factor: float) -> dict[str, bytes]:
-    """BERT's files, of weights of its own."""
-    encoder = SentenceEncoder.from_pretrained(bert_dir)
+def known_characters() -> list[str]:
+    """Those of the data here and of the bundled texts of services, lower case as BERT's."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(SAMPLE_DIRECTORY.glob("*.csv"))]
+    return sorted({*CHARACTERS, *"".join("".join(texts).lower().split())})
+
+
+def encoder_files(folder: Path, factor: float) -> dict[str, bytes]:
+    """The files of a tiny BERT, of weights of its own."""
+    save_bert(folder, known_characters())
+    encoder = SentenceEncoder.from_pretrained(folder, "cls")
     with torch.no_grad():
         encoder.model.embeddings.word_embeddings.weight.mul_(factor)
     encoder.model.save_pretrained(folder)
@@ -67,19 +75,19 @@ def encoder_files(bert_dir: Path, folder: Path, factor: float) -> dict[str, byte
 
 
 @pytest.fixture
-def hub(bert_dir: Path, tmp_path: Path) -> Iterator[LoopbackHub]:
+def hub(tmp_path: Path) -> Iterator[LoopbackHub]:
     """All that the profile names, at the very revisions that it names."""
     server = LoopbackHub()
     asked = load_profile("report")["05_summary"]
     for i, name in enumerate(asked["encoders"]):
         repository, _, revision = name.partition("@")
-        files = encoder_files(bert_dir, tmp_path / f"encoder{i}", 1 + i / 2)
+        files = encoder_files(tmp_path / f"encoder{i}", 1 + i / 2)
         server.repositories[repository] = {revision: files}
     for i, made in enumerate(asked["ready_made"]):
         name = made if isinstance(made, str) else made["encoder"]
         repository, _, revision = name.partition("@")
         folder = tmp_path / f"made{i}"
-        encoder_files(bert_dir, folder, 3 + i / 2)
+        encoder_files(folder, 3 + i / 2)
         write_settings(folder, SavedSettings(Pooling.MEAN, 32))
         server.repositories[repository] = {revision: nested(folder)}
     sts, _, revision = asked["hub"]["sts"].partition("@")
@@ -103,7 +111,7 @@ def test_the_reports_profile_runs_from_the_hub_to_its_claims(
 ) -> None:
     out = tmp_path / "out"
     words = ["--profile", "report", "--out", str(out)]
-    for name, value in REDUCED.items():
+    for name, value in {**REDUCED, "checkpoints": [4, 8]}.items():
         words += ["-p", f"{name}={value}"]
     run_study_apart(words, tmp_path, HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "home"))
 

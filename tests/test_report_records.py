@@ -75,6 +75,17 @@ def test_a_table_of_a_notebook_that_is_unknown_is_named_by_its_number(tmp_path: 
         read_records(tmp_path, "77_curve")
 
 
+def test_a_copy_of_a_notebook_is_not_what_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simcse_core.report.records.PROJECT_ROOT", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    for name in ("77_curve.ipynb", "77_curve-Copy1.ipynb", "77_Curve.ipynb"):
+        (tmp_path / "notebooks" / name).touch()
+    with pytest.raises(FileNotFoundError, match=r"run notebooks/77_curve\.ipynb"):
+        read_records(tmp_path, "77_curve")
+
+
 # --- what is no table --------------------------------------------------------------------------
 
 NAME = "02_small_sample"

@@ -226,6 +226,14 @@ def test_a_stamp_that_was_changed_by_hand_is_refused(tmp_path: Path, old: str, n
         read_table(tmp_path, "table")
 
 
+def test_a_table_under_the_name_of_another_is_refused(tmp_path: Path) -> None:
+    path = write_table(tmp_path, "05_claims", frame([0.5]), {})
+    for ending in (".csv", ".json"):
+        path.with_suffix(ending).rename(tmp_path / f"05_before_after{ending}")
+    with pytest.raises(ValueError, match=r"before_after\.csv has the stamp of another table, 05_c"):
+        read_table(tmp_path, "05_before_after")
+
+
 @pytest.mark.parametrize("name", ["2024", "none", "nan", "NA", "007", "1e5", "True", " x "])
 def test_a_name_that_looks_like_something_else_stays_a_name(tmp_path: Path, name: str) -> None:
     write_table(tmp_path, "table", frame([0.5]).assign(encoder=name, dataset=name), {})
@@ -316,6 +324,7 @@ MINE = {
     "experiment": "02_small",
     "data": "d1",
     "code": "c1",
+    "threads": 1,
     "versions": {"torch": "2.13.0"},
     "plans": [encoder(), encoder("wwm", fingerprint="bb22")],
 }
@@ -331,6 +340,7 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {
     "data": ({"data": "d2"}, "other data: 'd2' instead of 'd1'"),
     "no data": ({"data": None}, "other data"),
     "code": ({"code": "c2"}, "other code"),
+    "threads": ({"threads": 2}, "another number of threads: 2 instead of 1"),
     "versions": ({"versions": {"torch": "2.12.0"}}, "other versions: {'torch': '2.12.0'} instead"),
     "an encoder": (
         {"plans": [encoder("x", fingerprint="ff")]},

@@ -70,6 +70,16 @@ def test_words_that_somebody_added_to_jieba_do_not_count(monkeypatch: pytest.Mon
     assert cut_words(SENTENCE) == WORDS
 
 
+def test_words_that_somebody_took_out_of_jieba_still_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentence, word = "他来到了网易杭研大厦", "杭研"  # found by jieba's model, of no dictionary
+    monkeypatch.setattr(jieba.finalseg, "Force_Split_Words", set())
+    assert word in cut_words(sentence)
+    jieba.finalseg.add_force_split(word)
+    assert word not in jieba.Tokenizer().lcut(sentence)
+    assert word in cut_words(sentence)
+    assert jieba.finalseg.Force_Split_Words == {word}
+
+
 def test_words_together_are_the_sentence() -> None:
     for sentence in ("", " ", "今天 喝茶，a b！", SENTENCE * 3):
         assert "".join(cut_words(sentence)) == sentence

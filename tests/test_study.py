@@ -60,6 +60,7 @@ FAILURES = {
         ["x = 1", "import os, threading; threading.Event().wait(1); os._exit(1)"],
         r"cell 4: the kernel died",
     ),
+    "an exit by name": (["x = 1", "import sys; sys.exit(0)", "y = 1"], r"cell 4: SystemExit ends"),
     "a kill": (
         ["x = 1", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"],
         r"cell 4: the kernel died",
@@ -368,6 +369,18 @@ def test_a_study_may_go_where_braces_quotes_and_spaces_are_in_the_path(
     (executed,) = run_study("quick", out=out)
     assert executed == out / "notebooks" / "01_a.ipynb"
     assert {path.name for path in out.iterdir()} == {LOCK, MARKER, "notebooks", "ran"}
+
+
+@pytest.mark.parametrize("backend", ["agg", "module://nothing.here"])
+def test_charts_stand_in_notebooks_whatever_a_shell_sets(
+    project: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    monkeypatch.setenv("MPLBACKEND", backend)
+    write_notebook("01_a", "from matplotlib.pyplot import figure\nfigure().gca();")
+    (executed,) = run_study("quick", out=project / "out")
+    cells = nbformat.read(executed, as_version=4).cells
+    assert any("image/png" in out.get("data", {}) for cell in cells for out in cell.outputs)
+    assert os.environ["MPLBACKEND"] == backend
 
 
 def test_a_copy_that_jupyterlab_made_is_not_run(

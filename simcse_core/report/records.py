@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from simcse_core.config import PROJECT_ROOT, Kind
+from simcse_core.config import NOTEBOOK_STEM, PROJECT_ROOT, Kind
 from simcse_core.report.rows import cls_first, of_kind, splits
 from simcse_core.report.wording import COLON, COMMA, listed, pooling_name, say, spaced
 from simcse_core.results import read_table
@@ -121,7 +121,8 @@ def _notebook(name: str) -> str:
     """The notebook that writes a table: they share their number."""
     number = name.partition("_")[0]
     found = sorted((PROJECT_ROOT / "notebooks").glob(f"{number}_*.ipynb"))
-    return f"notebooks/{found[0].name if found else f'{number}_*.ipynb'}"
+    own = [path.name for path in found if NOTEBOOK_STEM.fullmatch(path.stem)]
+    return f"notebooks/{own[0] if own else f'{number}_*.ipynb'}"
 
 
 def caption(records: Records, language: str = "en") -> str:

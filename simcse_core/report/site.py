@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from simcse_core.config import LANGUAGES
+from simcse_core.config import LANGUAGES, NOTEBOOK_STEM
 from simcse_core.files import write_bytes
 from simcse_core.report.notebook_pages import notebook_page
 from simcse_core.report.pages import Made
@@ -89,7 +89,8 @@ def _with_files(body: str, files: Mapping[str, bytes]) -> str:
 def _notebooks(directory: Path, site: Made, language: str) -> dict[str, bytes]:
     """The notebooks that a study has run into the folder, as pages by name."""
     pages = {}
-    for path in sorted((directory / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+    there = sorted((directory / "notebooks").glob("*.ipynb"))
+    for path in [path for path in there if NOTEBOOK_STEM.fullmatch(path.stem)]:
         try:
             page = notebook_page(path, language)
             pages[page_file(path.stem, language)] = page.encode("utf-8")
