@@ -215,7 +215,7 @@ def test_a_weighted_mean_does_not_give_the_encoder_its_pooling() -> None:
 
 def test_a_caption_is_in_chinese_too() -> None:
     assert caption(records(curve()), "zh").splitlines() == [
-        "sample · 验证集和测试集 · 种子 0, 1",
+        "sample · 验证集和测试集 · 种子 0、1",
         "tiny：[CLS] 池化，批大小 64，学习率 0.0005，dropout 0.3，温度 0.05",
     ]
     assert "2 至 5 个种子" in caption(records(sample()), "zh")

@@ -68,14 +68,22 @@ _SCORES_ALT = {
 _CURVE_GUIDE = {
     "en": "Thick lines are means over seeds, bands run from the lowest to the highest seed, thin "
     "lines are single seeds. Dashed: the untrained encoder. The report's [CLS] comes first, then "
-    "the pooling that is best untrained; each was trained under the pooling that is measured.",
+    "the pooling that is best untrained; each was trained under the pooling that is measured. Red: "
+    "what the report claims of SimCSE, by the criteria that its claims are judged by.",
     "zh": "粗线为多种子平均，色带从最低到最高的种子，细线为单个种子；虚线为未训练的编码器。"
-    "先是报告所用的 [CLS]，再是未训练时最好的池化；训练与测量用同一种池化。",
+    "先是报告所用的 [CLS]，再是未训练时最好的池化；训练与测量用同一种池化。"
+    "红色为原报告对 SimCSE 的论断，标准与判定论断时相同。",
 }
 
 
-def _curve(x: str) -> Draw:
-    return lambda r, title, caption: plotting.plot_curve(r.frame, x, title=title, caption=caption)
+# Where the report's curve over few sentences turns from steep to flat (simcse_core.claims).
+TURN = 400
+
+
+def _curve(x: str, flat_from: float) -> Draw:
+    return lambda r, title, caption: plotting.plot_curve(
+        r.frame, x, flat_from=flat_from, title=title, caption=caption
+    )
 
 
 def _scores(records: Records, title: str, caption: str) -> Figure:
@@ -133,7 +141,7 @@ TOPICS: dict[str, Topic] = {
             "points 02_small_sample n_train dev",
             "differences 02_differences",
         ),
-        draw=_curve("n_train"),
+        draw=_curve("n_train", TURN),
         alt={
             "en": "Spearman against the number of unlabelled sentences, a line for each method",
             "zh": "Spearman 随无标注句数的变化，每种方法一条线",
@@ -176,7 +184,7 @@ TOPICS: dict[str, Topic] = {
             "points 03_large_data n_train dev",
             "differences 03_differences",
         ),
-        draw=_curve("n_train"),
+        draw=_curve("n_train", 0),
         alt={
             "en": "Spearman against the number of unlabelled sentences, a line for each method",
             "zh": "Spearman 随无标注句数的变化，每种方法一条线",
@@ -192,7 +200,7 @@ TOPICS: dict[str, Topic] = {
             "points 04_epochs epoch dev",
             "differences 04_differences",
         ),
-        draw=_curve("epoch"),
+        draw=_curve("epoch", 0),
         alt={
             "en": "Spearman against the number of epochs, a line for each method",
             "zh": "Spearman 随训练轮数的变化，每种方法一条线",
