@@ -34,7 +34,12 @@ _BESIDE: dict[str, Any] = {"textcoords": "offset points", "fontsize": "small", "
 def draw_mark(ax: Axes, x: float, y: float, look: Method) -> None:
     """A single point."""
     name = look.name(language())
-    style = {"color": look.colour, "markersize": 9, "linestyle": "none", "zorder": 3}
+    style: dict[str, Any] = {
+        "color": look.colour,
+        "markersize": 9,
+        "linestyle": "none",
+        "zorder": 3,
+    }
     ax.plot([x], [y], label=name, **style, **marker_style(look))
 
 
