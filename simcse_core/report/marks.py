@@ -78,7 +78,9 @@ def draw_claimed(ax: Axes, rows: pd.DataFrame, x: str, flat_from: float) -> None
         text = f"{claimed}{label('flat')}{COMMA[language()]}±{HARDLY_ANY:.2f}"
         low, high = means[turn] - HARDLY_ANY, means[turn] + HARDLY_ANY
         band: dict[str, Any] = {"facecolor": "none", "edgecolor": colour, "alpha": 0.6}
-        ax.fill_between([turn, means.index[-1]], low, high, hatch="//", linewidth=1, label=text, **band)
+        ax.fill_between(
+            [turn, means.index[-1]], low, high, hatch="//", linewidth=1, label=text, **band
+        )
         if turn > means.index[0]:
             start = of_kind(rows, Kind.UNTRAINED)["value"].mean()
             text = f"{claimed}{label('rise')}{COMMA[language()]}+{STEEP:.2f}"
