@@ -22,7 +22,10 @@ from report_frames import (
     write_all,
 )
 
+from simcse_core import application_data
 from simcse_core.report.records import Records, caption, read_records
+from simcse_core.report.wording import CHINESE
+from simcse_core.sources import SAMPLE_NAME
 
 
 def records(frame: pd.DataFrame, **stamp: object) -> Records:
@@ -236,3 +239,10 @@ def test_a_caption_says_what_spearman_can_reach_where_labels_take_two_values(
     assert told[-1] == "labels take two values: Spearman is at most 0.866 on test"
     write(tmp_path, "02_small_sample", TABLES["02_small_sample"])
     assert caption(read_records(tmp_path, "02_small_sample")).splitlines() == told[:-1]
+
+
+def test_the_data_that_comes_along_has_a_chinese_name() -> None:
+    frame = curve().assign(dataset=SAMPLE_NAME)
+    told = [caption(records(frame, dataset=SAMPLE_NAME), language) for language in ("en", "zh")]
+    assert [text.split(" · ")[0] for text in told] == [SAMPLE_NAME, "随附样本（非 CNSD）"]
+    assert {SAMPLE_NAME, application_data.SAMPLE_NAME} <= set(CHINESE)

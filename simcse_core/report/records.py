@@ -121,7 +121,7 @@ def caption(records: Records, language: str = "en") -> str:
     Seeds are those in the rows, never those that were asked for. Training settings are told where a
     row was trained. Encoders with the same poolings and settings share a line.
     """
-    parts = [records.stamp["dataset"], *_split_names(records.frame, language)]
+    parts = [say(str(records.stamp["dataset"]), language), *_split_names(records.frame, language)]
     parts += _seeds(records.frame, language)
     lines = [" · ".join(parts), *_encoder_lines(records, language)]
     lines += [_ready_made_line(records, language), bounds(records, language)]

@@ -51,6 +51,9 @@ CHINESE = {
     "same meaning": "同义句对",
     "unrelated": "无关句对",
     "no label": "未标注句对",
+    # data
+    "bundled sample (not CNSD)": "随附样本（非 CNSD）",
+    "bundled sample (hand-written FAQ and intents)": "随附样本（自写的 FAQ 与意图）",
     # tables
     "encoder": "编码器",
     "pooling": "池化",
