@@ -22,8 +22,9 @@ from simcse_core.evaluation import (
     pair_cosines,
 )
 from simcse_core.experiment import STUDIED, Experiment
-from simcse_core.explorer_cells import UNTRAINED, along_training
+from simcse_core.explorer_cells import along_training
 from simcse_core.neighbours import nearest
+from simcse_core.trained_cells import UNTRAINED
 
 COUNTED = "tfidf-char"
 # More than any sentence has; what is pasted beyond it would only keep the reader waiting.
