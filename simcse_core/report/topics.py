@@ -210,8 +210,8 @@ TOPICS: dict[str, Topic] = {
         title={"en": "Each encoder before and after training", "zh": "各编码器训练前后"},
         guide={
             "en": "Large marks are means over seeds, small ones below them single seeds, and the "
-            "number is what training without labels changed: under the report's [CLS], then under the pooling "
-            "that is best untrained.",
+            "number is what training without labels changed: under the report's [CLS], then under "
+            "the pooling that is best untrained.",
             "zh": "大标记为多种子平均，下方的小标记为单个种子，数字为无监督训练带来的变化："
             "先是报告所用的 [CLS]，再是未训练时最好的池化。",
         },
