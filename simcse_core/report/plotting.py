@@ -382,9 +382,9 @@ def _axes(
     return figure, axes
 
 
-def panels_of(n: int, side: float) -> tuple[Figure, list[Axes]]:
-    """Square panels beside each other, ``side`` inches each with the names of their axes."""
-    figure, axes = _axes([side - 0.1], n, width=side)
+def panels_of(n: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Panels beside each other, of so many inches each with the names of their axes."""
+    figure, axes = _axes([height], n, width)
     return figure, list(axes[0])
 
 
