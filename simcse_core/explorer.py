@@ -14,26 +14,18 @@ import numpy as np
 import pandas as pd
 
 from simcse_core.baselines import fit_on_text
-from simcse_core.config import Kind
 from simcse_core.data import StsPairs, StudyData, sample_sentences
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.evaluation import (
     Encode,
-    look_up,
-    measure_spearman,
     normalize,
     pair_cosines,
-    uniformity,
 )
 from simcse_core.experiment import STUDIED, Experiment
+from simcse_core.explorer_cells import along_training
 from simcse_core.loading import unknown_ids
 from simcse_core.neighbours import nearest
-from simcse_core.objectives import OBJECTIVES
-from simcse_core.plane import OTHER, SAME, project, shown_pairs
-from simcse_core.plans import Plan
-from simcse_core.results import tidy
 from simcse_core.trained_cells import UNTRAINED
-from simcse_core.training import train
 
 COUNTED = "tfidf-char"
 # More than any sentence has; what is pasted beyond it would only keep the reader waiting.
@@ -120,6 +112,13 @@ class Explorer:
     points: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class ExplorerExperiment(Experiment):
+    """An experiment whose tables are those of :mod:`simcse_core.explorer_cells`."""
+
+    modules: Sequence[str] = ("simcse_core.explorer_cells",)
+
+
 # ---------------------------------------------------------------- made once
 
 
@@ -141,7 +140,8 @@ def open_explorer(
     plan = replace(run.plans[0], train=replace(run.plans[0].train, seed=seed))
     reference = reference_pairs(data, seed)
     drawn = sample_sentences(data.pool.sentences, max(checkpoints), seed)
-    trained, rows, points = _train(data, plan, drawn, [0, *sorted(checkpoints)], reference)
+    seen = [0, *sorted(checkpoints)]
+    trained, rows, points = along_training(data, plan, STUDIED[0], drawn, seen, reference)
     size = min(among, len(data.pool.sentences))
     pool = sample_sentences(data.pool.sentences, size, seed)
     encoders = {UNTRAINED: plan.untrained, STUDIED[0]: trained}
@@ -189,54 +189,6 @@ def _way_of_encoder(encode: Encode, pool: Sequence[str], reference: StsPairs) ->
 def _way_of_text(encode: Encode, pool: Sequence[str], reference: StsPairs) -> Way:
     """Of an encode function whose columns are those of one call."""
     return Way(encode, lambda sentence: encode([sentence, *pool]), pair_cosines(encode, reference))
-
-
-def _train(
-    data: StudyData, plan: Plan, drawn: Sequence[str], points: Sequence[int], reference: StsPairs
-) -> tuple[SentenceEncoder, pd.DataFrame, pd.DataFrame]:
-    """The encoder after the last point, tidy rows along the way, and the projection."""
-    encoder, objective = plan.load(), OBJECTIVES[STUDIED[0]]
-    sentences, labelled = reference.sentences(), bool(len(data.dev))
-    shown = shown_pairs(reference, labelled)
-    sides = [reference.first[i] for i in shown["pair"]] + [
-        reference.second[i] for i in shown["pair"]
-    ]
-    vectors: list[np.ndarray] = []
-
-    def measure(trained: SentenceEncoder) -> list[dict[str, object]]:
-        encode = look_up(sentences, trained.encode(sentences))
-        vectors.append(encode(sides))
-        return _measure(encode, reference, labelled)
-
-    frame = train(encoder, objective, list(drawn), plan.train, points, measure, progress=True)
-    seen = frame["sentences_seen"]
-    rows = tidy(
-        frame.assign(
-            n_train=seen,
-            method=seen.map(lambda n: STUDIED[0] if n else UNTRAINED),
-            kind=seen.map(lambda n: objective.kind if n else Kind.UNTRAINED),
-            epoch=(seen > 0).astype(float),
-        ),
-        encoder=plan.stamp["encoder"],
-        pooling=plan.pooling,
-        seed=plan.train.seed,
-        dataset=data.name,
-    )
-    found = dict(zip(dict.fromkeys(seen), vectors, strict=True))
-    return encoder, rows, project(found, shown)
-
-
-def _measure(encode: Encode, pairs: StsPairs, labelled: bool) -> list[dict[str, object]]:
-    """Spearman and the mean cosines of pairs of one label; without labels, uniformity alone."""
-    if not labelled:
-        value = uniformity(normalize(encode(pairs.sentences())))
-        return [{"split": "pool", "metric": "uniformity", "value": value}]
-    rows = measure_spearman({"dev": pairs})(encode)
-    cosines = pair_cosines(encode, pairs)
-    for name, end in ((SAME, pairs.scores.max()), (OTHER, pairs.scores.min())):
-        mean = float(cosines[pairs.scores == end].mean())
-        rows.append({"split": "dev", "metric": f"cosine, {name}", "value": mean})
-    return rows
 
 
 # ---------------------------------------------------------------- asked of it

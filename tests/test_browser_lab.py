@@ -16,13 +16,14 @@ from typing import Any
 import nbformat
 import pytest
 from browser import open_browser
-from conftest import SENTENCES
+from conftest import CHARACTERS, SENTENCES
 
 from simcse_core.profiles import NOTEBOOKS, parameters_cell
 
 NAME = "08_explore.ipynb"
 # A busy machine takes minutes to start a server and a kernel that imports torch.
 PATIENCE = 180
+BYTES = "async image => (await (await fetch(image.src)).bytes()).join()"
 ERROR = "[data-mime-type='application/vnd.jupyter.error']"
 
 
@@ -67,13 +68,19 @@ def address(folder: Path) -> Iterator[str]:
             [sys.executable, "-m", "jupyterlab", *options, f"--ServerApp.root_dir={folder}"],
             stdout=log,
             stderr=log,
-            env={**os.environ, "JUPYTER_CONFIG_DIR": str(folder / ".jupyter")},
+            env=_environment(folder),
         )
     try:
         yield _address(said, server)
     finally:
         server.terminate()
         server.wait(60)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """This one's, without what would keep a kernel from drawing into the notebook."""
+    own = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    return {**own, "JUPYTER_CONFIG_DIR": str(folder / ".jupyter")}
 
 
 def _settings(folder: Path) -> Path:
@@ -117,6 +124,7 @@ def ran(lab: Any, address: str) -> Any:
     lab.get_by_text("no missing value: True").or_(lab.locator(ERROR)).first.wait_for(
         state="attached"
     )
+    lab.set_default_timeout(30_000)  # from now on only a kernel that is there has to answer
     return lab
 
 
@@ -128,5 +136,60 @@ def test_every_cell_runs_without_an_error(ran: Any) -> None:
 
 def test_bars_and_charts_are_there(ran: Any) -> None:
     assert ran.locator(".jp-OutputArea-output .widget-hprogress").count() >= 1
-    chart = ran.locator(".jp-OutputArea-output img").first
-    assert chart.evaluate("image => image.naturalWidth") > 500
+    charts = ran.locator(".jp-RenderedImage img").all()
+    assert len(charts) == 1  # the slider's picture is none of these
+    assert charts[0].evaluate("image => image.naturalWidth") > 500
+
+
+def answer(ran: Any, box: int, *texts: str) -> Any:
+    """What stands below the fields of a box after a text is typed into each."""
+    here = ran.locator(".widget-vbox", has=ran.locator(".widget-text")).nth(box)
+    fields, told = here.locator("input"), here.locator(".widget-html-content")
+    for place, text in enumerate(texts):
+        fields.nth(place).fill(text)
+    read = [told.locator("strong", has_text=re.compile(f"^{text}$")) for text in texts]
+    for text, found in zip(texts, read, strict=True):
+        found.nth(texts.count(text) - 1).wait_for()
+    return told
+
+
+def test_the_cosines_follow_what_is_typed(ran: Any) -> None:
+    same = answer(ran, 0, SENTENCES[0], SENTENCES[0])
+    assert cosines(same) == [1, 1, 1]  # before, after, and TF-IDF
+    other = answer(ran, 0, SENTENCES[0], SENTENCES[-1])
+    assert len(cosines(other)) == 3
+    assert max(cosines(other)) < 1
+
+
+def cosines(told: Any) -> list[float]:
+    return [float(text) for text in told.locator("tbody td:nth-of-type(2)").all_inner_texts()]
+
+
+def test_what_the_encoder_does_not_know_is_marked(ran: Any) -> None:
+    assert "𠮷" not in CHARACTERS
+    told = answer(ran, 1, f"{SENTENCES[0]}𠮷")
+    assert "[UNK]" in told.inner_text()
+    assert "[UNK]" not in answer(ran, 1, SENTENCES[1]).inner_text()
+
+
+def test_the_nearest_follow_what_is_typed_and_are_never_it(ran: Any) -> None:
+    told = answer(ran, 1, SENTENCES[0])
+    rows = [row.split("\t") for row in told.locator("tbody tr").all_inner_texts()]
+    assert [row[0].strip() for row in rows] == ["1", "2", "3", "4", "5"]
+    found = {cell.rpartition(" (")[0] for row in rows for cell in row[1:]}
+    assert found
+    assert found < set(SENTENCES[1:])
+
+
+def test_the_slider_moves_the_projection_and_back(ran: Any) -> None:
+    picture, handle = ran.locator("img.widget-image"), ran.locator(".noUi-handle")
+    untrained = picture.evaluate(BYTES)
+    seen = [untrained]
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft"):
+        before = picture.get_attribute("src")
+        handle.press(key)
+        ran.wait_for_function(
+            "before => document.querySelector('img.widget-image').src !== before", arg=before
+        )
+        seen.append(picture.evaluate(BYTES))
+    assert [seen.index(one) for one in seen] == [0, 1, 2, 1, 0]

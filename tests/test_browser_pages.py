@@ -70,8 +70,6 @@ def test_contrast_and_headings_pass_axe(browser: Any, site: Path, scheme: str) -
     page = context.new_page()
     script, said = axe_source(), {}
     for path in pages(site):
-        if path.stem.startswith(NOTEBOOK):
-            continue  # their colours and headings are nbconvert's
         page.goto(path.as_uri())
         page.evaluate(script)
         options = {"runOnly": {"type": "tag", "values": RULES}}

@@ -21,6 +21,7 @@ from simcse_core.explorer import (
     MOST_CHARACTERS,
     N_NEIGHBOURS,
     Explorer,
+    ExplorerExperiment,
     Trouble,
     Way,
     compare,
@@ -40,6 +41,7 @@ from simcse_core.explorer_widgets import (
 from simcse_core.parameters import checked
 from simcse_core.plans import make_plan
 from simcse_core.report.notebook_pages import WIDGET
+from simcse_core.results import code_fingerprint, import_closure, read_table
 from simcse_core.training import train_simcse
 
 pytestmark = pytest.mark.usefixtures("english_again")
@@ -47,7 +49,7 @@ pytestmark = pytest.mark.usefixtures("english_again")
 
 def an_experiment(data: StudyData, folder: Path, bert_dir: Path) -> Experiment:
     plan = make_plan(bert_dir, "mean", {"batch_size": 8, "learning_rate": 1e-2})
-    return Experiment("08_explore", data, [plan], [0], folder)
+    return ExplorerExperiment("08_explore", data, [plan], [0], folder)
 
 
 @pytest.fixture(scope="module")
@@ -287,3 +289,12 @@ def test_there_are_three_fields_for_three_texts(typed: object) -> None:
 
 def test_a_field_may_be_empty_at_first() -> None:
     assert checked({"typed": ["", "", ""]}) == {"typed": ["", "", ""]}
+
+
+def test_a_table_is_stamped_with_the_code_that_made_it(run: Experiment, explorer: Explorer) -> None:
+    run.table("08_checkpoints", explorer.rows)
+    _, stamp = read_table(run.output_dir, "08_checkpoints")
+    assert stamp["code"] == code_fingerprint("simcse_core.explorer_cells")
+    named = import_closure(["simcse_core.explorer_cells"])
+    assert {"simcse_core.training", "simcse_core.plane", "simcse_core.evaluation"} <= named
+    assert not [name for name in named if name.startswith("simcse_core.report")]

@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from report_frames import baselines, comparison, curve, geometry, quantiles, sample
 from test_report_style import install_fonts
 
+from simcse_core import claims
+from simcse_core.report.marks import BELOW, HARDLY_ANY, STEEP
 from simcse_core.report.methods import METHODS
 from simcse_core.report.plotting import (
     NARROWEST,
@@ -28,6 +30,7 @@ from simcse_core.report.plotting import (
     save_chart,
 )
 from simcse_core.report.style import set_style
+from simcse_core.report.topics import TURN
 
 pytestmark = pytest.mark.usefixtures("english_again")
 
@@ -58,6 +61,7 @@ CHARTS: dict[str, Callable[[], Figure]] = {
     "baselines and report": lambda: plot_baselines(baselines(), PUBLISHED, **TOLD),
     "curve over sentences": lambda: plot_curve(curve(), "n_train", **TOLD),
     "curve over epochs": lambda: plot_curve(curve("epoch"), "epoch", **TOLD),
+    "curve and claims": lambda: plot_curve(curve(), "n_train", flat_from=400, **TOLD),
     "curve of two poolings": lambda: plot_curve(protocols(curve()), "n_train", **TOLD),
     "what a sample buys": lambda: plot_sample(sample(), **TOLD),
     "alignment and uniformity": lambda: plot_geometry(geometry(), **TOLD),
@@ -510,3 +514,107 @@ def test_saving_gives_the_figure_back_for_the_notebook_to_show(tmp_path: Path) -
     figure = plot_curve(curve(), "n_train")
     assert save_chart(figure, tmp_path, "chart") is figure
     assert (tmp_path / "chart.png").read_bytes() == as_png(figure)
+
+
+def test_a_number_of_the_report_stands_below_the_encoder_in_its_place_under_cls() -> None:
+    table = comparison().replace({"encoder": {"tiny": "mini-bert"}})
+    numbers = {"test": {"BERT-BASE": 0.34, "BERT-wwm": 0.2}}
+    named, panel = plot_before_after(table, numbers).axes
+    assert [text.get_text() for text in named.get_yticklabels()] == ["mini-bert", "BERT-wwm"]
+    marks = [x for x in panel.lines if x.get_label() == "the report, untrained [CLS]"]
+    points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in marks]
+    assert points == [(0.34, BELOW), (0.2, 1)]
+    assert 0 < BELOW < 0.5  # still on the line of its encoder
+
+
+def test_without_cls_the_numbers_of_the_report_have_lines_of_their_own() -> None:
+    table = higher(comparison(), "mean").replace({"encoder": {"tiny": "mini-bert"}})
+    panel = plot_before_after(table, {"test": {"BERT-BASE": 0.34}}).axes[0]
+    assert [text.get_text() for text in panel.get_yticklabels()] == ["mini-bert", "BERT-BASE"]
+
+
+def test_single_seeds_look_as_their_method_and_untrained_encoders_have_none() -> None:
+    panel = plot_before_after(comparison()).axes[1]
+    small = [x for x in panel.lines if len(x.get_xdata()) and x.get_markersize() < 6]
+    looks = {(x.get_color(), x.get_marker()): list(x.get_xdata()) for x in small}
+    names = ("unsup-simcse", "sup-simcse")
+    styles = [(METHODS[name].colour, METHODS[name].marker) for name in names]
+    assert looks == {styles[0]: [0.5, 0.52], styles[1]: [0.6, 0.61]}
+    assert all(set(x.get_ydata()) == {BELOW} for x in small)
+
+
+def test_one_seed_is_no_entry_where_there_is_but_one() -> None:
+    one = comparison()[lambda table: table["seed"] == 0]
+    assert "one seed" in texts(plot_before_after(comparison()))
+    assert "one seed" not in texts(plot_before_after(one))
+
+
+def test_no_interval_of_the_baselines_reaches_out_of_its_panel() -> None:
+    table = baselines()
+    table.loc[table["split"] == "test", "ci_high"] += 0.4  # dev is drawn first
+    for ax in plot_baselines(table).axes:
+        ends = [x for c in ax.collections for bar in c.get_segments() for x in bar[:, 0]]
+        assert ends
+        assert max(ends) < ax.get_xlim()[1]
+        assert ax.get_xlim()[0] == 0
+
+
+def test_methods_that_share_a_marker_are_told_apart_by_its_filling() -> None:
+    looks = [(look.marker, look.hollow) for look in METHODS.values()]
+    assert len(set(looks)) == len(looks)
+    marks = {
+        text: mark
+        for ax in plot_before_after(comparison()).axes
+        for mark, text in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    assert marks["untrained"].get_markerfacecolor() == "white"
+    assert marks["unsupervised SimCSE"].get_markerfacecolor() != "white"
+
+
+# --- what the report claims --------------------------------------------------------------------
+
+
+def claimed(figure: Figure, panel: int = 1) -> dict[str, tuple[list[float], list[float]]]:
+    """From entries that begin with the report to the x and y between which each is drawn."""
+    ax = figure.axes[panel]
+    found = {}
+    for mark, text in zip(*ax.get_legend_handles_labels(), strict=True):
+        if text.startswith("the report"):
+            box = mark.get_datalim(ax.transData) if hasattr(mark, "get_datalim") else None
+            ends = box.get_points().T.tolist() if box else [*map(list, mark.get_data())]
+            found[text] = tuple(ends)
+    return found
+
+
+def test_a_steep_rise_and_what_is_flat_after_it_are_drawn_where_they_are_claimed() -> None:
+    # SimCSE: 0.4 and 0.5 at each of 1, 20, 800 sentences; untrained 0.3.
+    found = claimed(plot_curve(curve(), "n_train", flat_from=400))
+    assert found == {
+        "the report: flat, ±0.02": ([20, 800], pytest.approx([0.43, 0.47])),
+        "the report: rise, +0.10": ([20, 20], pytest.approx([0.3, 0.4])),
+    }
+
+
+def test_a_curve_that_is_claimed_to_be_flat_all_along_has_no_rise() -> None:
+    found = claimed(plot_curve(curve("epoch"), "epoch", flat_from=0))
+    assert list(found) == ["the report: flat, ±0.02"]
+    assert claimed(plot_curve(curve(), "n_train")) == {}
+
+
+def test_what_is_drawn_as_claimed_is_what_claims_are_judged_by() -> None:
+    assert (HARDLY_ANY, STEEP, TURN) == (claims.SMALL, claims.LARGE, claims.TURN)
+    assert pytest.approx(5 * claims.SMALL) == NARROWEST
+
+
+# --- captions ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["a word " * 60, "一句话，" * 80, "批大小 64，mini-bert、" * 20])
+def test_a_caption_is_no_wider_than_its_chart(text: str) -> None:
+    set_style("zh")
+    figure = plot_baselines(baselines(), caption=text.strip())
+    figure.draw_without_rendering()
+    drawn_text = figure._supxlabel
+    assert drawn_text.get_window_extent().width < figure.bbox.width
+    assert "\n" in drawn_text.get_text()
+    assert drawn_text.get_text().replace("\n", "").replace(" ", "") == text.replace(" ", "")

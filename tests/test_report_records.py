@@ -22,7 +22,10 @@ from report_frames import (
     write_all,
 )
 
+from simcse_core import application_data
 from simcse_core.report.records import Records, caption, read_records
+from simcse_core.report.wording import CHINESE
+from simcse_core.sources import SAMPLE_NAME
 
 
 def records(frame: pd.DataFrame, **stamp: object) -> Records:
@@ -226,7 +229,7 @@ def test_a_weighted_mean_does_not_give_the_encoder_its_pooling() -> None:
 
 def test_a_caption_is_in_chinese_too() -> None:
     assert caption(records(curve()), "zh").splitlines() == [
-        "sample · 验证集和测试集 · 种子 0, 1",
+        "sample · 验证集和测试集 · 种子 0、1",
         "tiny：[CLS] 池化，批大小 64，学习率 0.0005，dropout 0.3，温度 0.05",
     ]
     assert "2 至 5 个种子" in caption(records(sample()), "zh")
@@ -247,3 +250,10 @@ def test_a_caption_says_what_spearman_can_reach_where_labels_take_two_values(
     assert told[-1] == "labels take two values: Spearman is at most 0.866 on test"
     write(tmp_path, "02_small_sample", TABLES["02_small_sample"])
     assert caption(read_records(tmp_path, "02_small_sample")).splitlines() == told[:-1]
+
+
+def test_the_data_that_comes_along_has_a_chinese_name() -> None:
+    frame = curve().assign(dataset=SAMPLE_NAME)
+    told = [caption(records(frame, dataset=SAMPLE_NAME), language) for language in ("en", "zh")]
+    assert [text.split(" · ")[0] for text in told] == [SAMPLE_NAME, "随附样本（非 CNSD）"]
+    assert {SAMPLE_NAME, application_data.SAMPLE_NAME} <= set(CHINESE)

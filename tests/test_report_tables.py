@@ -169,6 +169,12 @@ def test_differences_are_told_at_the_last_point_with_both_intervals() -> None:
     assert table["over pairs"].tolist() == ["[-0.1000, +0.3000]"] * 3
 
 
+def test_in_chinese_a_size_stands_apart_from_the_name_before_it() -> None:
+    found = differences().replace({"before": {"whitening": "tfidf-char"}})
+    lines = difference_table(found, language="zh").index.tolist()
+    assert lines[:2] == ["无监督 SimCSE 800 − 未训练", "无监督 SimCSE 800 − TF-IDF（字）800"]
+
+
 def test_differences_of_two_poolings_say_which() -> None:
     table = difference_table(differences().assign(pooling="cls"))
     assert table["pooling"].tolist() == ["[CLS]"] * 3

@@ -103,7 +103,15 @@ def plot_speed(speed: pd.DataFrame) -> Figure:
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axes[0][0].set_ylabel("Queries a second (batches of 32, log scale)")
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside upper center",
+        ncols=len(labels),
+        frameon=False,
+        title="Speed of the index against its recall",
+        title_fontproperties={"weight": "bold", "size": "large"},
+    )
     plt.close(figure)
     return figure
 

@@ -48,7 +48,9 @@ def plot_projection(
     """
     drawn = sorted(set(points["n_train"])) if at is None else [at]
     reach = _MARGIN * float(np.abs(points[["x", "y"]].to_numpy()).max())
-    figure, axes = panels_of(len(drawn), side=3.4 if at is None else 5.0)
+    # As high as square panels need: a single one has neither title nor caption of its own.
+    width, height = (3.4, 3.3) if at is None else (5.0, 4.2)
+    figure, axes = panels_of(len(drawn), width, height)
     for ax, n in zip(axes, drawn, strict=True):
         _draw_pairs(ax, points[points["n_train"] == n])
         name = quantity(n, "n_train", language()) if n else say("untrained", language())

@@ -17,11 +17,16 @@ from simcse_core.config import Kind
 from simcse_core.report.methods import PUBLISHED, Method, in_order, method
 from simcse_core.report.rows import of_kind, trained_methods
 from simcse_core.report.style import label, language
-from simcse_core.report.wording import COLON
+from simcse_core.report.wording import COLON, COMMA
 
 # The columns of a point in the plane of Wang and Isola (2020), x first.
 PLANE = ["uniformity", "alignment"]
 _FAINT: dict[str, Any] = {"alpha": 0.35, "linewidth": 0.8}
+# What the report's claims are judged by (simcse_core.claims): hardly any change, and a steep rise.
+HARDLY_ANY, STEEP = 0.02, 0.10
+# Single seeds below a mean, by how many lines.
+_SMALL: dict[str, Any] = {"markersize": 4, "markeredgewidth": 0, "linestyle": "none"}
+BELOW = 0.28
 # How a number stands beside a point.
 _BESIDE: dict[str, Any] = {"textcoords": "offset points", "fontsize": "small", "ha": "center"}
 
@@ -29,7 +34,13 @@ _BESIDE: dict[str, Any] = {"textcoords": "offset points", "fontsize": "small", "
 def draw_mark(ax: Axes, x: float, y: float, look: Method) -> None:
     """A single point."""
     name = look.name(language())
-    ax.plot([x], [y], look.marker, color=look.colour, markersize=9, label=name, zorder=3)
+    style: dict[str, Any] = {
+        "color": look.colour,
+        "markersize": 9,
+        "linestyle": "none",
+        "zorder": 3,
+    }
+    ax.plot([x], [y], label=name, **style, **marker_style(look))
 
 
 def draw_levels(ax: Axes, rows: pd.DataFrame) -> None:
@@ -50,8 +61,31 @@ def draw_seeds(ax: Axes, rows: pd.DataFrame, x: str) -> None:
         ax.fill_between(*ends, color=look["color"], alpha=0.15, linewidth=0)
     # What is trained is what the chart is about: it lies on top.
     look["zorder"] = 2.5 if (rows["kind"] == Kind.FITTED).all() else 3
-    look["marker"] = method(rows["method"].iloc[0]).marker
+    look |= marker_style(method(rows["method"].iloc[0]))
     ax.plot(points.index, points["mean"], linewidth=2, markersize=5, **look)
+
+
+def draw_claimed(ax: Axes, rows: pd.DataFrame, x: str, flat_from: float) -> None:
+    """What the report claims of the studied method's curve, by the criteria of its claims.
+
+    A band of hardly any change about the last mean up to ``flat_from``, or about the first; if
+    that is not the first place, an arrow there of the least rise above the untrained encoder.
+    """
+    for name in trained_methods(rows)[:1]:
+        means = rows[rows["method"] == name].groupby(x)["value"].mean()
+        turn = max((place for place in means.index if place <= flat_from), default=means.index[0])
+        claimed, colour = f"{label('the report')}{COLON[language()]}", PUBLISHED.colour
+        text = f"{claimed}{label('flat')}{COMMA[language()]}±{HARDLY_ANY:.2f}"
+        low, high = means[turn] - HARDLY_ANY, means[turn] + HARDLY_ANY
+        band: dict[str, Any] = {"facecolor": "none", "edgecolor": colour, "alpha": 0.6}
+        ax.fill_between(
+            [turn, means.index[-1]], low, high, hatch="//", linewidth=1, label=text, **band
+        )
+        if turn > means.index[0]:
+            start = of_kind(rows, Kind.UNTRAINED)["value"].mean()
+            text = f"{claimed}{label('rise')}{COMMA[language()]}+{STEEP:.2f}"
+            line: dict[str, Any] = {"color": colour, "marker": "^", "markevery": [1], "label": text}
+            ax.plot([turn] * 2, [start, start + STEEP], linewidth=1.5, linestyle=":", **line)
 
 
 def label_seeds(ax: Axes, rows: pd.DataFrame) -> None:
@@ -145,9 +179,10 @@ def draw_path(ax: Axes, points: pd.DataFrame, name: str, numbered: bool) -> None
 
 
 def draw_dumbbell(ax: Axes, rows: pd.DataFrame, y: float) -> None:
-    """Every method of one encoder at ``y``: means, single seeds where they differ, the gain.
+    """Every method of one encoder at ``y``: means, single seeds below where they differ, the gain.
 
-    The gain is that of the studied method, the first that is trained.
+    A seed is its method's marker, smaller. The gain is that of the studied method, the first that
+    is trained.
     """
     means = rows.groupby("method", sort=False)["value"].mean()
     ax.plot(means, [y] * len(means), color="0.75", linewidth=3, zorder=1)
@@ -155,12 +190,23 @@ def draw_dumbbell(ax: Axes, rows: pd.DataFrame, y: float) -> None:
         values = rows.loc[rows["method"] == name, "value"]
         draw_mark(ax, means[name], y, method(name))
         if values.nunique() > 1:
-            tick: dict[str, Any] = {"color": "black", "markersize": 11, "zorder": 4}
-            ax.plot(values, [y] * len(values), "|", label=label("one seed"), **tick)
+            look = method(name)
+            ax.plot(values, [y + BELOW] * len(values), look.marker, color=look.colour, **_SMALL)
     before = of_kind(rows, Kind.UNTRAINED)["value"].mean()
     for name in trained_methods(rows)[:1]:
         text, middle = f"{means[name] - before:+.3f}", ((before + means[name]) / 2, y)
         ax.annotate(text, middle, (0, 9), **_BESIDE)
+
+
+def label_small(ax: Axes) -> None:
+    """The entry of single seeds below a mean, in grey since every method may have them."""
+    ax.plot([], [], "o", color="0.5", label=label("one seed"), **_SMALL)
+
+
+def marker_style(look: Method) -> dict[str, Any]:
+    """matplotlib's settings of a method's marker."""
+    face = "white" if look.hollow else look.colour
+    return {"marker": look.marker, "markerfacecolor": face, "markeredgewidth": 1.5}
 
 
 def _named(name: str) -> dict[str, Any]:
@@ -173,7 +219,7 @@ def _bar_style(name: str) -> dict[str, Any]:
     look = method(name)
     return {
         "color": look.colour,
-        "marker": look.marker,
+        **marker_style(look),
         "markersize": 6,
         "linewidth": 1.5,
         "elinewidth": 1.2,

@@ -34,6 +34,7 @@ class Method:
 
     Attributes:
         dash: of its line where no number of sentences changes it.
+        hollow: whether its marker is an outline, which tells it from a filled one in grey.
     """
 
     colour: str
@@ -41,6 +42,7 @@ class Method:
     en: str
     zh: str
     dash: Dash = "--"
+    hollow: bool = False
 
     def name(self, language: str = "en") -> str:
         """The name in a language.
@@ -54,7 +56,7 @@ class Method:
 
 # In the order of charts and tables, from nothing to labels.
 METHODS: dict[str, Method] = {
-    "untrained": Method(_GREY, "o", "untrained", "未训练"),
+    "untrained": Method(_GREY, "o", "untrained", "未训练", hollow=True),
     "idf-mean": Method(_SKY, "v", "IDF-weighted mean", "IDF 加权平均"),
     "tfidf-char": Method(_PURPLE, "D", "TF-IDF (characters)", "TF-IDF（字）"),
     "tfidf-char-bigram": Method(

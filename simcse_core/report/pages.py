@@ -18,6 +18,7 @@ from simcse_core.report.records import Records, caption, read_records
 from simcse_core.report.style import language as chart_language
 from simcse_core.report.style import set_style
 from simcse_core.report.topics import CHARTS, SECTIONS, TOPICS, Topic
+from simcse_core.report.wording import LIST_COMMA, say, spaced
 
 PAGES = {"en": "README.md", "zh": "README.zh-CN.md"}
 # Root mean square of the differences of two pictures' pixels (0 to 255) that counts as none: the
@@ -163,8 +164,9 @@ def _page(records: Mapping[str, Records], language: str, made: Made) -> str:
 
 def heading(records: Mapping[str, Records], language: str) -> str:
     """The title of a folder's pages: its data by name."""
-    datasets = ", ".join(dict.fromkeys(str(r.stamp["dataset"]) for r in records.values()))
-    return f"{datasets} 上的结果" if language == "zh" else f"Results on {datasets}"
+    names = dict.fromkeys(say(str(r.stamp["dataset"]), language) for r in records.values())
+    datasets = LIST_COMMA[language].join(names)
+    return spaced(f"{datasets}上的结果") if language == "zh" else f"Results on {datasets}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -25,10 +26,13 @@ from simcse_core.config import BEST, Kind, Pooling
 from simcse_core.files import write_bytes
 from simcse_core.protocols import Protocol, protocols
 from simcse_core.report.marks import (
+    BELOW,
+    HARDLY_ANY,
     PLANE,
     draw_bar,
     draw_bars,
     draw_boxes,
+    draw_claimed,
     draw_dumbbell,
     draw_levels,
     draw_mark,
@@ -38,6 +42,7 @@ from simcse_core.report.marks import (
     label_bars,
     label_path,
     label_seeds,
+    label_small,
 )
 from simcse_core.report.methods import METHODS, PUBLISHED, in_order, method
 from simcse_core.report.own_text import along, kept_place, place_column
@@ -60,9 +65,8 @@ from simcse_core.report.wording import COMMA, pooling_name, quantity
 # Split to encoder to Spearman: numbers of others, drawn for comparison.
 Published = Mapping[str, Mapping[str, float]]
 
-# A Spearman axis is at least this wide, five times what the study counts as hardly any difference:
-# on a narrower one, noise looks like a trend.
-NARROWEST = 0.1
+# A Spearman axis is at least this wide: on a narrower one, noise looks like a trend.
+NARROWEST = 5 * HARDLY_ANY
 LOWEST = 2.6  # inches of a panel where there are many
 
 
@@ -137,19 +141,32 @@ def plot_baselines(
                 draw_mark(ax, numbers.pop(encoder), names.index(line), PUBLISHED)
         draw_published_lines(ax, numbers)
         ax.set(xlabel=label("Spearman"))
-        ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))
+    # Once all is drawn: a limit that is set keeps the axes from growing.
+    first = panels[0][0]
+    first.set_xlim(left=min(0.0, first.get_xlim()[0]))
     return finish(figure, title, caption)
 
 
-def plot_curve(results: pd.DataFrame, x: str, *, title: str = "", caption: str = "") -> Figure:
+def plot_curve(
+    results: pd.DataFrame,
+    x: str,
+    *,
+    flat_from: float | None = None,
+    title: str = "",
+    caption: str = "",
+) -> Figure:
     """Spearman of each method along a curve: mean over seeds, their range, and every seed behind.
 
     Args:
         results: tidy rows; what is not learnt from the sentences is a dashed line.
         x: ``n_train`` or ``epoch``.
+        flat_from: from where on the report claims hardly any change, after a steep rise if that is
+            not the first place; nothing is drawn of its claims if None.
     """
     figure, panels = _panels(facets(spearman(results)), width=5.8)
     for ax, here in panels:
+        if flat_from is not None:
+            draw_claimed(ax, here, x, flat_from)
         draw_levels(ax, of_kind(here, Kind.UNTRAINED, Kind.READY_MADE))
         learnt = of_kind(here, Kind.FITTED, Kind.TRAINED, Kind.LABELLED)
         for name in in_order(learnt["method"]):
@@ -161,7 +178,7 @@ def plot_curve(results: pd.DataFrame, x: str, *, title: str = "", caption: str =
         )
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         ax.xaxis.set_major_formatter(_COUNT)
-    _widen([ax for ax, _ in panels], "y")
+    widen([ax for ax, _ in panels], "y")
     return finish(figure, title, caption)
 
 
@@ -192,7 +209,7 @@ def plot_sample(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fi
         )
         ax.xaxis.set_major_formatter(_COUNT)
         ax.xaxis.set_minor_locator(NullLocator())
-    _widen([ax for ax, _ in panels], "y")
+    widen([ax for ax, _ in panels], "y")
     return finish(figure, title, caption)
 
 
@@ -237,7 +254,8 @@ def plot_before_after(
 
     Args:
         results: tidy rows; the largest ``n_train`` of each method is drawn.
-        published: numbers of others for untrained encoders, drawn below ours.
+        published: numbers of the report for untrained encoders under [CLS], each on the line of
+            the encoder that stands in the place of the report's; on a line below where none does.
     """
     rows = at_last(spearman(results))
     found, ready_made = protocols(rows), of_kind(rows, Kind.READY_MADE)
@@ -246,26 +264,38 @@ def plot_before_after(
         Facet("", protocol.name): pd.concat([protocol.rows(studied), ready_made])
         for protocol in found
     }
-    theirs = list(dict.fromkeys(name for split in (published or {}).values() for name in split))
     ours = [list(dict.fromkeys(part["encoder"])) for part in parts.values()]
+    theirs = list(dict.fromkeys(name for split in (published or {}).values() for name in split))
+    beside = _in_place_of_theirs(found[0], ours[0]) if found else {}
+    alone = [name for name in theirs if name not in beside]
+    place_of = beside | {name: len(ours[0]) + i for i, name in enumerate(alone)}
     # Where each encoder has a best pooling of its own, its line says which.
     named = [
         [_of_protocol(protocol, e) for e in names]
         for protocol, names in zip(found, ours, strict=True)
     ]
-    lines = [names + theirs * (i == 0) for i, names in enumerate(named)]
+    lines = [names + alone * (i == 0) for i, names in enumerate(named)]
     figure, panels = _panels(parts, width=5.8, lines=lines)
     for i, (ax, here) in enumerate(panels):
         names = ours[i // len(splits(rows))]
         for place, encoder in enumerate(names):
             draw_dumbbell(ax, here[here["encoder"] == encoder], place)
-        if names is ours[0]:  # of [CLS], where there is one, as the published numbers are
-            values = (published or {}).get(str(here["split"].iloc[0]), {})
-            for name, value in values.items():
-                draw_mark(ax, value, len(names) + theirs.index(name), PUBLISHED)
+        if names is ours[0]:
+            for name, value in (published or {}).get(str(here["split"].iloc[0]), {}).items():
+                draw_mark(ax, value, place_of[name], PUBLISHED)
+        if (here.groupby(["encoder", "method"])["value"].nunique() > 1).any():
+            label_small(ax)
         ax.set(xlabel=label("Spearman"))
-    _widen([ax for ax, _ in panels], "x")
+    widen([ax for ax, _ in panels], "x")
     return finish(figure, title, caption)
+
+
+def _in_place_of_theirs(protocol: Protocol, names: Sequence[str]) -> dict[str, float]:
+    """From an encoder of the report to a place on the line of ours, below its mark."""
+    if protocol.name != Pooling.CLS:
+        return {}
+    places = {report_encoder(e): i + BELOW for i, e in enumerate(names) if e in protocol.pooling}
+    return {name: place for name, place in places.items() if name}
 
 
 def _of_protocol(protocol: Protocol, encoder: str) -> str:
@@ -352,9 +382,9 @@ def _axes(
     return figure, axes
 
 
-def panels_of(n: int, side: float) -> tuple[Figure, list[Axes]]:
-    """Square panels beside each other, ``side`` inches each."""
-    figure, axes = _axes([side], n, width=side)
+def panels_of(n: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Panels beside each other, of so many inches each with the names of their axes."""
+    figure, axes = _axes([height], n, width)
     return figure, list(axes[0])
 
 
@@ -404,8 +434,13 @@ def _name_lines(ax: Axes, names: Sequence[str]) -> None:
         )
 
 
-def _widen(axes: Iterable[Axes], axis: str) -> None:
-    """A Spearman axis no narrower than :data:`NARROWEST`; scales are shared, so one is enough."""
+def widen(axes: Iterable[Axes], axis: str) -> None:
+    """A Spearman axis no narrower than :data:`NARROWEST`.
+
+    Args:
+        axes: those that share a scale, at least one.
+        axis: ``x`` or ``y``.
+    """
     ax = next(iter(axes))
     low, high = ax.get_ylim() if axis == "y" else ax.get_xlim()
     if (lacking := NARROWEST - (high - low)) > 0:
@@ -417,12 +452,17 @@ def finish(figure: Figure, title: str, caption: str) -> Figure:
     """Title, legend and caption, all outside the panels."""
     _legend(figure, title)
     if caption:
-        # An inch holds some 16 letters of this size, and half as many Chinese characters.
-        across = int(figure.get_figwidth() * (9 if language() == "zh" else 16))
-        lines = [textwrap.fill(line, across, break_long_words=True) for line in caption.split("\n")]
+        lines = [_wrapped(line, figure.get_figwidth()) for line in caption.split("\n")]
         figure.supxlabel("\n".join(lines), fontsize=8, color="0.35", x=0.01, ha="left")
     plt.close(figure)  # a notebook shows the returned figure once, not twice
     return figure
+
+
+def _wrapped(line: str, inches: float) -> str:
+    """A line of a caption in lines that fit; an inch holds 16 letters or 9 Chinese characters."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in line)
+    needed = (len(line) - wide) / 16 + wide / 9
+    return textwrap.fill(line, int(len(line) * inches / needed)) if needed > inches else line
 
 
 def _legend(figure: Figure, title: str) -> None:

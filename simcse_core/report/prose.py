@@ -31,6 +31,7 @@ from simcse_core.report.wording import (
     listed,
     pooling_name,
     quantity,
+    say,
     spaced,
 )
 
@@ -134,7 +135,7 @@ def _answer(rows: pd.DataFrame, language: str) -> str:
         for n, score in curve.items()
     ]
     told = {
-        "data": rows["dataset"].iloc[0],
+        "data": say(rows["dataset"].iloc[0], language),
         "before": of_kind(test, Kind.UNTRAINED)["mean"].iloc[0],
         "trained": method(studied).name(language),
         "gains": listed(gains, language),
@@ -152,7 +153,7 @@ _ANSWER = {
     "en": "On {data} (Spearman on test), an untrained encoder scores {before:.3f}; {trained} "
     "brings it to {gains}. Without any training, {few} give {value:.3f} as {fitted}, the best such "
     "method on dev. ",
-    "zh": "在 {data} 上（测试集 Spearman），未训练的编码器得 {before:.3f}；"
+    "zh": "在{data}上（测试集 Spearman），未训练的编码器得 {before:.3f}；"
     "{trained}使其达到{gains}。不作任何训练，用{few}拟合{fitted}"
     "（此类方法中验证集最佳者）得 {value:.3f}。",
 }

@@ -11,7 +11,7 @@ import pandas as pd
 
 from simcse_core.config import NOTEBOOK_STEM, PROJECT_ROOT, Kind
 from simcse_core.report.rows import cls_first, of_kind, splits
-from simcse_core.report.wording import COLON, COMMA, listed, pooling_name, say, spaced
+from simcse_core.report.wording import COLON, COMMA, LIST_COMMA, listed, pooling_name, say, spaced
 from simcse_core.results import read_table
 
 _TIDY = "encoder method kind pooling n_train epoch seed dataset split metric value ci_low ci_high"
@@ -131,7 +131,7 @@ def caption(records: Records, language: str = "en") -> str:
     Seeds are those in the rows, never those that were asked for. Training settings are told where a
     row was trained. Encoders with the same poolings and settings share a line.
     """
-    parts = [records.stamp["dataset"], *_split_names(records.frame, language)]
+    parts = [say(str(records.stamp["dataset"]), language), *_split_names(records.frame, language)]
     parts += _seeds(records.frame, language)
     lines = [" · ".join(parts), *_encoder_lines(records, language)]
     lines += [_ready_made_line(records, language), bounds(records, language)]
@@ -161,7 +161,7 @@ def _seeds(frame: pd.DataFrame, language: str) -> list[str]:
         if "kind" in frame:  # no seed decides anything of a ready-made encoder
             frame = frame[frame["kind"] != Kind.READY_MADE]
         seeds = sorted(set(frame["seed"].dropna().astype(int)))
-        told = ", ".join(map(str, seeds))
+        told = LIST_COMMA[language].join(map(str, seeds))
         return [f"种子 {told}" if language == "zh" else f"{_plural('seed', len(seeds))} {told}"]
     counts = frame["n_seeds"][lambda n: n > 0] if "n_seeds" in frame else ()
     if not len(counts):
@@ -187,7 +187,10 @@ def _encoder_lines(records: Records, language: str) -> list[str]:
             own = {p["pooling"]: p.get("train", {}) for p in plans if p["encoder"] == encoder}
             for line in _settings(mine, own, language):
                 lines.setdefault(line, []).append(encoder)
-    return [f"{', '.join(encoders)}{COLON[language]}{told}" for told, encoders in lines.items()]
+    return [
+        f"{LIST_COMMA[language].join(encoders)}{COLON[language]}{told}"
+        for told, encoders in lines.items()
+    ]
 
 
 def _ready_made_line(records: Records, language: str) -> str:
@@ -204,7 +207,8 @@ def _ready_made_line(records: Records, language: str) -> str:
                 else f"{made['encoder']} ({parts})"
             )
     head = {"en": "ready-made", "zh": "现成编码器"}[language]
-    return f"{head}{COLON[language]}{listed(told, language)}" if told else ""
+    names = spaced(listed(told, language)) if language == "zh" else listed(told, language)
+    return f"{head}{COLON[language]}{names}" if told else ""
 
 
 def _settings(

@@ -28,7 +28,7 @@ from simcse_core.report.rows import (
     splits,
     trained_methods,
 )
-from simcse_core.report.wording import COLON, COMMA, pooling_name, quantity, say, spaced
+from simcse_core.report.wording import COLON, COMMA, pooling_name, quantity, say
 
 # What a grid of training settings varies.
 SETTINGS = ["learning_rate", "batch_size", "dropout", "temperature"]
@@ -386,7 +386,7 @@ def _side(name: str, at: float, language: str) -> str:
     told = method(name).name(language)
     if not at:
         return told
-    return spaced(f"{told}{at:,.0f}") if language == "zh" else f"{told} {at:,.0f}"
+    return f"{told}{'' if told.endswith('）') else ' '}{at:,.0f}"
 
 
 def _interval(low: float, high: float) -> str:

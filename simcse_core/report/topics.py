@@ -69,14 +69,22 @@ _SCORES_ALT = {
 _CURVE_GUIDE = {
     "en": "Thick lines are means over seeds, bands run from the lowest to the highest seed, thin "
     "lines are single seeds. Dashed: the untrained encoder. The report's [CLS] comes first, then "
-    "the pooling that is best untrained; each was trained under the pooling that is measured.",
+    "the pooling that is best untrained; each was trained under the pooling that is measured. Red: "
+    "what the report claims of SimCSE, by the criteria that its claims are judged by.",
     "zh": "粗线为多种子平均，色带从最低到最高的种子，细线为单个种子；虚线为未训练的编码器。"
-    "先是报告所用的 [CLS]，再是未训练时最好的池化；训练与测量用同一种池化。",
+    "先是报告所用的 [CLS]，再是未训练时最好的池化；训练与测量用同一种池化。"
+    "红色为原报告对 SimCSE 的论断，标准与判定论断时相同。",
 }
 
 
-def _curve(x: str) -> Draw:
-    return lambda r, title, caption: plotting.plot_curve(r.frame, x, title=title, caption=caption)
+# Where the report's curve over few sentences turns from steep to flat (simcse_core.claims).
+TURN = 400
+
+
+def _curve(x: str, flat_from: float) -> Draw:
+    return lambda r, title, caption: plotting.plot_curve(
+        r.frame, x, flat_from=flat_from, title=title, caption=caption
+    )
 
 
 def _scores(records: Records, title: str, caption: str) -> Figure:
@@ -134,7 +142,7 @@ TOPICS: dict[str, Topic] = {
             "points 02_small_sample n_train dev",
             "differences 02_differences",
         ),
-        draw=_curve("n_train"),
+        draw=_curve("n_train", TURN),
         alt={
             "en": "Spearman against the number of unlabelled sentences, a line for each method",
             "zh": "Spearman 随无标注句数的变化，每种方法一条线",
@@ -177,7 +185,7 @@ TOPICS: dict[str, Topic] = {
             "points 03_large_data n_train dev",
             "differences 03_differences",
         ),
-        draw=_curve("n_train"),
+        draw=_curve("n_train", 0),
         alt={
             "en": "Spearman against the number of unlabelled sentences, a line for each method",
             "zh": "Spearman 随无标注句数的变化，每种方法一条线",
@@ -193,7 +201,7 @@ TOPICS: dict[str, Topic] = {
             "points 04_epochs epoch dev",
             "differences 04_differences",
         ),
-        draw=_curve("epoch"),
+        draw=_curve("epoch", 0),
         alt={
             "en": "Spearman against the number of epochs, a line for each method",
             "zh": "Spearman 随训练轮数的变化，每种方法一条线",
@@ -202,10 +210,10 @@ TOPICS: dict[str, Topic] = {
     "05_before_after": Topic(
         title={"en": "Each encoder before and after training", "zh": "各编码器训练前后"},
         guide={
-            "en": "Points are means over seeds, ticks are single seeds, and the number is what "
-            "training without labels changed: under the report's [CLS], then under the pooling "
-            "that is best untrained.",
-            "zh": "点为多种子平均，短竖线为单个种子，数字为无监督训练带来的变化："
+            "en": "Large marks are means over seeds, small ones below them single seeds, and the "
+            "number is what training without labels changed: under the report's [CLS], then under "
+            "the pooling that is best untrained.",
+            "zh": "大标记为多种子平均，下方的小标记为单个种子，数字为无监督训练带来的变化："
             "先是报告所用的 [CLS]，再是未训练时最好的池化。",
         },
         told=(

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from simcse_core.report.marks import draw_bar, draw_seeds, label_seeds
+from simcse_core.report.marks import draw_bar, draw_seeds, label_seeds, marker_style
 from simcse_core.report.methods import in_order, method
 from simcse_core.report.plotting import finish
 from simcse_core.report.rows import facet_titles, facets
@@ -167,7 +167,7 @@ def _draw_places(ax: Axes, parts: Sequence[pd.DataFrame], names: Sequence[str]) 
             means,
             yerr=np.maximum(ends, 0),
             color=look.colour,
-            marker=look.marker,
+            **marker_style(look),
             linestyle="none",
             label=look.name(language()),
         )

@@ -28,6 +28,8 @@ CHINESE = {
     "95 % interval over pairs": "句对抽样的 95 % 区间",
     "box: quartiles; whiskers: 5 % to 95 %": "箱：四分位；须：5 % 至 95 %",
     "the report": "原报告",
+    "flat": "持平",
+    "rise": "上升",
     "no value": "没有数值",
     "Tokens": "词元数",
     "Sentences": "句数",
@@ -49,6 +51,9 @@ CHINESE = {
     "same meaning": "同义句对",
     "unrelated": "无关句对",
     "no label": "未标注句对",
+    # data
+    "bundled sample (not CNSD)": "随附样本（非 CNSD）",
+    "bundled sample (hand-written FAQ and intents)": "随附样本（自写的 FAQ 与意图）",
     # tables
     "encoder": "编码器",
     "pooling": "池化",
@@ -191,6 +196,7 @@ ENGLISH = {
     "fpr@95": "FPR@95",
 }
 COMMA = {"en": ", ", "zh": "，"}
+LIST_COMMA = {"en": ", ", "zh": "、"}
 COLON = {"en": ": ", "zh": "："}
 _BETWEEN_SCRIPTS = re.compile(
     r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9*+`-])|(?<=[A-Za-z0-9*`\]])(?=[\u4e00-\u9fff])"
@@ -231,8 +237,12 @@ def quantity(point: float, x: str, language: str = "en") -> str:
 
 def listed(items: Sequence[str], language: str = "en") -> str:
     """a, b and c; a、b和c."""
-    comma, last = ("、", "和") if language == "zh" else (", ", " and ")
-    return last.join([comma.join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
+    last = "和" if language == "zh" else " and "
+    return (
+        last.join([LIST_COMMA[language].join(items[:-1]), items[-1]])
+        if len(items) > 1
+        else "".join(items)
+    )
 
 
 def spaced(text: str) -> str:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from simcse_core.config import PROJECT_ROOT
-from simcse_core.report.plotting import save_chart
+from simcse_core.report.plotting import save_chart, widen
 from simcse_core.report.style import set_style
 from simcse_core.report.tables import to_markdown
 from tools.benchmark.task import CPU_TIME
@@ -33,6 +33,13 @@ _TITLES = {
     "training": "Training",
     "evaluation": "Evaluation",
     "levers": "Training with one lever off",
+}
+_CHART_TITLES = {
+    "training": "How fast each one trains",
+    "evaluation": "How fast each one encodes and scores pairs",
+    "levers": "What a step takes with one lever off",
+    "scaling": "What one trajectory saves against separate runs",
+    "quality": "Spearman with every lever on and with all off",
 }
 _UNITS = {"training": "sentences", "evaluation": "pairs", "levers": "sentences"}
 
@@ -180,7 +187,7 @@ def plot_rates(result: Mapping[str, Any], part: str) -> Figure:
             rows["times_ours"].map("  ({:.1f}x the time)".format),
         ),
     )
-    return _draw_bars(result, rows, _capital(_rate(result, part)))
+    return _draw_bars(result, rows, part, _capital(_rate(result, part)))
 
 
 def plot_levers(result: Mapping[str, Any]) -> Figure:
@@ -195,11 +202,12 @@ def plot_levers(result: Mapping[str, Any]) -> Figure:
         said=rows["times_ours"].map("{:.2f}x".format),
     )
     batch_size = rows["batch_size"].iloc[0]
-    return _draw_bars(result, rows, f"Time of a step, batch {batch_size} (all levers on: 1)", at=1)
+    xlabel = f"Time of a step, batch {batch_size} (all levers on: 1)"
+    return _draw_bars(result, rows, "levers", xlabel, at=1)
 
 
 def _draw_bars(
-    result: Mapping[str, Any], rows: pd.DataFrame, xlabel: str, at: float | None = None
+    result: Mapping[str, Any], rows: pd.DataFrame, part: str, xlabel: str, at: float | None = None
 ) -> Figure:
     """Bars of ``length`` with whiskers from ``low`` to ``high``, and what is ``said`` beside."""
     panels = list(rows.groupby("model", sort=False))
@@ -219,7 +227,7 @@ def _draw_bars(
         ax.invert_yaxis()
         ax.set(title=model, xlabel=xlabel, xlim=(0, 1.6 * panel["high"].max()))
         ax.grid(visible=False)
-    return _captioned(figure, result, "median over rounds, whiskers from lowest to highest")
+    return _captioned(figure, result, part, "median over rounds, whiskers from lowest to highest")
 
 
 def _colour(competitor: str) -> str:
@@ -237,7 +245,7 @@ def plot_scaling(result: Mapping[str, Any]) -> Figure:
         ax.annotate(
             str(name),
             (points["sentences"].iloc[-1], y),
-            xytext=(-10, 0),
+            xytext=(-12, 6),
             textcoords="offset points",
             ha="right",
             va="center",
@@ -245,7 +253,7 @@ def plot_scaling(result: Mapping[str, Any]) -> Figure:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
     ax.set(xlabel="Sentences", ylabel="Seconds of training", xlim=(0, None), ylim=(0, None))
     ax.margins(y=0.12)
-    return _captioned(figure, result, _scaling_title(result))
+    return _captioned(figure, result, "scaling", _scaling_title(result))
 
 
 def plot_quality(result: Mapping[str, Any]) -> Figure:
@@ -253,7 +261,7 @@ def plot_quality(result: Mapping[str, Any]) -> Figure:
     by_seed = quality_table(result)
     means = by_seed.pop("mean")
     by_seed = by_seed.drop(columns="std")
-    figure, ax = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
+    figure, ax = plt.subplots(figsize=(6.4, 3.1), layout="constrained")
     ax.plot(by_seed, range(len(by_seed)), "o-", color="0.75", mfc=_PALETTE[0], mec="white")
     ax.plot(means, range(len(means)), "|", color=_PALETTE[3], ms=26, mew=2)
     ax.annotate(
@@ -262,7 +270,8 @@ def plot_quality(result: Mapping[str, Any]) -> Figure:
     ax.set_yticks(range(len(by_seed)), by_seed.index)
     ax.set(xlabel="Spearman on dev", ylim=(len(by_seed) - 0.5, -0.5))
     ax.grid(visible=False, axis="y")
-    return _captioned(figure, result, _quality_title(result).replace("; ", ";\n"))
+    widen([ax], "x")
+    return _captioned(figure, result, "quality", _quality_title(result).replace("; ", ";\n"))
 
 
 def _quality_title(result: Mapping[str, Any]) -> str:
@@ -280,7 +289,8 @@ def _scaling_title(result: Mapping[str, Any]) -> str:
     return f"{scaling['model']}, batch {scaling['batch_size']}, a point at each number of sentences"
 
 
-def _captioned(figure: Figure, result: Mapping[str, Any], said: str) -> Figure:
+def _captioned(figure: Figure, result: Mapping[str, Any], part: str, said: str) -> Figure:
+    figure.suptitle(_CHART_TITLES[part], weight="bold", size="large")
     caption = f"{_where(result)} · {result['settings']['text']}\n{said}"
     figure.supxlabel(caption, fontsize=7, color="0.35", x=0.01, ha="left")
     plt.close(figure)
