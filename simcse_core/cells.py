@@ -6,12 +6,12 @@ A cell says all that is needed to compute it in a process of its own, and what d
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from tqdm.auto import tqdm
@@ -35,6 +35,8 @@ from simcse_core.workers import (
     tell_once,
     that_fit,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -102,13 +104,24 @@ def compute_cells(
     if missing:
         with only_run(directory):
             found |= _taken_over(missing, directory)
+            left = {name: cell for name, cell in missing.items() if name not in found}
             calls = {
                 name: (cell, partial(_compute, cell, directory, name, made_by))
-                for name, (cell, made_by) in missing.items()
-                if name not in found
+                for name, (cell, made_by) in longest_first(
+                    left.items(), [cell.cost for cell, _ in left.values()]
+                )
             }
             found |= _computed(calls, list(found)) if calls else {}
     return [found[name] for name in names]
+
+
+def longest_first(items: Iterable[T], costs: Iterable[float]) -> list[T]:
+    """What costs most first, so that no long cell is begun when all others have ended.
+
+    Equal ones stay in order (Graham, 1969: at most a third above the best order).
+    """
+    pairs = zip(items, costs, strict=True)
+    return [item for item, _ in sorted(pairs, key=lambda pair: -pair[1])]
 
 
 def _taken_over(
