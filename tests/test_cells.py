@@ -386,7 +386,6 @@ import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from pathlib import Path
 import pandas as pd
-from simcse_core import trained_cells
 from simcse_core import cells as cells_module
 from simcse_core.cells import Cell, compute_cells
 out = Path(sys.argv[1])
