@@ -34,10 +34,10 @@ START_SECONDS = 12.0
 # Weights in the layers, the embeddings of words left out: what Plan.cost counts.
 MINI_WEIGHTS = 2_469_000  # 3 x 256
 BASE_WEIGHTS = 86_000_000  # 12 x 768
-# One thread, batch 64, measured: encoding with the mini encoder takes 1.49 ms a sentence on the
-# processor of docs/scale.md; BERT-base's shape trains on 3.7 a second on that of docs/benchmark.md.
+# One thread, batch 64, measured on the processor of docs/scale.md: encoding with the mini encoder
+# takes 1.49 ms a sentence, and BERT-base's shape trains on 6.3 sentences a second.
 MINI_ON_CPU = 1.49e-3 / MINI_WEIGHTS
-BASE_ON_CPU = 1 / 3.7 / (TRAINING_COST * BASE_WEIGHTS)
+BASE_ON_CPU = 1 / 6.3 / (TRAINING_COST * BASE_WEIGHTS)
 # Assumed, not measured: a step of either encoder is bound by some thousand launches of kernels, 15
 # ms for 3 layers and 50 ms for 12, and a batch has 64 and 16 sentences.
 MINI_ON_GPU = 15e-3 / 64 / (TRAINING_COST * MINI_WEIGHTS)
