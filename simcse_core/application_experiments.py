@@ -87,7 +87,14 @@ def measure_methods(run: ApplicationExperiment) -> pd.DataFrame:
         Rows of ``application_cells.measure_uses``, with ``encoder, method, kind, pooling, n_train,
         seed, dataset``.
     """
+    rows = pd.concat(run.compute(method_cells(run)), ignore_index=True)
+    return rows[[*_KEPT, "metric", "value", "ci_low", "ci_high", "missing"]]
+
+
+def method_cells(run: ApplicationExperiment) -> list[Cell]:
+    """What :func:`measure_methods` computes."""
     draws, n = run.draws, run.parameters["n_train"]
+    n_texts = len(run.data.held_out())
     own: dict[str, Any] = {"draws": asdict(draws), "n_sample": n}
     cells = [
         Cell(
@@ -101,10 +108,11 @@ def measure_methods(run: ApplicationExperiment) -> pd.DataFrame:
     for plan in run.plans:
         args = (run.data, plan, draws, n, run.seeds)
         parts = {**plan.stamp, **own, "seeds": list(run.seeds)}
-        cells.append(Cell(_name(plan, "fitted"), application_cells.of_encoder, args, parts))
+        cost = plan.cost(encoded=n_texts + n * len(run.seeds))
+        name, compute = _name(plan, "fitted"), application_cells.of_encoder
+        cells.append(Cell(name, compute, args, parts, cost=cost))
         cells += [_trained(run, plan, method, seed) for method in STUDIED for seed in run.seeds]
-    rows = pd.concat(run.compute(cells), ignore_index=True)
-    return rows[[*_KEPT, "metric", "value", "ci_low", "ci_high", "missing"]]
+    return cells
 
 
 def _trained(run: ApplicationExperiment, plan: Plan, method: str, seed: int) -> Cell:
@@ -123,6 +131,7 @@ def _trained(run: ApplicationExperiment, plan: Plan, method: str, seed: int) -> 
         (run.data, mine, method, run.draws, n),
         {**plan.stamp, **own},
         resumes=True,
+        cost=plan.cost(len(run.data.held_out()), plan.train.num_epochs * n),
     )
 
 

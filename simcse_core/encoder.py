@@ -337,10 +337,7 @@ class SentenceEncoder:
 
     def unknown_share(self, sentences: Sequence[str]) -> float:
         """The share of unknown tokens among those of the sentences, special ones left out."""
-        unknown = unknown_ids(self.tokenizer)
-        special = set(self.tokenizer.all_special_ids) - unknown
-        tokens = [t for row in self.tokenize(sentences) for t in row if t not in special]
-        return sum(t in unknown for t in tokens) / len(tokens) if tokens else 0.0
+        return unknown_share(self.tokenize(sentences), self.tokenizer)
 
     def embed(self, token_ids: Sequence[list[int]]) -> Tensor:
         """One forward over rows of token ids, without padding where the model allows it.
@@ -354,16 +351,27 @@ class SentenceEncoder:
         Returns:
             float32 embeddings of shape (rows, hidden).
         """
+        return self.embed_poolings(token_ids, [self.pooling])[0]
+
+    def embed_poolings(
+        self, token_ids: Sequence[list[int]], poolings: Sequence[Pooling]
+    ) -> list[Tensor]:
+        """What :meth:`embed` gives under each of several poolings, from one forward for all."""
         size = self.rows_at_once or len(token_ids)
         if size >= len(token_ids):
-            return self._embed_chunk(token_ids)
+            return self._embed_chunk(token_ids, poolings)
         chunks = [token_ids[start : start + size] for start in range(0, len(token_ids), size)]
-        return torch.cat([checkpoint(self._embed_chunk, c, use_reentrant=False) for c in chunks])
+        embedded = [
+            checkpoint(self._embed_chunk, chunk, poolings, use_reentrant=False) for chunk in chunks
+        ]
+        return [torch.cat(parts) for parts in zip(*embedded, strict=True)]
 
-    def _embed_chunk(self, token_ids: Sequence[list[int]]) -> Tensor:
+    def _embed_chunk(
+        self, token_ids: Sequence[list[int]], poolings: Sequence[Pooling]
+    ) -> list[Tensor]:
         in_bf16 = _in_bf16(self.precision, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bf16):
-            return self._forward(token_ids, [self.pooling])[0].float()
+            return [vectors.float() for vectors in self._forward(token_ids, poolings)]
 
     @overload
     def encode(
@@ -654,6 +662,18 @@ def _tell_assumed(name: str, pooling: Pooling, max_seq_length: int) -> None:
         pooling,
         max_seq_length,
     )
+
+
+def special_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """The tokens that stand for no text, which unknown ones do."""
+    return set(tokenizer.all_special_ids) - unknown_ids(tokenizer)
+
+
+def unknown_share(token_ids: Sequence[Sequence[int]], tokenizer: PreTrainedTokenizerBase) -> float:
+    """The share of unknown ones among the tokens of rows, special ones left out; 0 of none."""
+    special, unknown = special_ids(tokenizer), unknown_ids(tokenizer)
+    own = [token for row in token_ids for token in row if token not in special]
+    return sum(token in unknown for token in own) / max(len(own), 1)
 
 
 def _in_bf16(precision: Precision, device: torch.device) -> bool:

@@ -31,14 +31,21 @@ def untrained(run: Experiment, whitening_sentences: int) -> pd.DataFrame:
     What counts text or tokens is fitted on the whole unlabelled pool; what needs the vectors of
     what it is fitted on, on ``whitening_sentences`` of it, drawn anew for each seed.
     """
+    cells = untrained_cells(run, whitening_sentences)
+    return pd.concat(run.compute(cells), ignore_index=True)
+
+
+def untrained_cells(run: Experiment, whitening_sentences: int) -> list[Cell]:
+    """What :func:`untrained` computes."""
     run.check_sizes([whitening_sentences], "whitening_sentences")
     own = {"n_sample": whitening_sentences, "seeds": list(run.seeds)}
     cells = [Cell("text", fitted_cells.of_text, (run.data,))]
     for plan, *_ in run.encoder_plans():
         args, parts = (run.data, plan, whitening_sentences, run.seeds), {**plan.stamp, **own}
-        cells.append(Cell(_name(plan), fitted_cells.of_encoder, args, parts, memory=plan.memory))
-    cells += ready_made_cells(run)
-    return pd.concat(run.compute(cells), ignore_index=True)
+        cost = plan.cost(encoded=_n_fitted(run, whitening_sentences))
+        name, compute = _name(plan), fitted_cells.of_encoder
+        cells.append(Cell(name, compute, args, parts, memory=plan.memory, cost=cost))
+    return [*cells, *ready_made_cells(run)]
 
 
 def sample_curves(
@@ -50,10 +57,17 @@ def sample_curves(
         The rows of :func:`train_sizes`, and those of the baselines that stand on curves, fitted on
         the very samples. What needs no encoder is there once.
     """
+    return _rows(run, sample_curve_cells(run, sizes, objectives))
+
+
+def sample_curve_cells(
+    run: Experiment, sizes: Sequence[int], objectives: Sequence[str] = STUDIED
+) -> list[Cell]:
+    """What :func:`sample_curves` computes."""
     run.check_sizes(sizes)
     trained = trajectory_cells(run, run.plans, max(sizes), [0, *sizes], objectives)
     fitted = fitted_curve_cells(run, run.encoder_plans(), sizes)
-    return _rows(run, [*trained, *fitted, *ready_made_cells(run)])
+    return [*trained, *fitted, *ready_made_cells(run)]
 
 
 def train_sizes(
@@ -76,10 +90,17 @@ def train_epochs(
     Returns:
         Tidy rows, with ``epoch`` 0 for the untrained encoder.
     """
+    return _rows(run, epoch_cells(run, n_train, num_epochs, objectives))
+
+
+def epoch_cells(
+    run: Experiment, n_train: int, num_epochs: int, objectives: Sequence[str] = STUDIED
+) -> list[Cell]:
+    """What :func:`train_epochs` computes."""
     run.check_sizes([n_train], "n_train")
     plans = [replace(p, train=replace(p.train, num_epochs=num_epochs)) for p in run.plans]
     points = [epoch * n_train for epoch in range(num_epochs + 1)]
-    return _rows(run, trajectory_cells(run, plans, n_train, points, objectives))
+    return trajectory_cells(run, plans, n_train, points, objectives)
 
 
 def compare_encoders(
@@ -95,6 +116,13 @@ def compare_encoders(
         Tidy rows, in which ``n_train`` counts examples; and those of the baselines that stand on
         curves, fitted on ``n_train`` sentences with the last encoder.
     """
+    rows = _rows(run, encoder_cells(run, n_train, sizes))
+    fitted = rows["kind"] == Kind.FITTED
+    return rows[~fitted].reset_index(drop=True), rows[fitted].reset_index(drop=True)
+
+
+def encoder_cells(run: Experiment, n_train: int, sizes: Sequence[int] = ()) -> list[Cell]:
+    """What :func:`compare_encoders` computes."""
     run.check_sizes([n_train], "n_train")
     last = run.encoder_plans()[-1]
     trained = trajectory_cells(run, run.plans, n_train, [0, n_train], STUDIED)
@@ -105,10 +133,7 @@ def compare_encoders(
             points = {n for n in points if 2 <= n <= n_examples}
             if points and n_examples <= objective.available(run.data):
                 trained += trajectory_cells(run, last, n_examples, sorted(points), [method])
-    beside = [*fitted_curve_cells(run, [last], [n_train]), *ready_made_cells(run)]
-    rows = _rows(run, [*trained, *beside])
-    fitted = rows["kind"] == Kind.FITTED
-    return rows[~fitted].reset_index(drop=True), rows[fitted].reset_index(drop=True)
+    return [*trained, *fitted_curve_cells(run, [last], [n_train]), *ready_made_cells(run)]
 
 
 def trajectory_cells(
@@ -124,6 +149,7 @@ def trajectory_cells(
         EncoderError: an encoder that can encode alone, before anything is computed.
     """
     cells = []
+    held_out = len(run.data.held_out()) * len(points)
     for plan in plans:
         plan.untrained.check_trainable()
         for method in methods:
@@ -144,6 +170,7 @@ def trajectory_cells(
                         {**plan.stamp, **own},
                         resumes=True,
                         memory=plan.memory,
+                        cost=plan.cost(held_out, plan.train.num_epochs * n_train),
                         among=partial(trained_cells.at_points, n_train=n_train, points=points),
                     )
                 )
@@ -161,8 +188,14 @@ def fitted_curve_cells(
         args = (run.data, plan, poolings, sizes, run.seeds)
         parts = {**plan.stamp, **own, "poolings": poolings}
         name, compute = f"{_name(plan)}-fitted", fitted_cells.of_samples
-        cells.append(Cell(name, compute, args, parts, memory=plan.memory))
+        cost = plan.cost(encoded=_n_fitted(run, max(sizes)))
+        cells.append(Cell(name, compute, args, parts, memory=plan.memory, cost=cost))
     return cells
+
+
+def _n_fitted(run: Experiment, n_sample: int) -> int:
+    """Sentences that are encoded to fit and to score: samples, and dev and test with tokens."""
+    return len(run.seeds) * n_sample + 2 * len(run.data.held_out())
 
 
 def ready_made_cells(run: Experiment) -> list[Cell]:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from simcse_core.baselines import fit_on_text
 from simcse_core.data import StsPairs, StudyData, sample_sentences
-from simcse_core.encoder import SentenceEncoder
+from simcse_core.encoder import SentenceEncoder, special_ids
 from simcse_core.evaluation import (
     Encode,
     normalize,
@@ -212,7 +212,7 @@ def _tokens(encoder: SentenceEncoder, text: str) -> tuple[list[Token], int]:
     """The tokens of a text but for special ones and the prefix, and how many of them are read."""
     tokenizer, whole = encoder.tokenizer, encoder.prefix + text
     unknown = unknown_ids(tokenizer)
-    special = set(tokenizer.all_special_ids) - unknown
+    special = special_ids(tokenizer)
     offsets = {"return_offsets_mapping": True} if tokenizer.is_fast else {}
     found = tokenizer(whole, truncation=False, verbose=False, **offsets)
     ids = found["input_ids"]

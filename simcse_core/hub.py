@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -212,24 +213,48 @@ def _load_split(dataset: str, revision: str | None, split: str):  # type: ignore
     name, _, pinned = dataset.partition("@")
     revision = revision or pinned or None
     try:
-        huggingface_hub.HfApi().dataset_info(name, revision=revision, timeout=PROBE_SECONDS)
-        away = False
+        info = huggingface_hub.HfApi().dataset_info(name, revision=revision, timeout=PROBE_SECONDS)
+        away, commit = False, info.sha
     except (RepositoryNotFoundError, HFValidationError, RevisionNotFoundError) as error:
         raise HubError(
             f"hub data set {dataset!r}: not found ({type(error).__name__}); check its "
             "id and revision"
         ) from error
     except Exception:
-        away = True  # what the cache holds is still good
+        # What the cache holds is still good; a branch may have moved on since.
+        away, commit = True, revision if re.fullmatch("[0-9a-f]{40}", revision or "") else None
     try:
         with _offline(datasets.config, away):
-            return datasets.load_dataset(name, split=split, revision=revision)
+            table = datasets.load_dataset(name, split=split, revision=revision)
     except Exception as error:
         raise HubError(
             f"hub data set {dataset!r}, split {split}: cannot be loaded "
             f"({type(error).__name__}: {error}). Without a connection use "
             "source='sample' or a directory of CNSD files"
         ) from error
+    _check_commit(dataset, split, commit, _commit_of(table))
+    return table
+
+
+def _commit_of(table: Any) -> str:
+    """The commit that a table was read at, which datasets calls its folder in the cache."""
+    return Path(table.cache_files[0]["filename"]).parent.name if table.cache_files else ""
+
+
+def _check_commit(dataset: str, split: str, wanted: str | None, read: str) -> None:
+    """Refuses what datasets has read from its cache in the place of what was asked for.
+
+    It takes the newest of any revision that is there. Where nobody knows what was asked for, since
+    the hub is away, it is told what was read.
+    """
+    if wanted is None:
+        print(f"hub data set {dataset}, split {split}: the hub is away; from the cache, {read}")
+    elif read != wanted:
+        raise HubError(
+            f"hub data set {dataset!r}, split {split}: {wanted} cannot be loaded, and the cache "
+            f"holds {read or 'another revision'}; name a revision that can be had: "
+            f"{dataset.partition('@')[0]}@<commit>"
+        )
 
 
 @contextmanager

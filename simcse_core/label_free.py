@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from simcse_core.config import Pooling
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.evaluation import normalize, uniformity
 
@@ -21,7 +22,10 @@ def measure_label_free(encoder: SentenceEncoder, sentences: Sequence[str]) -> di
     (Gao et al., 2021, section 3); uniformity is over the sentences without dropout. Both are better
     when lower, and say how vectors lie, not whether they mean the right thing.
     """
-    first, second = (normalize(dropout_view(encoder, sentences, seed)) for seed in (0, 1))
+    pooling = encoder.pooling
+    first, second = (
+        normalize(dropout_views(encoder, sentences, seed, [pooling])[pooling]) for seed in (0, 1)
+    )
     vectors = normalize(encoder.encode(sentences))
     return {
         "alignment": float(np.mean(np.sum((first - second) ** 2, axis=1))),
@@ -30,8 +34,10 @@ def measure_label_free(encoder: SentenceEncoder, sentences: Sequence[str]) -> di
 
 
 @torch.no_grad()
-def dropout_view(encoder: SentenceEncoder, sentences: Sequence[str], seed: int) -> np.ndarray:
-    """Vectors under dropout, always the same for one seed; (n, hidden)."""
+def dropout_views(
+    encoder: SentenceEncoder, sentences: Sequence[str], seed: int, poolings: Sequence[Pooling]
+) -> dict[Pooling, np.ndarray]:
+    """Vectors under dropout, always the same for one seed: (n, hidden) under each pooling."""
     rows = encoder.tokenize(sentences)
     training = encoder.model.training
     encoder.model.train()
@@ -39,12 +45,13 @@ def dropout_view(encoder: SentenceEncoder, sentences: Sequence[str], seed: int) 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             parts = [
-                encoder.embed(rows[start : start + _ROWS_AT_ONCE]).cpu().numpy()
+                torch.stack(encoder.embed_poolings(rows[start : start + _ROWS_AT_ONCE], poolings))
                 for start in range(0, len(rows), _ROWS_AT_ONCE)
             ]
     finally:
         encoder.model.train(training)
-    return np.concatenate(parts)
+    vectors = torch.cat(parts, dim=1).cpu().numpy()  # (poolings, n, hidden)
+    return dict(zip(poolings, vectors, strict=True))
 
 
 def rows_of(scores: dict[str, float]) -> list[dict[str, object]]:

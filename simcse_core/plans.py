@@ -28,6 +28,9 @@ from simcse_core.labels import label
 from simcse_core.statistics import spearman
 
 MOST_UNKNOWN = 0.5  # share of tokens
+# Of training on a sentence, in encodings of one: two views, forward and backward. Measured for four
+# shapes and batches: 6.4 to 6.9 (docs/scale.md).
+TRAINING_COST = 6.6
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,17 @@ class Plan:
         n_parameters = sum(weights.numel() for weights in model.parameters())
         units = model.config.hidden_size * model.config.num_hidden_layers
         return 7 * 4 * n_parameters + 2 * 34 * units * tokens * self.untrained.max_seq_length
+
+    def cost(self, encoded: int, trained: int = 0) -> float:
+        """What encoding and training on so many sentences cost, for comparing cells.
+
+        In sentences that are encoded, times the weights of the layers: what their time is nearly
+        proportional to, whatever the encoder.
+        """
+        model = self.untrained.model
+        kept_aside = {id(weights) for weights in model.get_input_embeddings().parameters()}
+        in_layers = sum(w.numel() for w in model.parameters() if id(w) not in kept_aside)
+        return float((encoded + TRAINING_COST * trained) * in_layers)
 
     def describe(self) -> str:
         """One line for people, without any path of the machine."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import Any
 import nbformat
 
 from simcse_core.application_data import load_application_data
-from simcse_core.application_experiments import draws_of
+from simcse_core.application_experiments import ApplicationExperiment, draws_of
+from simcse_core.cells import Cell
 from simcse_core.config import NOTEBOOK_STEM, PACKAGE, PROJECT_ROOT, HubData
 from simcse_core.data import StudyData, load_study_data
 from simcse_core.encoder import SentenceEncoder
@@ -24,6 +25,7 @@ from simcse_core.experiment import SETTINGS, STUDIED, Experiment
 from simcse_core.hub import HubError
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.parameters import checked
+from simcse_core.planned_cells import costs, planned_cells
 from simcse_core.reading.columns import Columns
 from simcse_core.set_experiments import SetsExperiment, check_fixed, load_sets
 from simcse_core.yaml_values import parse_yaml
@@ -227,11 +229,13 @@ class Step:
     Attributes:
         given: the parameters that the profile and the command line set.
         parameters: all of them, with the notebook's defaults.
+        costs: of the cells that it is known to compute, by name (see :class:`Cell`).
     """
 
     path: Path
     given: Mapping[str, Any]
     parameters: Mapping[str, Any]
+    costs: Mapping[str, float] = field(default_factory=dict)
 
 
 def plan_steps(profile: str, overrides: Mapping[str, Any]) -> list[Step]:
@@ -283,9 +287,7 @@ def chosen_steps(
         raise StudyError("hub: it has no effect, because no source is hub; add --source hub")
     for step in chosen:
         check_agreement(step, chosen)
-    for step in chosen:
-        check_meaning(step)
-    return chosen
+    return [replace(step, costs=costs(check_meaning(step), step.path.stem)) for step in chosen]
 
 
 def check_types(step: Step) -> None:
@@ -327,7 +329,7 @@ def check_agreement(reader: Step, steps: Sequence[Step]) -> None:
     Raises:
         StudyError: a parameter that differs, or an encoder of theirs that is none of its own.
     """
-    code = "\n".join(c.source for c in read_notebook(reader.path) if c.cell_type == "code")
+    code = _code(reader.path)
     for step in steps:
         if "run.read(" not in code or f'"{step.path.stem}"' not in code or step is reader:
             continue
@@ -346,6 +348,10 @@ def check_agreement(reader: Step, steps: Sequence[Step]) -> None:
             )
 
 
+def _code(path: Path) -> str:
+    return "\n".join(c.source for c in read_notebook(path) if c.cell_type == "code")
+
+
 # A parameter with a meaning beyond its type: a row here. Only what a notebook has is checked.
 MEANINGS: dict[str, Callable[[Experiment, Any], object]] = {
     "sizes": lambda run, sizes: run.check_sizes(sizes),
@@ -358,8 +364,11 @@ MEANINGS: dict[str, Callable[[Experiment, Any], object]] = {
 }
 
 
-def check_meaning(step: Step) -> None:
+def check_meaning(step: Step) -> list[Cell]:
     """Tries what the parameters name before anything is trained: data, sizes, encoders, settings.
+
+    Returns:
+        The cells that the notebook is known to compute.
 
     Raises:
         StudyError: the message names the notebook, the parameter and what to do.
@@ -367,23 +376,26 @@ def check_meaning(step: Step) -> None:
     values = checked(step.parameters)
     try:
         if "application_source" in values:
-            _check_on_texts(step.path.stem, values)
-        elif "sources" in values:
-            _check_on_sets(step.path.stem, values)
-        elif "source" in values:
-            _check_on_data(step.path.stem, values)
-        elif need := sorted(values.keys() & MEANINGS.keys()):
+            run = _checked_on_texts(step.path.stem, values)
+            return planned_cells(_code(step.path), run, values)
+        if "sources" in values:
+            run = _checked_on_sets(step.path.stem, values)
+            return planned_cells(_code(step.path), run, values)
+        if "source" in values:
+            run = _checked_on_data(step.path.stem, values)
+            return planned_cells(_code(step.path), run, values)
+        if need := sorted(values.keys() & MEANINGS.keys()):
             raise ParameterError(
                 f"source: the notebook has {', '.join(need)} and no such parameter; add it"
             )
-        else:
-            for encoder in _encoders(values):
-                SentenceEncoder.from_pretrained(encoder_name(encoder))
+        for encoder in _encoders(values):
+            SentenceEncoder.from_pretrained(encoder_name(encoder))
     except (ValueError, HubError, OSError) as error:
         raise StudyError(f"{step.path.name}: {one_line(error)}") from error
+    return []
 
 
-def _check_on_data(notebook: str, values: Mapping[str, Any]) -> None:
+def _checked_on_data(notebook: str, values: Mapping[str, Any]) -> Experiment:
     hub = HubData.from_mapping(values.get("hub", {}))
     extra = tuple(values.get("extra_sentences", ()))
     data = _study_data(values["source"], extra, hub, _columns(values))
@@ -400,24 +412,28 @@ def _check_on_data(notebook: str, values: Mapping[str, Any]) -> None:
     for name, value in own.items():
         MEANINGS[name](run, value)
     _check_objectives(run, STUDIED)
+    return run
 
 
-def _check_on_texts(notebook: str, values: Mapping[str, Any]) -> None:
+def _checked_on_texts(notebook: str, values: Mapping[str, Any]) -> Experiment:
     draws = draws_of(values)
     data = load_application_data(values["application_source"], draws.smallest)
-    run = Experiment.on(
+    run = ApplicationExperiment.on(
         data,
         notebook,
         encoders=_encoders(values),
         seeds=values["seeds"],
         output_dir=PROJECT_ROOT,
         **_settings(values),
+        **asdict(draws),
+        n_train=values["n_train"],
     )
     run.check_sizes([values["n_train"]], "n_train")
     _check_objectives(run, STUDIED)
+    return run
 
 
-def _check_on_sets(notebook: str, values: Mapping[str, Any]) -> None:
+def _checked_on_sets(notebook: str, values: Mapping[str, Any]) -> SetsExperiment:
     own = {name: values[name] for name in ("max_pairs", "n_unlabelled")}
     every = [values["source"], *values["sources"]]
     first = {"extra": values["extra_sentences"], "columns": _columns(values)}
@@ -434,6 +450,7 @@ def _check_on_sets(notebook: str, values: Mapping[str, Any]) -> None:
     run.ready_plans(values["ready_made"])
     check_fixed(run.data, values["fixed_on"])
     _check_objectives(run.runs[0], STUDIED)
+    return run
 
 
 def _columns(values: Mapping[str, Any]) -> Columns:

@@ -11,15 +11,19 @@ from tqdm.notebook import tqdm as notebook_bar
 SECONDS_PER_LINE = 60
 
 
-def progress(total: int, unit: str, description: str = "", done: int = 0) -> tqdm[Any]:
+def progress(
+    total: float, unit: str, description: str = "", done: float = 0, form: str | None = None
+) -> tqdm[Any]:
     """A bar that is gone when it is done; ``update(0)`` shows what was set meanwhile.
 
     The time left is told by all that was done under this bar, evenly.
 
     Args:
         done: of the total, before it began.
+        form: tqdm's ``bar_format``, where its own does not say it.
     """
     shown: dict[str, Any] = {"total": total, "unit": unit, "desc": description, "initial": done}
+    shown["bar_format"] = form
     if sys.stderr.isatty() or issubclass(tqdm, notebook_bar):
         return tqdm(**shown, smoothing=0, miniters=0, leave=False)
     return tqdm(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,6 +13,12 @@ CONFIDENCE = 0.95
 # Decimals of a cosine that are ranked. float32 leaves about seven: without rounding, two pairs of
 # equal sentences would be ranked by the noise in their last bit.
 COSINE_DECIMALS = 6
+# A block of resamples at a time: as fast as all at once, in a tenth of the memory.
+_RESAMPLES_AT_ONCE = 100
+# Resamples of up to so many pairs in all are drawn once a process, 32 MB a set: CNSD's dev pairs
+# take 1.5 million.
+_MOST_KEPT = 4_000_000
+_SETS_KEPT = 2  # dev's and test's
 
 
 def spearman(similarities: np.ndarray, labels: np.ndarray) -> float:
@@ -62,8 +70,9 @@ def bootstrap_interval(
         The 2.5th and 97.5th percentile over ``n_resamples`` resamples of the n pairs; NaN twice if
         the correlation is undefined.
     """
-    values = resampled_spearman(similarities, labels, n_resamples, seed)
-    return percentiles(values) if np.isfinite(spearman(similarities, labels)) else (math.nan,) * 2
+    if not np.isfinite(spearman(similarities, labels)):
+        return math.nan, math.nan
+    return percentiles(resampled_spearman(similarities, labels, n_resamples, seed))
 
 
 def resampled_spearman(
@@ -75,14 +84,26 @@ def resampled_spearman(
     the difference of their arrays is a paired bootstrap.
     """
     n = len(labels)
+    resamples = _kept if n * n_resamples <= _MOST_KEPT else _drawn
+    return np.concatenate(
+        [
+            _spearman_of_resamples(similarities, labels, counts)
+            for counts in resamples(n, n_resamples, seed)
+        ]
+    )
+
+
+def _drawn(n: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each of n pairs is in a resample, (block, n) for a block of resamples at a time."""
     rng = np.random.default_rng(seed)
-    values = np.empty(n_resamples)
-    # A block of resamples at a time: as fast as all at once, in a tenth of the memory.
-    for start in range(0, n_resamples, 100):
-        drawn = rng.integers(0, n, size=(min(100, n_resamples - start), n))
-        counts = np.stack([np.bincount(row, minlength=n) for row in drawn])  # (block, n)
-        values[start : start + 100] = _spearman_of_resamples(similarities, labels, counts)
-    return values
+    for start in range(0, n_resamples, _RESAMPLES_AT_ONCE):
+        drawn = rng.integers(0, n, size=(min(_RESAMPLES_AT_ONCE, n_resamples - start), n))
+        yield np.stack([np.bincount(row, minlength=n) for row in drawn])
+
+
+@lru_cache(maxsize=_SETS_KEPT)
+def _kept(n: int, n_resamples: int, seed: int) -> tuple[np.ndarray, ...]:
+    return tuple(_drawn(n, n_resamples, seed))
 
 
 def percentiles(values: np.ndarray) -> tuple[float, float]:

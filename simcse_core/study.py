@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,8 +39,8 @@ from simcse_core.profiles import (
     left_out,
     plan_steps,
 )
-from simcse_core.progress import progress
 from simcse_core.report.notebook_pages import in_language
+from simcse_core.study_bar import study_bar
 from simcse_core.workers import (
     THREADS,
     THREADS_VARIABLE,
@@ -54,7 +53,6 @@ from simcse_core.yaml_values import parse_yaml
 KERNEL_START_SECONDS = 180  # on a busy machine
 # Charts stand in a notebook, wherever a shell's own setting would put them.
 INSIDE_NOTEBOOKS = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-COUNT_SECONDS = 1.0  # between two looks at what is kept
 # What to do about a cause, by words of its message.
 _WAYS_OUT = {
     "No space left": "free some space",
@@ -129,40 +127,20 @@ def _run(
     claim(directory, owner)
     executed = directory / "notebooks"
     plan = {step.path.stem: checked(step.parameters) for step in steps}
-    with only_run(directory, plan), progress(len(chosen), "notebook") as bar:
+    costs = {step.path.stem: step.costs for step in chosen}
+    with only_run(directory, plan), study_bar(costs) as while_running:
         executed.mkdir(exist_ok=True)
         for folder in (directory, executed, directory / "cells"):
             remove_unfinished(folder)
         for step in chosen:
-            bar.set_description(step.path.stem)
             before = _written(directory)
             parameters = {**step.given, "output_dir": str(directory)}
-            with _counting(bar, directory / "cells"):
+            with while_running(step.path.stem):
                 _run_notebook(step.path, executed / step.path.name, parameters, cell_timeout)
             _translate(executed / step.path.name, step.parameters.get("language", "en"))
             new = [path for path, when in _written(directory).items() if before.get(path) != when]
             _stamp_command(new, command(profile, overrides, step))
-            bar.update()
     return [executed / step.path.name for step in chosen]
-
-
-@contextmanager
-def _counting(bar: tqdm[Any], cells: Path) -> Iterator[None]:
-    """Shows beside the bar how many cells are kept, while kernels compute them."""
-    ended = threading.Event()
-
-    def count() -> None:
-        while not ended.wait(COUNT_SECONDS):
-            bar.set_postfix_str(f"{len(list(cells.glob('*.json')))} cells kept", refresh=False)
-            bar.update(0)
-
-    counting = threading.Thread(target=count, daemon=True)
-    counting.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        counting.join()
 
 
 def _owner(profile: str, steps: Sequence[Step]) -> Owner:

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from simcse_core.encoder import SentenceEncoder
-from simcse_core.loading import unknown_ids
+from simcse_core.encoder import SentenceEncoder, unknown_share
 
 QUANTILES = (0.05, 0.5, 0.95)
 # Cosine of TF-IDF vectors of character pairs from which two sentences count as nearly the same.
@@ -39,10 +38,7 @@ def describe_tokens(sentences: Sequence[str], encoder: SentenceEncoder) -> str:
         return f"{encoder.name}: no sentence"
     lengths = np.array([len(row) for row in rows])
     low, middle, high = np.quantile(lengths, QUANTILES)
-    unknown_tokens = unknown_ids(encoder.tokenizer)
-    special = set(encoder.tokenizer.all_special_ids) - unknown_tokens
-    own = [token for row in rows for token in row if token not in special]
-    unknown = sum(token in unknown_tokens for token in own) / max(len(own), 1)
+    unknown = unknown_share(rows, encoder.tokenizer)
     n_cut = int((lengths > encoder.max_seq_length).sum())
     return (
         f"{encoder.name}: {middle:.0f} tokens a sentence ({low:.0f} to {high:.0f} for nine of ten, "

@@ -11,7 +11,7 @@ from simcse_core.applications.ranking import (
     SCORES_AT_ONCE,
     best,
     blocks,
-    mean_with_interval,
+    means_with_intervals,
     ranking_rows,
     ranks,
     ranks_in_lists,
@@ -73,8 +73,17 @@ def test_recall_and_mrr_of_four_ranks_by_hand() -> None:
 
 
 def test_an_interval_holds_the_mean_and_is_a_point_for_equal_values() -> None:
-    found = mean_with_interval(np.array([0, 1] * 50))
+    [found] = means_with_intervals([np.array([0, 1] * 50)])
     assert found["ci_low"] < found["value"] == 0.5 < found["ci_high"]
     # A share of 0.5 of 100 has a standard error of 0.05: its 95 % interval is 0.4 to 0.6.
     assert found["ci_low"] == pytest.approx(0.4, abs=0.02)
-    assert mean_with_interval(np.ones(5)) == {"value": 1.0, "ci_low": 1.0, "ci_high": 1.0}
+    assert means_with_intervals([np.ones(5)]) == [{"value": 1.0, "ci_low": 1.0, "ci_high": 1.0}]
+
+
+def test_measures_share_their_resamples() -> None:
+    values = np.random.default_rng(1).random((2, 30))
+    drawn = np.random.default_rng(7)
+    rows = [drawn.integers(0, 30, 30) for _ in range(40)]
+    for numbers, found in zip(values, means_with_intervals(values, 40, seed=7), strict=True):
+        ends = np.quantile([numbers[row].mean() for row in rows], [0.025, 0.975])
+        assert (found["ci_low"], found["ci_high"]) == pytest.approx(tuple(ends))

@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertModel
 
 from simcse_core import SentenceEncoder, unsup_simcse_loss
+from simcse_core.config import PROJECT_ROOT
 from tools.benchmark import command_line, measure, ours, plain, processes, report, run
 from tools.benchmark.arithmetic import (
     forward_flops,
@@ -27,6 +28,7 @@ from tools.benchmark.arithmetic import (
 )
 from tools.benchmark.task import CPU_TIME, WALL_TIME, Task, clock, clock_name
 
+FIGURES = PROJECT_ROOT / "figures" / "benchmark"
 SHAPE = {
     "hidden_size": 4,
     "num_hidden_layers": 2,
@@ -110,6 +112,12 @@ class TestGrid:
         assert grid["all"].items() >= everything.items()
         assert grid["all"]["ratio"] == pytest.approx(250_912 / 479_200)
         assert grid["all"]["ratio"] <= 0.53
+
+    def test_the_page_counts_by_the_settings_that_there_are(self) -> None:
+        stored = json.loads((FIGURES / "benchmark.json").read_text(encoding="utf-8"))
+        assert stored["grid"] == grid_cost()
+        page = command_line.PAGE.read_text(encoding="utf-8")
+        assert "| 02_small_sample | 872 | 4,200 | 4,200 | 0.208 |" in page  # 872 / 4,200
 
 
 class TestCompetitors:

@@ -19,6 +19,7 @@ import torch
 from pandas.testing import assert_frame_equal
 from tqdm.auto import tqdm
 
+from simcse_core import cells as cells_module
 from simcse_core.cells import Cell, compute_cells
 from simcse_core.checkpoint import Checkpoint
 from simcse_core.config import Pooling, TrainConfig
@@ -28,6 +29,7 @@ from simcse_core.experiments import fitted_curve_cells, trajectory_cells
 from simcse_core.folders import FolderInUseError, only_run
 from simcse_core.plans import Plan
 from simcse_core.results import tidy
+from simcse_core.under_way import UnderWay
 from simcse_core.workers import WorkerError, n_threads, n_workers, that_fit
 
 CALLS: list[str] = []
@@ -38,6 +40,10 @@ def measured(name: str) -> pd.DataFrame:
     return tidy(pd.DataFrame({"value": [0.5]}), encoder=name)
 
 
+def failing() -> pd.DataFrame:
+    raise ZeroDivisionError
+
+
 def resumed(name: str, checkpoint: Checkpoint) -> pd.DataFrame:
     assert isinstance(checkpoint, Checkpoint)
     return measured(name)
@@ -46,7 +52,7 @@ def resumed(name: str, checkpoint: Checkpoint) -> pd.DataFrame:
 @pytest.fixture(autouse=True)
 def _own_module(monkeypatch: pytest.MonkeyPatch) -> None:
     CALLS.clear()
-    for function in (measured, resumed, at_its_points):  # a cell's code is of the package
+    for function in (measured, failing, resumed, at_its_points):  # a cell's code is of the package
         monkeypatch.setattr(function, "__module__", "simcse_core.trained_cells")
 
 
@@ -67,6 +73,27 @@ def test_cells_give_their_rows_in_order_and_are_computed_once(tmp_path: Path) ->
         "02-a.json",
         "02-b.json",
     ]
+
+
+def test_a_study_is_told_what_is_kept_what_is_done_and_what_is_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[UnderWay] = []
+    monkeypatch.setattr(cells_module, "tell_study", told.append)
+    computed([Cell("a", measured, ("a",))], tmp_path)
+    assert told == [UnderWay([], [], ["02-a"]), UnderWay([], ["02-a"])]
+    told.clear()
+    three = [Cell("b", failing, ()), Cell("a", measured, ("a",)), Cell("c", measured, ("c",))]
+    with pytest.raises(ZeroDivisionError):
+        computed(three, tmp_path)
+    assert told == [
+        UnderWay(["02-a"], [], ["02-b"]),
+        UnderWay(["02-a"], ["02-b"], ["02-c"]),  # what failed is done too
+        UnderWay(["02-a"], ["02-c", "02-b"]),
+    ]
+    told.clear()
+    computed(three[1:], tmp_path)
+    assert told == []
 
 
 @pytest.mark.parametrize("changed", ["part", "shared"])
@@ -359,7 +386,7 @@ import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from pathlib import Path
 import pandas as pd
-from simcse_core import trained_cells
+from simcse_core import cells as cells_module
 from simcse_core.cells import Cell, compute_cells
 out = Path(sys.argv[1])
 def waits(name):

@@ -45,8 +45,8 @@ def _own_modules(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(function, "__module__", "simcse_core.trained_cells")
 
 
-@pytest.fixture
-def two_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def started() -> Iterator[Any]:
     """A cluster of two processes of one thread; nothing of it leaves this machine."""
     distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
     dask = importlib.import_module("dask")
@@ -56,15 +56,22 @@ def two_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
         ) as started,
     ):
-        monkeypatch.setenv("SIMCSE_SCHEDULER", started.scheduler_address)
         yield started
+
+
+@pytest.fixture
+def two_workers(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster, named to whoever computes; its workers are alive, or alive again."""
+    with importlib.import_module("distributed").Client(started, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=120)
+    monkeypatch.setenv("SIMCSE_SCHEDULER", started.scheduler_address)
 
 
 def test_a_cluster_and_one_process_give_the_same_bytes(
     study_data: StudyData,
     bert_dir: Path,
     tmp_path: Path,
-    two_workers: Any,
+    two_workers: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     train = TrainConfig(batch_size=4, learning_rate=1e-3, dropout=0.1)
@@ -83,7 +90,7 @@ def test_a_cluster_and_one_process_give_the_same_bytes(
 
 
 def test_cells_are_computed_by_the_workers_and_what_they_say_is_said_once(
-    two_workers: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    two_workers: None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     cells = [Cell(name, told, (name,)) for name in "cab"]
     frames = compute_cells(cells, tmp_path, "02", {})
@@ -95,7 +102,7 @@ def test_cells_are_computed_by_the_workers_and_what_they_say_is_said_once(
 
 
 def test_a_cell_that_fails_or_kills_its_worker_leaves_the_others(
-    two_workers: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    two_workers: None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     cells = [Cell("d", dies, ("d",)), Cell("f", fails, ("f",))]
     cells += [Cell(name, told, (name,)) for name in "ab"]

@@ -448,6 +448,32 @@ def test_a_data_set_fetched_before_is_used_when_the_hub_is_away_and_asked_for_wh
     assert any(path.endswith(".parquet") for path in data_sets.asked)
 
 
+def test_another_revision_in_the_cache_is_no_stand_in_for_one_that_cannot_be_loaded(
+    data_sets: LoopbackHub,
+) -> None:
+    load_sts("hub", "dev", HubData(sts="owner/sts"))
+    data_sets.repositories["datasets/owner/sts"]["older"] = {"sts.py": b"raise SystemExit"}
+    with pytest.raises(HubError, match=f"{commit('older')} cannot be .* holds {COMMIT}; name a"):
+        load_sts("hub", "dev", HubData(sts="owner/sts@older"))
+
+
+def test_without_the_hub_a_commit_is_read_that_was_asked_for_and_a_branch_is_told(
+    data_sets: LoopbackHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load_sts("hub", "dev", HubData(sts="owner/sts"))
+    assert "hub data set" not in capsys.readouterr().out
+    point_at(NO_HUB, monkeypatch)
+    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", NO_HUB)
+    with pytest.raises(HubError, match=f"{commit('older')} cannot be .* holds {COMMIT}"):
+        load_sts("hub", "dev", HubData(sts=f"owner/sts@{commit('older')}"))
+    assert len(load_sts("hub", "dev", HubData(sts=f"owner/sts@{COMMIT}"))) == 3
+    assert "hub data set" not in capsys.readouterr().out
+    for name in ("owner/sts", "owner/sts@older"):
+        load_sts("hub", "dev", HubData(sts=name))
+        said = f"hub data set {name}, split validation: the hub is away; from the cache, {COMMIT}"
+        assert said in capsys.readouterr().out
+
+
 def test_a_hub_data_set_without_the_hub_says_what_to_use_instead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,12 +8,15 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -189,4 +192,66 @@ def test_a_study_killed_twenty_times_ends_with_the_same_bytes(tmp_path: Path) ->
         else:
             kills += 1
     assert study(out)
+    assert results(out) == expected
+
+
+# --- the processes that compute side by side --------------------------------------------------
+
+N_WORKER_KILLS = 10
+
+
+def workers_of(process: psutil.Process) -> list[psutil.Process]:
+    """The processes that a study's kernel computes in, oldest first."""
+    found = []
+    for child in process.children(recursive=True):
+        with suppress(psutil.Error):  # gone meanwhile
+            words = " ".join(child.cmdline())
+            if "popen_loky" in words and "resource_tracker" not in words:
+                found.append((child.create_time(), child.pid, child))
+    return [child for *_, child in sorted(found)]
+
+
+def study_of_two_workers(out: Path, draw: random.Random, n_kills: int) -> tuple[int, int, str]:
+    """Runs a study and kills a worker every now and then.
+
+    Returns:
+        Its exit code, how many were killed, and what it said.
+    """
+    small = ["-p", "sizes=[50, 150]", "-p", 'encoders=["mini-bert"]']
+    command = [*STUDY, *small, "--workers", "2", "--out", str(out)]
+    kills = 0
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT) as running,
+    ):
+        while running.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(draw.uniform(0, 5))
+            alive = workers_of(psutil.Process(running.pid)) if running.poll() is None else []
+            if alive and kills < n_kills:
+                with suppress(psutil.NoSuchProcess):
+                    draw.choice(alive).kill()
+                    kills += 1
+        said.seek(0)
+        return running.returncode, kills, said.read().decode()
+
+
+@pytest.mark.soak
+def test_a_study_whose_workers_are_killed_ten_times_ends_with_the_same_bytes(
+    tmp_path: Path,
+) -> None:
+    code, _, said = study_of_two_workers(tmp_path / "undisturbed", random.Random(0), 0)
+    assert code == 0, said
+    expected = results(tmp_path / "undisturbed")
+    draw, kills, out = random.Random(0), 0, tmp_path / "killed"
+    while kills < N_WORKER_KILLS:
+        code, more, said = study_of_two_workers(out, draw, N_WORKER_KILLS - kills)
+        kills += more
+        if code == 0:  # in spite of all that were killed in it
+            assert results(out) == expected
+            out = tmp_path / f"after-{kills}-kills"
+        else:  # a cell was hit twice; the same command goes on
+            assert "ended twice" in said
+    code, _, said = study_of_two_workers(out, draw, 0)
+    assert code == 0, said
     assert results(out) == expected

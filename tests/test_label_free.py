@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from simcse_core import SentenceEncoder
+from simcse_core import Pooling, SentenceEncoder
 from simcse_core.evaluation import normalize, uniformity
-from simcse_core.label_free import measure_label_free, rows_of
+from simcse_core.label_free import dropout_views, measure_label_free, rows_of
 
 Load = Callable[..., SentenceEncoder]
 TEXT = ["我今天看书", "老师从来不喝茶", "我喝茶", "隔壁的孩子"]
@@ -37,6 +37,29 @@ def test_with_dropout_views_differ_in_the_same_way_each_time(
     assert 0 < first["alignment"] < 4
     assert torch.equal(torch.random.get_rng_state(), before)
     assert not encoder.model.training
+
+
+def test_views_of_all_poolings_are_those_of_each_from_one_forward(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load()
+    encoder.set_dropout(0.3)
+    alone = {
+        pooling: dropout_views(encoder, TEXT, 5, [pooling])[pooling]
+        for pooling in encoder.poolings()
+    }
+    forwards: list[int] = []
+    forward = encoder._forward
+    monkeypatch.setattr(
+        encoder,
+        "_forward",
+        lambda ids, poolings: forwards.append(len(ids)) or forward(ids, poolings),
+    )
+    together = dropout_views(encoder, TEXT, 5, encoder.poolings())
+    assert forwards == [len(TEXT)]
+    assert list(together) == list(Pooling)
+    for pooling, vectors in together.items():
+        assert np.array_equal(vectors, alone[pooling])
 
 
 def test_rows_name_their_split() -> None:

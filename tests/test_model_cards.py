@@ -84,7 +84,11 @@ def test_cosines_of_views_by_hand(encoder_folder: Path, monkeypatch: pytest.Monk
     encoder = SentenceEncoder.from_pretrained(encoder_folder, Pooling.MEAN)
     # Own views have cosines of 1 and 0.8; those of different sentences are 0.6 and 0.
     views = [np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [0.6, 0.8]])]
-    monkeypatch.setattr(measure, "dropout_view", lambda encoder, sentences, seed: views[seed])
+    monkeypatch.setattr(
+        measure,
+        "dropout_views",
+        lambda encoder, sentences, seed, poolings: dict.fromkeys(poolings, views[seed]),
+    )
     table = measure.view_cosines(encoder, SENTENCES[:2])
     assert list(table.index) == [pooling.value for pooling in Pooling]
     assert table.loc["cls"].tolist() == pytest.approx([0.9, 0.3])

@@ -21,11 +21,16 @@ def test_a_name_that_is_not_there_is_said_to_be_missing() -> None:
         simcse_core.SentenseEncoder  # noqa: B018
 
 
-def test_importing_the_package_loads_no_torch_until_a_name_asks_for_it() -> None:
+def test_what_is_not_asked_for_is_not_loaded() -> None:
+    """No torch by the package itself, and in a notebook nothing that runs or checks notebooks."""
     code = (
         "import sys, simcse_core, simcse_core.report.pages\n"
         "assert 'torch' not in sys.modules\n"
         "from simcse_core import *\n"
         "assert 'torch' in sys.modules and train_simcse and Pooling\n"
+        "import simcse_core.experiments, simcse_core.comparison, simcse_core.explorer_widgets\n"
+        "import simcse_core.your_sentences, simcse_core.application_experiments\n"
+        "names = 'nbformat', 'jsonschema', 'fastjsonschema', 'papermill', 'nbconvert', 'datasets'\n"
+        "assert not [name for name in names if name in sys.modules]\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300)

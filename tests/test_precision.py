@@ -105,8 +105,14 @@ def test_both_are_tried_on_the_same_batches_and_a_short_run_is_not_tried() -> No
 
 # --- in training -----------------------------------------------------------------------------
 
-EPOCHS = 2 * WORTH_A_TRIAL // 5  # five batches an epoch
+FEW = 20  # batches that are worth a trial here
+EPOCHS = 2 * FEW // 5  # five batches an epoch
 CONFIG = {"batch_size": 2, "learning_rate": 1e-3, "num_epochs": EPOCHS}
+
+
+@pytest.fixture
+def short_runs_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "WORTH_A_TRIAL", FEW)
 
 
 def trained(
@@ -123,7 +129,9 @@ def same(first: list[Tensor], second: list[Tensor]) -> bool:
 
 
 @pytest.fixture
-def faster(monkeypatch: pytest.MonkeyPatch) -> Callable[[Precision], None]:
+def faster(
+    short_runs_are_tried: None, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Precision], None]:
     """Makes one precision the faster by ten seconds a step, on hardware that has both."""
 
     def make(which: Precision) -> None:
@@ -157,7 +165,9 @@ def test_auto_is_to_the_bit_the_faster_one(
 
 
 def test_auto_is_float32_without_the_hardware(
-    load: Callable[..., SentenceEncoder], monkeypatch: pytest.MonkeyPatch
+    load: Callable[..., SentenceEncoder],
+    short_runs_are_tried: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(training, "has_bf16", lambda device: False)
     monkeypatch.setattr(training, "faster_precision", lambda *_: pytest.fail("nothing to try"))

@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
+from simcse_core import statistics
 from simcse_core.statistics import (
     bootstrap_interval,
     pack_cosines,
@@ -152,6 +153,33 @@ def test_resampled_spearman_is_scipys_on_every_resample(n: int) -> None:
         warnings.simplefilter("ignore")  # scipy's, where a resample is constant
         expected = [spearmanr(x[row], y[row]).statistic for row in rows]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+def test_methods_on_the_same_pairs_share_resamples_that_are_drawn_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[int] = []
+    draw = np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: drawn.append(seed) or draw(seed))
+    statistics._kept.cache_clear()
+    x, y = np.arange(40.0), np.arange(40.0)[::-1]
+    first = [resampled_spearman(values, y, 150, seed=3) for values in (x, np.sin(x))]
+    assert drawn == [3]
+    resampled_spearman(x, y, 150, seed=4)
+    resampled_spearman(x[:39], y[:39], 150, seed=4)
+    assert drawn == [3, 4, 4]
+    monkeypatch.setattr(statistics, "_MOST_KEPT", 0)  # as of more pairs than are kept
+    again = [resampled_spearman(values, y, 150, seed=3) for values in (x, np.sin(x))]
+    assert np.array_equal(first, again)
+    assert drawn == [3, 4, 4, 3, 3]
+
+
+def test_an_undefined_correlation_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("resamples were drawn")
+
+    monkeypatch.setattr(statistics, "resampled_spearman", refuse)
+    assert np.isnan(bootstrap_interval(np.ones(5), np.arange(5.0))).all()
 
 
 def test_kept_cosines_give_the_very_same_spearman() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -75,29 +75,38 @@ def reciprocal_ranks(ranked: np.ndarray, cutoff: int = 10) -> np.ndarray:
     return np.where(ranked <= cutoff, 1 / ranked, 0.0)
 
 
-def mean_with_interval(
-    values: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0
-) -> dict[str, float]:
-    """A mean and its percentile bootstrap interval (Efron and Tibshirani, 1993, ch. 13).
+def means_with_intervals(
+    values: Sequence[np.ndarray], n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> list[dict[str, float]]:
+    """Means and their percentile bootstrap intervals (Efron and Tibshirani, 1993, ch. 13).
 
     Args:
-        values: (n,), one number a query.
-        n_resamples: resamples of the n queries.
+        values: of each measure (n,), one number a query.
+        n_resamples: resamples of the n queries, which all measures share.
         seed: of the resamples, which depend on it and n alone, so two methods share them.
 
     Returns:
-        ``value``, ``ci_low`` and ``ci_high`` (95 %).
+        ``value``, ``ci_low`` and ``ci_high`` (95 %) of each measure.
     """
-    values = np.asarray(values, dtype=np.float64)
-    n = len(values)
+    measures = [np.asarray(numbers, dtype=np.float64) for numbers in values]
+    n = len(measures[0])
     rng = np.random.default_rng(seed)
-    means = [values[rng.integers(0, n, n)].mean() for _ in range(n_resamples)]
-    low, high = percentiles(np.array(means))
-    return {"value": float(values.mean()), "ci_low": low, "ci_high": high}
+    means = np.empty((len(measures), n_resamples))
+    for column in range(n_resamples):
+        drawn = rng.integers(0, n, n)
+        means[:, column] = [numbers[drawn].mean() for numbers in measures]
+    ends = [percentiles(row) for row in means]
+    return [
+        {"value": float(numbers.mean()), "ci_low": low, "ci_high": high}
+        for numbers, (low, high) in zip(measures, ends, strict=True)
+    ]
 
 
 def ranking_rows(ranked: np.ndarray, cutoffs: tuple[int, ...]) -> list[dict[str, object]]:
     """Recall at each cutoff and MRR@10 of ranks, a row each: ``metric`` and its interval."""
     measured = {f"recall@{n}": ranked <= n for n in cutoffs}
     measured["mrr@10"] = reciprocal_ranks(ranked)
-    return [{"metric": name, **mean_with_interval(values)} for name, values in measured.items()]
+    intervals = means_with_intervals(list(measured.values()))
+    return [
+        {"metric": name, **interval} for name, interval in zip(measured, intervals, strict=True)
+    ]

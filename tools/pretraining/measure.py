@@ -27,7 +27,7 @@ from simcse_core.config import PROJECT_ROOT, Pooling
 from simcse_core.data import StsPairs, StudyData, load_study_data, sample_sentences
 from simcse_core.evaluation import Encode, normalize
 from simcse_core.files import write_text
-from simcse_core.label_free import dropout_view
+from simcse_core.label_free import dropout_views
 from simcse_core.report.tables import to_markdown
 from tools.pages import fill_part
 from tools.pretraining.card import Measured, make_card, side_by_side
@@ -169,9 +169,9 @@ def view_cosines(encoder: SentenceEncoder, sentences: Sequence[str]) -> pd.DataF
         different sentences under one view each, in a row for each ``pooling``.
     """
     rows = []
+    views = [dropout_views(encoder, sentences, seed, encoder.poolings()) for seed in (0, 1)]
     for pooling in encoder.poolings():
-        encoder.pooling = pooling
-        first, second = (normalize(dropout_view(encoder, sentences, seed)) for seed in (0, 1))
+        first, second = (normalize(view[pooling]) for view in views)
         cosines = first @ second.T
         own = float(np.trace(cosines)) / len(sentences)
         others = (float(cosines.sum()) - np.trace(cosines)) / (cosines.size - len(sentences))

@@ -1,0 +1,58 @@
+"""The cells that a notebook is going to compute, known before it runs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from simcse_core.application_experiments import method_cells
+from simcse_core.cells import Cell
+from simcse_core.experiment import Experiment
+from simcse_core.experiments import (
+    encoder_cells,
+    epoch_cells,
+    sample_curve_cells,
+    untrained_cells,
+)
+
+# What a notebook calls, and what lists the cells of that call.
+LISTED: dict[str, Callable[..., list[Cell]]] = {
+    "untrained": untrained_cells,
+    "sample_curves": sample_curve_cells,
+    "train_epochs": epoch_cells,
+    "compare_encoders": encoder_cells,
+    "measure_methods": method_cells,
+}
+
+
+def planned_cells(code: str, run: Experiment, parameters: Mapping[str, Any]) -> list[Cell]:
+    """The cells of the calls in a notebook's code that are in :data:`LISTED`.
+
+    A call whose arguments are more than parameters and literals is left out: nothing is run.
+    """
+    try:
+        calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    except SyntaxError:  # a line for IPython
+        return []
+    found: list[Cell] = []
+    for call in calls:
+        if isinstance(call.func, ast.Name) and call.func.id in LISTED:
+            try:
+                given = [_value(argument, parameters) for argument in call.args[1:]]
+                named = {str(k.arg): _value(k.value, parameters) for k in call.keywords}
+            except ValueError:
+                continue
+            found += LISTED[call.func.id](run, *given, **named)
+    return found
+
+
+def _value(node: ast.expr, parameters: Mapping[str, Any]) -> Any:
+    if isinstance(node, ast.Name) and node.id in parameters:
+        return parameters[node.id]
+    return ast.literal_eval(node)
+
+
+def costs(cells: Sequence[Cell], prefix: str) -> dict[str, float]:
+    """The cost of each cell by the name that it is kept under."""
+    return {cell.kept_as(prefix): cell.cost for cell in cells}
