@@ -15,6 +15,7 @@ from simcse_core.experiments import (
     sample_curve_cells,
     untrained_cells,
 )
+from simcse_core.set_experiments import sets_cells
 
 # What a notebook calls, and what lists the cells of that call.
 LISTED: dict[str, Callable[..., list[Cell]]] = {
@@ -23,6 +24,7 @@ LISTED: dict[str, Callable[..., list[Cell]]] = {
     "train_epochs": epoch_cells,
     "compare_encoders": encoder_cells,
     "measure_methods": method_cells,
+    "measure_sets": sets_cells,
 }
 
 

@@ -207,13 +207,17 @@ def measure_sets(run: SetsExperiment, recipes: Sequence[str]) -> pd.DataFrame:
         Tidy rows: ``dev`` and ``test`` with labels, ``held-out`` for what was asked of sentences
         without any (see :mod:`simcse_core.probes`).
     """
+    shared = {"experiment": run.name, "threads": n_threads()}
+    frames = compute_cells(sets_cells(run, recipes), run.output_dir, run.name, shared)
+    return pd.concat(frames, ignore_index=True).assign(experiment=run.name)
+
+
+def sets_cells(run: SetsExperiment, recipes: Sequence[str]) -> list[Cell]:
+    """What :func:`measure_sets` computes."""
     sizes = run.parameters["sizes"]
-    cells = [
+    return [
         _of_set(cell, one.data) for one in run.runs for cell in _cells(run, one, sizes, recipes)
     ]
-    shared = {"experiment": run.name, "threads": n_threads()}
-    frames = compute_cells(cells, run.output_dir, run.name, shared)
-    return pd.concat(frames, ignore_index=True).assign(experiment=run.name)
 
 
 def _cells(
