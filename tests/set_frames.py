@@ -141,6 +141,7 @@ def answer_frame() -> pd.DataFrame:
 
 
 SET_TABLES = {
+    "09_elsewhere": two_sets().drop(columns="cosines").assign(ci_low=None, ci_high=None),
     "09_gains": gains_frame(),
     "09_rule": rule_frame(),
     "09_indicators": indicators_frame(),

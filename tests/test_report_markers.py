@@ -13,6 +13,10 @@ from simcse_core.report.markers import KINDS, fill, fill_file, language_of, resu
 from simcse_core.report.records import read_records
 
 WORDS = {
+    "several": "09_gains",
+    "several_table": "09_gains",
+    "recipes": "09_gains",
+    "recipes_table": "09_gains",
     "ready_made": "01_baselines",
     "spearman": "01_baselines encoder pooling method",
     "last": "05_before_after encoder method",

@@ -66,19 +66,25 @@ METHODS: dict[str, Method] = {
     "whitening": Method(_ORANGE, "s", "whitening", "白化"),
     "unsup-simcse": Method(_BLUE, "o", "unsupervised SimCSE", "无监督 SimCSE"),
     "esimcse": Method(_INDIGO, "p", "ESimCSE", "ESimCSE"),
-    "simcse-slower": Method(_TEAL, "v", "SimCSE, three slower epochs", "SimCSE，慢三轮"),
-    "simcse-mixed": Method(_FOREST, "s", "SimCSE with general text", "SimCSE 加通用文本"),
-    "simcse-no-embeddings": Method(
-        _OLIVE, "D", "SimCSE, embeddings held fast", "SimCSE，固定词嵌入"
+    "simcse-slower": Method(
+        _TEAL, "v", "SimCSE, three slower epochs", "SimCSE，慢三轮", hollow=True
     ),
-    "simcse-last-layers": Method(_ROSE, "^", "SimCSE, last layers alone", "SimCSE，只训末层"),
+    "simcse-mixed": Method(
+        _FOREST, "s", "SimCSE with general text", "SimCSE 加通用文本", hollow=True
+    ),
+    "simcse-no-embeddings": Method(
+        _OLIVE, "D", "SimCSE, embeddings held fast", "SimCSE，固定词嵌入", hollow=True
+    ),
+    "simcse-last-layers": Method(
+        _ROSE, "^", "SimCSE, last layers alone", "SimCSE，只训末层", hollow=True
+    ),
     "simcse-early": Method(_NAVY, "<", "SimCSE, stopped by the rule", "SimCSE，按规则停止"),
     "simcse-interpolated": Method(
         _MAUVE, ">", "SimCSE, half way from the start", "SimCSE，与起点各半"
     ),
     "simcse-whitening": Method(_RUST, "h", "SimCSE, then whitening", "SimCSE 后白化"),
     "untrained-fused": Method(
-        _COAL, "X", "untrained and TF-IDF, mean rank", "未训练与 TF-IDF 平均名次"
+        _COAL, "X", "untrained and TF-IDF, mean rank", "未训练与 TF-IDF 平均名次", hollow=True
     ),
     "simcse-fused": Method(_PLUM, "X", "SimCSE and TF-IDF, mean rank", "SimCSE 与 TF-IDF 平均名次"),
     "sup-simcse": Method(_GREEN, "^", "supervised SimCSE", "有监督 SimCSE"),

@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from simcse_core.report.marks import marker_style
 from simcse_core.report.methods import method
 from simcse_core.report.plotting import finish
 from simcse_core.report.set_rows import (
@@ -103,7 +104,8 @@ def plot_recipes(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> F
                 label=label("one source, encoder and pooling"),
             )
             look = method(name)
-            ax.plot(values.mean(), y - 0.08, look.marker, color=look.colour, markersize=8)
+            style = {**marker_style(look), "color": look.colour, "markersize": 8}
+            ax.plot([values.mean()], [y - 0.08], linestyle="none", **style)
         ax.plot([], [], "o", color="0.4", label=label("mean of them"))
         ax.axvline(0, color="0.3", linewidth=1)
         ax.set_title(quantity(size, "n_train", language()), fontsize="medium")

@@ -126,7 +126,7 @@ def _choice(row: pd.Series, language: str) -> str:
         "regret": f"{row['regret']:.3f}",
         "counted": f"{row['counted_regret']:.3f}",
         "tfidf": method(COUNTED).name(language),
-        "sets": f"{row['sets']:.0f}",
+        "sets": _SOURCES[row["sets"] == 1][language].format(f"{row['sets']:.0f}"),
         "encoder": row["encoder"],
         "change": f"{row['change']:+.3f}",
         "low": f"{row['change_low']:+.3f}",
@@ -207,12 +207,16 @@ _HAND = {
     "own": {"en": "without a ready-made encoder", "zh": "没有现成编码器时"},
     "ready-made": {"en": "with one", "zh": "有现成编码器时"},
 }
+_SOURCES = (
+    {"en": "{} sources", "zh": "{} 个数据"},
+    {"en": "{} source", "zh": "{} 个数据"},
+)
 _CHOICE = {
-    "en": "{hand}, **{policy}**: over {sets} sources it loses {regret} of Spearman in the mean to "
+    "en": "{hand}, **{policy}**: over {sets} it loses {regret} of Spearman in the mean to "
     "whatever is best on each ({tfidf}: {counted}). There SimCSE changes {encoder} by {change} "
     "[{low}, {high}]; by the interval over pairs it surely gains on {helped} and loses on "
     "{harmed}.",
-    "zh": "{hand}用**{policy}**：在 {sets} 个数据上平均比各自最好的方法低 {regret}"
+    "zh": "{hand}用**{policy}**：在 {sets}上平均比各自最好的方法低 {regret}"
     "（{tfidf}低 {counted}）。此处 SimCSE 使 {encoder} 变化 {change} [{low}, {high}]；"
     "按句对区间，确实提高的有 {helped} 个，降低的有 {harmed} 个。",
 }
