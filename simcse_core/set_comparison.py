@@ -421,25 +421,25 @@ def answer(judged: pd.DataFrame, differences_: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A row for each number of sentences and ``at_hand`` (``own`` or ``ready-made``): the habit
         that loses least over the sources (``policy``), its mean ``regret`` among what is at hand,
-        that of TF-IDF, and what SimCSE changed on the encoder of that policy (or, for TF-IDF, of
-        the encoder that loses least): mean, lowest and highest over sources.
+        that of TF-IDF, and what SimCSE changed on the encoder of that policy (where that is none
+        that was trained, on the one that loses least after SimCSE): mean, lowest and highest over
+        sources.
     """
     habits = judged[judged["policy"].str.startswith("always ")]
-    ready = set(habits.loc[habits["encoder"].map(is_ready_made), "policy"])
-    found = []
-    for n in sorted(set(habits["n_train"])):
-        here = habits[habits["n_train"] == n]
-        for at_hand in ("own", "ready-made"):
-            mine = here if at_hand == "ready-made" else here[~here["policy"].isin(ready)]
-            if at_hand == "ready-made" and not ready:
-                continue
-            found.append({"n_train": n, "at_hand": at_hand, **_least(mine, differences_, int(n))})
-    return pd.DataFrame(found)
-
-
-def is_ready_made(encoder: str) -> bool:
-    """Whether an encoder was trained by others for sentence similarity."""
-    return encoder in READY_MADE
+    ready = habits["encoder"].isin(list(READY_MADE)) | (habits["method"] == Kind.READY_MADE)
+    parts = {"own": habits[~ready], "ready-made": habits if ready.any() else habits[:0]}
+    return pd.DataFrame(
+        [
+            {
+                "n_train": n,
+                "at_hand": at_hand,
+                **_least(mine[mine["n_train"] == n], differences_, n),
+            }
+            for n in sorted({int(n) for n in habits["n_train"]})
+            for at_hand, mine in parts.items()
+            if (mine["method"] == PLAIN).any()  # else there is nothing that was trained
+        ]
+    )
 
 
 def _least(here: pd.DataFrame, changes: pd.DataFrame, n: int) -> dict[str, Any]:
@@ -448,7 +448,8 @@ def _least(here: pd.DataFrame, changes: pd.DataFrame, n: int) -> dict[str, Any]:
     encoders = dict(zip(here["policy"], here["encoder"], strict=True))
     policy = str(lost.idxmin())
     trained = str(lost[lost.index.str.startswith(f"always {PLAIN}")].idxmin())
-    encoder = encoders[trained if policy.split()[1] == COUNTED else policy]
+    own = f"always {PLAIN} {encoders[policy]}"  # not there for what counts, or cannot be trained
+    encoder = encoders[own if own in lost.index else trained]
     pooling = here[here["policy"] == f"always {PLAIN} {encoder}"].drop_duplicates("dataset")
     best_pooling = dict(zip(pooling["dataset"], pooling["pooling"], strict=True))
     mine = changes[

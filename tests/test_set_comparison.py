@@ -204,3 +204,29 @@ def test_the_answer_is_the_habit_that_loses_least_with_and_without_a_ready_made_
     assert ready["regret"] == pytest.approx(0.0)
     assert ready["counted_regret"] == pytest.approx(36 / 504)
     assert ready["change"] == pytest.approx(-24 / 504)
+
+
+def test_where_nothing_was_trained_of_the_best_the_change_is_told_of_what_was() -> None:
+    ready = [
+        scored(name, "ready-made", "ready-made", PERFECT, encoder="use-multilingual-3", halves=0.1)
+        for name in SETS
+    ]
+    judged = judge(pd.concat([two_sets(), *ready], ignore_index=True), ["sample"])
+    found = answer(judged, gains(two_sets(), STUDIES)).set_index("at_hand").loc["ready-made"]
+    assert found["policy"] == "always ready-made use-multilingual-3"
+    assert found["encoder"] == "tiny"
+    assert found["change"] == pytest.approx(6 / 504)
+
+
+def test_with_ready_made_encoders_alone_there_is_nothing_of_ones_own_to_tell() -> None:
+    rows = two_sets().replace({"encoder": {"tiny": "e5-small-zh"}})
+    found = answer(judge(rows, ["sample"]), gains(rows, STUDIES))
+    assert list(found["at_hand"]) == ["ready-made"]
+
+
+def test_an_encoder_that_is_given_as_ready_made_is_none_of_ones_own() -> None:
+    ready = scored("sample", "ready-made", "ready-made", PERFECT, encoder="folder", halves=0.1)
+    judged = judge(pd.concat([two_sets(), ready], ignore_index=True), ["sample"])
+    found = answer(judged, gains(two_sets(), STUDIES)).set_index("at_hand")
+    assert found.loc["own", "policy"] == "always unsup-simcse tiny"
+    assert found.loc["ready-made", "policy"] == "always ready-made folder"
