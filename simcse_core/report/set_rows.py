@@ -26,13 +26,14 @@ def gains_of(rows: pd.DataFrame, after: str, before: str) -> pd.DataFrame:
 
 def places(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Source, encoder and pooling, sources together, [CLS] first for each encoder."""
-    poolings = cls_first(rows["pooling"])
     columns = ["dataset", "encoder", "pooling"]
     found = list(dict.fromkeys(rows[columns].itertuples(index=False, name=None)))
-    sources = list(dict.fromkeys(source for source, *_ in found))
-    encoders = list(dict.fromkeys(encoder for _, encoder, _ in found))
-    order = {"d": sources.index, "e": encoders.index, "p": poolings.index}
-    return sorted(found, key=lambda p: (order["d"](p[0]), order["e"](p[1]), order["p"](p[2])))
+    sources, encoders = (list(dict.fromkeys(rows[column])) for column in columns[:2])
+    orders = (sources, encoders, cls_first(rows["pooling"]))
+    return sorted(
+        found,
+        key=lambda place: [order.index(part) for order, part in zip(orders, place, strict=True)],
+    )
 
 
 def at_place(rows: pd.DataFrame, place: tuple[str, str, str]) -> pd.DataFrame:
