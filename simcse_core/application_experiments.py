@@ -12,7 +12,7 @@ import pandas as pd
 from simcse_core import application_cells
 from simcse_core.application_cells import COUNTED, DETAILS, NO_ENCODER, Draws
 from simcse_core.application_data import ApplicationData, load_application_data
-from simcse_core.cells import Cell
+from simcse_core.cells import Cell, named
 from simcse_core.experiment import STUDIED, Experiment
 from simcse_core.folders import owner_of
 from simcse_core.parameters import checked
@@ -109,7 +109,8 @@ def method_cells(run: ApplicationExperiment) -> list[Cell]:
         args = (run.data, plan, draws, n, run.seeds)
         parts = {**plan.stamp, **own, "seeds": list(run.seeds)}
         cost = plan.cost(encoded=n_texts + n * len(run.seeds))
-        name, compute = _name(plan, "fitted"), application_cells.of_encoder
+        name = named(plan.stamp, plan.pooling, "fitted")
+        compute = application_cells.of_encoder
         cells.append(Cell(name, compute, args, parts, cost=cost))
         cells += [_trained(run, plan, method, seed) for method in STUDIED for seed in run.seeds]
     return cells
@@ -126,18 +127,13 @@ def _trained(run: ApplicationExperiment, plan: Plan, method: str, seed: int) -> 
         "device": plan.device,
     }
     return Cell(
-        _name(plan, f"{method}-seed{seed}"),
+        named(plan.stamp, plan.pooling, method, f"seed{seed}"),
         application_cells.trained,
         (run.data, mine, method, run.draws, n),
         {**plan.stamp, **own},
         resumes=True,
         cost=plan.cost(len(run.data.held_out()), plan.train.num_epochs * n),
     )
-
-
-def _name(plan: Plan, what: str) -> str:
-    stamp = plan.stamp
-    return "-".join((stamp["encoder"], stamp["fingerprint"], stamp["pooling"], what))
 
 
 def of_use(rows: pd.DataFrame, use: str) -> pd.DataFrame:

@@ -69,6 +69,11 @@ class Cell:
         return safe_name(f"{prefix}-{self.name}")
 
 
+def named(encoder: Mapping[str, Any], *what: str) -> str:
+    """The name of a cell of an encoder, from the encoder's own stamp and what is computed of it."""
+    return "-".join([encoder["encoder"], encoder["fingerprint"], *what])
+
+
 def compute_cells(
     cells: Sequence[Cell], directory: Path, prefix: str, shared: Mapping[str, object]
 ) -> list[pd.DataFrame]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -95,6 +96,12 @@ class NliTriplets:
         """Every sentence as often as it stands in a triplet."""
         return [*self.anchor, *self.positive, *self.hard_negative]
 
+    def without(self, sentences: Iterable[str]) -> NliTriplets:
+        """Those in which none of these stands, up to width, case, punctuation and spaces."""
+        forms, columns = _forms(sentences), (self.anchor, self.positive, self.hard_negative)
+        clear = [forms.isdisjoint(_forms(row)) for row in zip(*columns, strict=True)]
+        return NliTriplets(*(list(compress(column, clear)) for column in columns))
+
 
 @dataclass(frozen=True)
 class SentencePool:
@@ -121,8 +128,10 @@ class StudyData:
     """All that a source holds, read once; ``dev`` and ``test`` are empty where it has no labels.
 
     Attributes:
+        triplets: those that hold no sentence of dev or test; None where the source has no NLI part.
         published: split to encoder to Spearman, where somebody published numbers on these pairs.
         found: what each file gave, where that is not known beforehand.
+        n_triplets_left_out: those that hold such a sentence.
     """
 
     name: str
@@ -133,6 +142,7 @@ class StudyData:
     fingerprint: str
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     found: Sequence[Found] = ()
+    n_triplets_left_out: int = 0
 
     MEASURED: ClassVar[str] = "sentences of dev and test"  # what held_out() holds, in words
 
@@ -155,8 +165,8 @@ class StudyData:
     def describe(self) -> str:
         """Lines for people: where the data is from, how much there is, what parts share.
 
-        What each file gave, pairs that stand in a part more than once, and labels that bound
-        Spearman, have lines of their own where there are any.
+        What each file gave, triplets that were left out, pairs that stand in a part more than once,
+        and labels that bound Spearman, have lines of their own where there are any.
         """
         found = [describe(self.found)] if self.found else []
         if not self.splits():
@@ -170,7 +180,14 @@ class StudyData:
             f"{len(both):,} sentences stand in both dev and test; {shared['dev'].sum():,} dev and "
             f"{shared['test'].sum():,} test pairs hold a sentence that stands in another part too",
         ]
-        return "\n".join([*lines, *self._repeated(), *self._bounds()])
+        return "\n".join([*lines, *self._left_out(), *self._repeated(), *self._bounds()])
+
+    def _left_out(self) -> Iterator[str]:
+        if self.n_triplets_left_out:
+            yield (
+                f"{self.n_triplets_left_out:,} NLI triplets hold a sentence of dev or test and are "
+                "left out"
+            )
 
     def _repeated(self) -> Iterator[str]:
         for split, pairs in self.splits().items():
@@ -245,7 +262,7 @@ def _pairs(opened: Source, split: str) -> StsPairs:
 
 
 def load_triplets(source: str | Path, hub: HubData = HubData()) -> NliTriplets:
-    """Reads the NLI triplets of a source.
+    """Reads the NLI triplets of a source, without those that hold a sentence of dev or test.
 
     Raises:
         DataError: a file is missing or malformed, or the source has no NLI part.
@@ -257,11 +274,17 @@ def load_triplets(source: str | Path, hub: HubData = HubData()) -> NliTriplets:
             "the hub a data set named in hub: nli, with the columns anchor, positive, negative, "
             "or premise, hypothesis, label"
         )
-    return _triplets(opened)
+    return _triplets(opened).without(_measured_on(opened))
 
 
 def _triplets(opened: Source) -> NliTriplets:
+    """Every triplet of a source that has some."""
     return NliTriplets(*(list(column) for column in zip(*_fields(opened, "nli"), strict=True)))
+
+
+def _measured_on(opened: Source) -> list[str]:
+    """Every sentence of dev and test."""
+    return [s for split in ("dev", "test") for s in _pairs(opened, split).all_sentences()]
 
 
 def _fields(source: Source, part: str) -> Iterator[tuple[Any, ...]]:
@@ -286,15 +309,15 @@ def load_pool(
         DataError: a file is missing or malformed.
     """
     opened = open_source(source, hub, columns)
-    return _pool(opened, extra, [_pairs(opened, split) for split in ("dev", "test")])
+    return _pool(opened, extra, _measured_on(opened))
 
 
-def _pool(opened: Source, extra: Sequence[str], measured_on: Sequence[StsPairs]) -> SentencePool:
+def _pool(opened: Source, extra: Sequence[str], measured_on: Iterable[str]) -> SentencePool:
     if isinstance(extra, str | Path):
         raise DataError(f"extra_sentences: a list of files is needed, got {str(extra)!r} alone")
     read = list(_pool_sentences(opened, extra))
     unique = _unique(read)
-    held_out = {s for pairs in measured_on for s in pairs.sentences()}
+    held_out = set(measured_on)
     forms, held_forms = [written_form(sentence) for sentence in unique], _forms(held_out)
     kept = [s for s, form in zip(unique, forms, strict=True) if form not in held_forms]
     there = held_forms.intersection(forms)
@@ -336,15 +359,19 @@ def load_study_data(
                 f"source {opened.name}: all pairs of {split} have the label {part.scores[0]:g}, so "
                 "that no method can be told from another; give pairs of different labels"
             )
-    pool = _pool(opened, extra, [dev, test])
-    triplets = _triplets(opened) if "nli" in opened.parts else None
+    measured_on = [*dev.all_sentences(), *test.all_sentences()]
+    pool = _pool(opened, extra, measured_on)
     pairs = {"dev": _columns(dev), "test": _columns(test)}
     name, published = RECOGNISED.get(fingerprint(pairs), (opened.name, opened.published))
     parts: dict[str, Sequence[Sequence[str]]] = {**pairs, "pool": [pool.sentences]}
-    if triplets is not None:
+    triplets, n_left_out = None, 0
+    if "nli" in opened.parts:
+        every = _triplets(opened)
+        triplets = every.without(measured_on)
+        n_left_out = len(every) - len(triplets)
         parts["nli"] = [triplets.anchor, triplets.positive, triplets.hard_negative]
-    told = opened.found()
-    return StudyData(name, dev, test, pool, triplets, fingerprint(parts), published, told)
+    found, made_of = opened.found(), fingerprint(parts)
+    return StudyData(name, dev, test, pool, triplets, made_of, published, found, n_left_out)
 
 
 def _columns(pairs: StsPairs) -> list[Sequence[str]]:

@@ -12,12 +12,11 @@ from functools import partial
 import pandas as pd
 
 from simcse_core import fitted_cells, trained_cells
-from simcse_core.cells import Cell
+from simcse_core.cells import Cell, named
 from simcse_core.config import Kind
 from simcse_core.experiment import STUDIED, Experiment
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
-from simcse_core.ready_plans import ReadyPlan
 
 # What tells tidy rows apart. Some cells measure the same, such as the untrained encoder.
 _KEYS = ["encoder", "method", "pooling", "n_train", "epoch", "seed", "split", "metric"]
@@ -43,7 +42,7 @@ def untrained_cells(run: Experiment, whitening_sentences: int) -> list[Cell]:
     for plan, *_ in run.encoder_plans():
         args, parts = (run.data, plan, whitening_sentences, run.seeds), {**plan.stamp, **own}
         cost = plan.cost(encoded=_n_fitted(run, whitening_sentences))
-        name, compute = _name(plan), fitted_cells.of_encoder
+        name, compute = named(plan.stamp), fitted_cells.of_encoder
         cells.append(Cell(name, compute, args, parts, memory=plan.memory, cost=cost))
     return [*cells, *ready_made_cells(run)]
 
@@ -164,7 +163,7 @@ def trajectory_cells(
                 }
                 cells.append(
                     Cell(
-                        f"{_name(plan)}-{plan.pooling}-{method}-seed{seed}",
+                        named(plan.stamp, plan.pooling, method, f"seed{seed}"),
                         trained_cells.trajectory,
                         (run.data, mine, method, n_train, points),
                         {**plan.stamp, **own},
@@ -187,7 +186,7 @@ def fitted_curve_cells(
         plan, poolings = plans[0], [plan.pooling for plan in plans]
         args = (run.data, plan, poolings, sizes, run.seeds)
         parts = {**plan.stamp, **own, "poolings": poolings}
-        name, compute = f"{_name(plan)}-fitted", fitted_cells.of_samples
+        name, compute = named(plan.stamp, "fitted"), fitted_cells.of_samples
         cost = plan.cost(encoded=_n_fitted(run, max(sizes)))
         cells.append(Cell(name, compute, args, parts, memory=plan.memory, cost=cost))
     return cells
@@ -200,18 +199,11 @@ def _n_fitted(run: Experiment, n_sample: int) -> int:
 
 def ready_made_cells(run: Experiment) -> list[Cell]:
     """The encoders of others that stand beside those that are studied."""
+    compute = fitted_cells.of_ready_made
     return [
-        Cell(_ready_name(plan), fitted_cells.of_ready_made, (run.data, plan), plan.stamp)
+        Cell(named(plan.stamp, fitted_cells.READY_MADE), compute, (run.data, plan), plan.stamp)
         for plan in run.ready_made
     ]
-
-
-def _ready_name(plan: ReadyPlan) -> str:
-    return f"{plan.stamp['encoder']}-{plan.stamp['fingerprint']}-{fitted_cells.READY_MADE}"
-
-
-def _name(plan: Plan) -> str:
-    return f"{plan.stamp['encoder']}-{plan.stamp['fingerprint']}"
 
 
 def _rows(run: Experiment, cells: Sequence[Cell]) -> pd.DataFrame:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, product
+from typing import Any
 
 import pandas as pd
 from tqdm.auto import tqdm
@@ -25,13 +26,20 @@ READY_MADE = "ready-made"
 SPEED = "sentences_per_second"
 # What a method that reads tokens averages, whatever the pooling that is studied.
 TOKEN_POOLING = Pooling.MEAN
+# Tidy rows of a way of encoding.
+Score = Callable[[Encode], list[dict[str, Any]]]
+
+
+def on_pairs(data: StudyData) -> tuple[list[str], Score]:
+    """All sentences that a method has to encode, and what scores it, on dev and test."""
+    return data.held_out(), measure_spearman(data.splits())
 
 
 def of_text(data: StudyData) -> pd.DataFrame:
     """What needs no encoder, fitted on the whole pool."""
-    pool = data.pool.sentences
+    pool, (_, score) = data.pool.sentences, on_pairs(data)
     rows = [
-        _score(data, fit_on_text(method, pool), method, n_train=len(pool))
+        _score(data, score, fit_on_text(method, pool), method, n_train=len(pool))
         for method, _ in _that_read(Reads.TEXT)
     ]
     return pd.concat(rows, ignore_index=True)
@@ -43,37 +51,47 @@ def of_encoder(data: StudyData, plan: Plan, n_sample: int, seeds: Sequence[int])
     What reads sentence vectors is fitted on ``n_sample`` sentences, drawn anew for each seed, since
     each has to be encoded; what reads tokens, on the whole pool.
     """
-    encoder, pool = plan.load(), data.pool.sentences
+    encoder, pool, (texts, score) = plan.load(), data.pool.sentences, on_pairs(data)
     samples = {seed: sample_sentences(pool, n_sample, seed) for seed in seeds}
+    scored = partial(_score, data, score, encoder=encoder.name)
     frames = []
-    for pooling, text in _encoded(encoder, data, samples, encoder.poolings()).items():
-        score = partial(_score, data, encoder=encoder.name, pooling=pooling)
+    for pooling, text in _encoded(encoder, texts, samples, encoder.poolings()).items():
         for method, baseline in _that_read(Reads.VECTORS):
             if baseline.kind is Kind.UNTRAINED:
-                frames.append(score(baseline.fit([], text), method))
+                frames.append(scored(baseline.fit([], text), method, pooling=pooling))
                 continue
             for seed, sample in samples.items():
                 fitted = baseline.fit(sample, text)
-                frames.append(score(fitted, method, seed=seed, n_train=n_sample))
-    score = partial(_score, data, encoder=encoder.name, pooling=TOKEN_POOLING)
+                frames.append(scored(fitted, method, pooling=pooling, seed=seed, n_train=n_sample))
     for method, baseline in _that_read(Reads.TOKENS):
-        frames.append(score(baseline.fit(pool, text), method, n_train=len(pool)))
+        fitted = baseline.fit(pool, text)
+        frames.append(scored(fitted, method, pooling=TOKEN_POOLING, n_train=len(pool)))
     return pd.concat(frames, ignore_index=True)
 
 
 def of_ready_made(data: StudyData, plan: ReadyPlan) -> pd.DataFrame:
     """A ready-made encoder as it is, and how fast it encodes: metric :data:`SPEED`, with dev."""
-    encoder, held_out = plan.load(), data.held_out()
-    scored = measure_spearman(data.splits())(look_up(held_out, encoder.encode(held_out)))
+    encoder, (held_out, score) = plan.load(), on_pairs(data)
+    scored = score(look_up(held_out, encoder.encode(held_out)))
     speed = sentences_per_second(encoder.encode, data.dev.sentences())
     rows = [*scored, {"split": "dev", "metric": SPEED, "value": speed}]
     own = {"pooling": encoder.pooling, "kind": Kind.READY_MADE}
     return _tidy(data, rows, READY_MADE, encoder.name, **own)
 
 
-def of_text_samples(data: StudyData, sizes: Sequence[int], seeds: Sequence[int]) -> pd.DataFrame:
-    """What stands on curves and needs no encoder, fitted on the samples that are trained on."""
-    return _on_curve(data, sizes, seeds, Reads.TEXT)
+def of_text_samples(
+    data: StudyData,
+    sizes: Sequence[int],
+    seeds: Sequence[int],
+    measured: tuple[Sequence[str], Score] | None = None,
+) -> pd.DataFrame:
+    """What stands on curves and needs no encoder, fitted on the samples that are trained on.
+
+    Args:
+        measured: what is encoded and scored, as :func:`on_pairs` gives it, which is the default.
+    """
+    _, score = measured or on_pairs(data)
+    return _on_curve(data, sizes, seeds, Reads.TEXT, score)
 
 
 def of_samples(
@@ -82,18 +100,23 @@ def of_samples(
     poolings: Sequence[Pooling],
     sizes: Sequence[int],
     seeds: Sequence[int],
+    measured: tuple[Sequence[str], Score] | None = None,
 ) -> pd.DataFrame:
     """What stands on curves and builds on an encoder, fitted on the samples that are trained on.
 
     Under each of the poolings, but for what reads tokens, which is there once.
+
+    Args:
+        measured: as in :func:`of_text_samples`.
     """
     encoder, pool = plan.load(), data.pool.sentences
+    texts, score = measured or on_pairs(data)
     samples = {seed: sample_sentences(pool, max(sizes), seed) for seed in seeds}
-    encoded = _encoded(encoder, data, samples, poolings)
-    fitted = partial(_on_curve, data, sizes, seeds, encoder=encoder.name)
-    frames = [fitted(Reads.TOKENS, encoded[poolings[0]], pooling=TOKEN_POOLING)]
+    encoded = _encoded(encoder, texts, samples, poolings)
+    fitted = partial(_on_curve, data, sizes, seeds, score=score, encoder=encoder.name)
+    frames = [fitted(Reads.TOKENS, text=encoded[poolings[0]], pooling=TOKEN_POOLING)]
     for pooling, text in encoded.items():
-        frames.append(fitted(Reads.VECTORS, text, pooling=pooling))
+        frames.append(fitted(Reads.VECTORS, text=text, pooling=pooling))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -102,6 +125,7 @@ def _on_curve(
     sizes: Sequence[int],
     seeds: Sequence[int],
     reads: Reads,
+    score: Score,
     text: EncodedText | None = None,
     **columns: str,
 ) -> pd.DataFrame:
@@ -113,7 +137,7 @@ def _on_curve(
         for method, baseline in _that_read(reads):
             if baseline.on_curves:
                 encode = baseline.fit(sample, text) if text else fit_on_text(method, sample)
-                frames.append(_score(data, encode, method, seed=seed, n_train=n, **columns))
+                frames.append(_score(data, score, encode, method, seed=seed, n_train=n, **columns))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -123,14 +147,13 @@ def _that_read(reads: Reads) -> Iterator[tuple[str, Baseline]]:
 
 def _encoded(
     encoder: SentenceEncoder,
-    data: StudyData,
+    texts: Sequence[str],
     samples: dict[int, list[str]],
     poolings: Sequence[Pooling],
 ) -> dict[Pooling, EncodedText]:
-    """Dev, test and the samples under each pooling; of dev and test, the tokens too."""
-    held_out = data.held_out()
-    unique = list(dict.fromkeys([*held_out, *chain(*samples.values())]))
-    tokens = dict(zip(held_out, encoder.encode_tokens(held_out), strict=True))
+    """What is scored and the samples under each pooling; of the former, the tokens too."""
+    unique = list(dict.fromkeys([*texts, *chain(*samples.values())]))
+    tokens = dict(zip(texts, encoder.encode_tokens(texts), strict=True))
     return {
         pooling: EncodedText(
             look_up(unique, vectors),
@@ -142,10 +165,15 @@ def _encoded(
 
 
 def _score(
-    data: StudyData, encode: Encode, method: str, encoder: str = NO_ENCODER, **own: str | int
+    data: StudyData,
+    score: Score,
+    encode: Encode,
+    method: str,
+    encoder: str = NO_ENCODER,
+    **own: str | int,
 ) -> pd.DataFrame:
-    rows = measure_spearman(data.splits())(encode)
-    return _tidy(data, rows, method, encoder, **{"kind": BASELINES[method].kind, **own})
+    kind = BASELINES[method].kind
+    return _tidy(data, score(encode), method, encoder, **{"kind": kind, **own})
 
 
 def _tidy(

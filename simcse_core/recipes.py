@@ -67,10 +67,11 @@ def _interpolated(moment: Moment) -> Encode:
     return look_up(moment.texts, between.encode(moment.texts))
 
 
+INTERPOLATING = "simcse-interpolated"  # the one that has to encode once more
 READINGS: dict[str, Reading] = {
     "unsup-simcse": _as_it_is,
     "simcse-whitening": _whitened,
-    "simcse-interpolated": _interpolated,
+    INTERPOLATING: _interpolated,
 }
 
 
@@ -114,6 +115,16 @@ class Recipe:
     readings: Mapping[str, Reading] | None = None
     slower: int = 1
     general: int = 0
+
+    def runs(self, sizes: Sequence[int]) -> list[list[int]]:
+        """The sizes at which each run is read: for several epochs, every size has its own run."""
+        return [[n] for n in sorted(sizes)] if self.slower > 1 else [sorted(sizes)]
+
+    def sentences(self, sizes: Sequence[int], n_measured: int) -> tuple[int, int]:
+        """How many sentences are encoded and trained on, where a point measures so many."""
+        trained = sum(mine[-1] for mine in self.runs(sizes)) * self.slower * (1 + self.general)
+        encodings = 1 + (INTERPOLATING in (self.readings or {}))
+        return len(sizes) * encodings * n_measured, trained
 
     def read(self, name: str) -> Mapping[str, Reading]:
         """What is read off, by the method that it is on results."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from simcse_core.baselines import BASELINES, EncodedText, Reads, fit_on_text
 from simcse_core.config import Kind, Pooling
 from simcse_core.data import load_sentences, sample_sentences
 from simcse_core.duplicates import written_form
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.evaluation import Encode, look_up, measure_spearman
-from simcse_core.fitted_cells import NO_ENCODER, READY_MADE
+from simcse_core.evaluation import look_up, measure_spearman
+from simcse_core.fitted_cells import READY_MADE, Score, of_samples, of_text_samples
 from simcse_core.label_free import HELD_OUT, measure_label_free
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
@@ -30,7 +29,7 @@ VIEWS, LOSS = "views", "loss"  # metrics that training alone has
 GENERAL = "sample"  # the source of general text
 
 
-def measure_set(data: SetData) -> tuple[list[str], Callable[[Encode], Rows]]:
+def measure_set(data: SetData) -> tuple[list[str], Score]:
     """All texts that a method has to encode, and what scores it on pairs and on probes."""
     score, probes = measure_spearman(data.splits()), Probes.of(data.unlabelled)
     texts = list(dict.fromkeys([*data.held_out(), *probes.texts]))
@@ -39,13 +38,7 @@ def measure_set(data: SetData) -> tuple[list[str], Callable[[Encode], Rows]]:
 
 def of_text(data: SetData, sizes: Sequence[int], seeds: Sequence[int]) -> pd.DataFrame:
     """What stands on curves and needs no encoder, fitted on the sentences that are trained on."""
-    _, measure = measure_set(data)
-    rows: Rows = []
-    for method in _on_curves(Reads.TEXT):
-        for seed, n, sample in _samples(data, sizes, seeds):
-            own = {"method": method, "kind": Kind.FITTED, "seed": seed, "n_train": n}
-            rows += [row | own for row in measure(fit_on_text(method, sample))]
-    return tidy(pd.DataFrame(rows), encoder=NO_ENCODER, dataset=data.name, epoch=0)
+    return of_text_samples(data, sizes, seeds, measure_set(data))
 
 
 def of_encoder(
@@ -55,29 +48,8 @@ def of_encoder(
     sizes: Sequence[int],
     seeds: Sequence[int],
 ) -> pd.DataFrame:
-    """What stands on curves and builds on an encoder, fitted on the same, under each pooling.
-
-    What reads tokens averages them, whatever the pooling, and stands there once.
-    """
-    encoder, (texts, measure) = plan.load(), measure_set(data)
-    samples = list(_samples(data, sizes, seeds))
-    every = list(dict.fromkeys([*texts, *(s for *_, sample in samples for s in sample)]))
-    tokens = dict(zip(texts, encoder.encode_tokens(texts), strict=True))
-    rows: Rows = []
-    for place, (pooling, vectors) in enumerate(encoder.encode_poolings(every, poolings).items()):
-        encoded = EncodedText(
-            look_up(every, vectors), encoder.tokenize, lambda batch: [tokens[s] for s in batch]
-        )
-        methods = [(method, pooling) for method in _on_curves(Reads.VECTORS)]
-        if not place:
-            methods += [(method, Pooling.MEAN) for method in _on_curves(Reads.TOKENS)]
-        for method, pooled in methods:
-            for seed, n, sample in samples:
-                own = {"method": method, "pooling": pooled, "seed": seed, "n_train": n}
-                fitted = BASELINES[method].fit(sample, encoded)
-                rows += [row | own for row in measure(fitted)]
-    fixed = {"kind": Kind.FITTED, "encoder": encoder.name, "dataset": data.name}
-    return tidy(pd.DataFrame(rows), epoch=0, **fixed)
+    """What stands on curves and builds on an encoder, fitted on the same, under each pooling."""
+    return of_samples(data, plan, poolings, sizes, seeds, measure_set(data))
 
 
 def of_ready_made(data: SetData, plan: ReadyPlan) -> pd.DataFrame:
@@ -102,9 +74,8 @@ def trajectory(data: SetData, plan: Plan, name: str, sizes: Sequence[int]) -> pd
         Tidy rows of every reading of the recipe. Points that a loss that is not finite kept from
         being reached are not there.
     """
-    recipe, sizes = RECIPES[name], sorted(sizes)
-    runs = [[n] for n in sizes] if recipe.slower > 1 else [list(sizes)]
-    frames = [_run(data, plan, name, recipe, mine) for mine in runs]
+    recipe = RECIPES[name]
+    frames = [_run(data, plan, name, recipe, mine) for mine in recipe.runs(sizes)]
     return tidy(
         pd.concat(frames, ignore_index=True),
         encoder=plan.stamp["encoder"],
@@ -163,14 +134,3 @@ def _with_general(own: list[str], data: SetData, n: int, seed: int) -> list[str]
     general = [s for s in load_sentences(GENERAL) if written_form(s) not in known]
     drawn = iter(sample_sentences(general, n * len(own), seed))
     return [s for sentence in own for s in (sentence, *(next(drawn) for _ in range(n)))]
-
-
-def _on_curves(reads: Reads) -> list[str]:
-    return [name for name, row in BASELINES.items() if row.reads is reads and row.on_curves]
-
-
-def _samples(
-    data: SetData, sizes: Sequence[int], seeds: Sequence[int]
-) -> list[tuple[int, int, list[str]]]:
-    pool = data.pool.sentences
-    return [(seed, n, sample_sentences(pool, n, seed)) for seed in seeds for n in sorted(sizes)]

@@ -5,6 +5,7 @@ The rule is fixed on some sources and judged on others; nothing of the latter go
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
@@ -38,8 +39,6 @@ AT_HAND = (
 )
 # What averages tokens whatever the pooling, and so belongs to every pooling of its encoder.
 WITHOUT_POOLING = [method for method, row in BASELINES.items() if row.reads is Reads.TOKENS]
-# What changes along training, beside the probes; each is told from the kept pairs.
-AGREEMENTS = ("with start", "with TF-IDF")
 NEAR = 0.01  # of Spearman: who loses no more by a choice has chosen right
 LABELLED = (10, 20, 50, 100, 200, 400)  # pairs
 N_DRAWS = 200
@@ -321,6 +320,7 @@ def _points(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
     keys = ["dataset", "encoder", "pooling", "seed"]
     counted = rows[(rows["method"] == COUNTED) & (rows["metric"] == PAIRS)]
     studied = rows[rows["method"].isin(["untrained", PLAIN])]
+    of_seeds = _of_seeds(studied)
     for key, mine in studied.groupby(keys, sort=False):
         start = mine[mine["n_train"] == 0]
         named = dict(zip(keys, key, strict=True))
@@ -329,12 +329,36 @@ def _points(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
             here = mine[mine["n_train"] == n]
             gain = _value(here, "test", "spearman") - _value(start, "test", "spearman")
             told = {**named, "n_train": n, "gain": gain}
-            for name, change in _changes(start, here, text[text["n_train"] == n]).items():
+            others = [cosines for seed, cosines in of_seeds[*key[:3], n] if seed != key[3]]
+            changes = _changes(start, here, text[text["n_train"] == n], others)
+            for name, change in changes.items():
                 if np.isfinite(change) and np.isfinite(gain):
                     yield {**told, "indicator": name, "change": change}
 
 
-def _changes(start: pd.DataFrame, here: pd.DataFrame, text: pd.DataFrame) -> dict[str, float]:
+def _of_seeds(rows: pd.DataFrame) -> dict[tuple[Any, ...], list[tuple[int, np.ndarray]]]:
+    """Each seed's cosines of the kept pairs, by source, encoder, pooling and sentences."""
+    found: dict[tuple[Any, ...], list[tuple[int, np.ndarray]]] = defaultdict(list)
+    keys = ["dataset", "encoder", "pooling", "n_train"]
+    for key, mine in rows[rows["metric"] == PAIRS].groupby(keys, sort=False):
+        for seed, own in mine.groupby("seed", sort=False):
+            if (cosines := _pair_cosines(own)) is not None:
+                found[key].append((int(str(seed)), cosines))
+    return found
+
+
+def _changes(
+    start: pd.DataFrame,
+    here: pd.DataFrame,
+    text: pd.DataFrame,
+    others: Sequence[np.ndarray],
+) -> dict[str, float]:
+    """Each indicator's change from the start; agreements are rank correlations of kept cosines.
+
+    Args:
+        text: rows of TF-IDF on the same sentences.
+        others: cosines under other seeds, which agree wholly before training.
+    """
     found = {}
     for name in here.loc[here["split"] == HELD_OUT, "metric"]:
         before = _value(start, HELD_OUT, name)
@@ -344,6 +368,9 @@ def _changes(start: pd.DataFrame, here: pd.DataFrame, text: pd.DataFrame) -> dic
         found["with start"] = spearman(ours, first) - 1.0
         if counted is not None:
             found["with TF-IDF"] = spearman(ours, counted) - spearman(first, counted)
+        if others:
+            agreed = [spearman(ours, one) for one in others]
+            found["between seeds"] = float(np.mean(agreed)) - 1.0
     return found
 
 

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Self
 import pandas as pd
 
 from simcse_core import set_cells
-from simcse_core.cells import Cell, compute_cells
+from simcse_core.cells import Cell, compute_cells, named
 from simcse_core.config import HubData
 from simcse_core.data import SentencePool, StsPairs, StudyData, load_study_data
 from simcse_core.errors import DataError
 from simcse_core.experiment import Experiment
+from simcse_core.fitted_cells import READY_MADE
 from simcse_core.folders import owner_of
 from simcse_core.parameters import checked
 from simcse_core.plans import Plan
@@ -227,9 +228,10 @@ def _cells(
     own = {"sizes": sorted(sizes), "seeds": seeds}
     cells = [Cell("text", set_cells.of_text, (data, sizes, seeds), own)]
     for plans in one.encoder_plans():
-        poolings = [plan.pooling for plan in plans]
-        args, parts = (data, plans[0], poolings, sizes, seeds), {**own, "poolings": poolings}
-        cells.append(_of_plan(plans[0], "fitted", set_cells.of_encoder, args, parts))
+        plan, poolings = plans[0], [plan.pooling for plan in plans]
+        args, parts = (data, plan, poolings, sizes, seeds), {**own, "poolings": poolings}
+        cost = plan.cost(len(seeds) * max(sizes) + 2 * _n_measured(data))
+        cells.append(_of_plan(plan, ["fitted"], set_cells.of_encoder, args, parts, cost))
         cells += [
             _trajectory(data, replace(plan, train=replace(plan.train, seed=seed)), name, sizes)
             for plan in plans
@@ -238,7 +240,7 @@ def _cells(
             for seed in seeds
         ]
     for ready in run.ready_made:
-        label = f"{ready.stamp['encoder']}-{ready.stamp['fingerprint']}-ready-made"
+        label = named(ready.stamp, READY_MADE)
         cells.append(Cell(label, set_cells.of_ready_made, (data, ready), ready.stamp))
     return cells
 
@@ -247,15 +249,28 @@ def _trajectory(data: StudyData, plan: Plan, name: str, sizes: Sequence[int]) ->
     plan.untrained.check_trainable()
     own = {"method": name, "train": asdict(plan.train), "sizes": sorted(sizes)}
     own |= {"device": plan.device}
-    what = f"{plan.pooling}-{name}-seed{plan.train.seed}"
-    return _of_plan(plan, what, set_cells.trajectory, (data, plan, name, sizes), own)
+    what = [plan.pooling, name, f"seed{plan.train.seed}"]
+    cost = plan.cost(*RECIPES[name].sentences(sizes, _n_measured(data)))
+    return _of_plan(plan, what, set_cells.trajectory, (data, plan, name, sizes), own, cost)
+
+
+def _n_measured(data: StudyData) -> int:
+    """Texts that are encoded to score once: of pairs, and of probes each whole, halved, cut."""
+    assert isinstance(data, SetData)
+    return len(data.held_out()) + 4 * len(data.unlabelled)
 
 
 def _of_plan(
-    plan: Plan, what: str, compute: Any, args: tuple[Any, ...], own: dict[str, Any]
+    plan: Plan,
+    what: Sequence[str],
+    compute: Any,
+    args: tuple[Any, ...],
+    own: dict[str, Any],
+    cost: float,
 ) -> Cell:
-    name = f"{plan.stamp['encoder']}-{plan.stamp['fingerprint']}-{what}"
-    return Cell(name, compute, args, {**plan.stamp, **own}, memory=plan.memory)
+    parts = {**plan.stamp, **own}
+    name = named(plan.stamp, *what)
+    return Cell(name, compute, args, parts, memory=plan.memory, cost=cost)
 
 
 def _of_set(cell: Cell, data: StudyData) -> Cell:

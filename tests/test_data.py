@@ -303,6 +303,30 @@ def test_study_data_tells_what_it_holds(cnsd_dir: Path) -> None:
     assert data.describe().startswith("cnsd: 3 dev pairs, 3 test pairs\n8 unique")
 
 
+@pytest.mark.parametrize("column", [0, 1, 2])
+@pytest.mark.parametrize("held", ["老师在厨房", "　老师，在厨房！", "LED灯亮了", "ｌｅｄ 灯亮了。"])
+def test_a_triplet_that_holds_a_sentence_of_dev_or_test_is_left_out(
+    cnsd_dir: Path, held: str, column: int
+) -> None:
+    for part, other in (("dev", "丑"), ("test", "寅")):
+        lines = f"1||老师在厨房||{other}||1\n2||子||led灯亮了||5\n"
+        rewrite(cnsd_dir, f"cnsd-sts-{part}.txt", lines)
+        row = ["甲", "乙", "丙"]
+        row[column] = held
+        rewrite(cnsd_dir, "cnsd-snli-train.txt", "||".join(row) + "\n己||庚||辛\n")
+        data, alone = load_study_data(cnsd_dir), load_triplets(cnsd_dir)
+        assert data.triplets == alone == NliTriplets(["己"], ["庚"], ["辛"])
+        assert "\n1 NLI triplets hold a sentence of dev or test and are left out" in data.describe()
+        assert {"甲", "乙", "丙"} - {"甲乙丙"[column]} <= set(data.pool.sentences)
+
+
+def test_where_every_triplet_is_left_out_there_are_none(cnsd_dir: Path) -> None:
+    rewrite(cnsd_dir, "cnsd-snli-train.txt", "孩子在看书||甲||乙\n")
+    data = load_study_data(cnsd_dir)
+    assert data.triplets == NliTriplets([], [], [])
+    assert data.n_triplets_left_out == 1
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
@@ -428,6 +452,7 @@ def test_cnsd_holds_so_many_repeated_pairs_and_so_large_a_pool() -> None:
     data = load_study_data(REAL)
     assert len(data.pool.sentences) == 24_303
     assert data.describe().splitlines()[3:] == [
+        "59 NLI triplets hold a sentence of dev or test and are left out",
         "5 pairs of dev stand there more than once, 2 of them with two scores",
         "10 pairs of test stand there more than once, 4 of them with two scores",
     ]

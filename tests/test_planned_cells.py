@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simcse_core import application_experiments, experiments
+from simcse_core import application_experiments, experiments, set_experiments
 from simcse_core.cells import Cell
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData
@@ -18,7 +18,7 @@ from simcse_core.planned_cells import LISTED, costs, planned_cells
 from simcse_core.plans import TRAINING_COST, Plan
 from simcse_core.profiles import chosen_steps, plan_steps, read_notebook
 
-CALLS = {**vars(experiments), **vars(application_experiments)}
+CALLS = {**vars(experiments), **vars(application_experiments), **vars(set_experiments)}
 
 
 class Asked(Exception):  # noqa: N818
@@ -29,7 +29,7 @@ class Asked(Exception):  # noqa: N818
     "notebook",
     [
         *("01_baselines", "02_small_sample", "03_large_data", "04_epochs"),
-        *("05_summary", "07_applications"),
+        *("05_summary", "07_applications", "09_elsewhere"),
     ],
 )
 def test_what_is_planned_is_what_the_notebook_asks_for(
@@ -51,6 +51,9 @@ def test_what_is_planned_is_what_the_notebook_asks_for(
         raise Asked([cell.kept_as(run.name) for cell in cells])
 
     monkeypatch.setattr(Experiment, "compute", refuse)
+    monkeypatch.setattr(
+        set_experiments, "compute_cells", lambda cells, _, *__: refuse(found[0], cells)
+    )
     code = "\n".join(c.source for c in read_notebook(step.path) if c.cell_type == "code")
     call = re.search(rf"\b({'|'.join(listed)})\(run\b[^)]*\)", code)
     assert call

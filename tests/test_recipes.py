@@ -53,6 +53,21 @@ def test_last_layers_alone_are_the_last_third_and_one_at_least(load: Load) -> No
     assert not [name for name in changed if name.startswith("embeddings")]
 
 
+@pytest.mark.parametrize(
+    ("recipe", "encoded", "trained"),
+    [
+        (PLAIN, 2 * 2 * 1000, 200),  # two points, each read as it is and half way
+        ("simcse-slower", 2 * 1000, 3 * (50 + 200)),  # three epochs, a run for each size
+        ("simcse-mixed", 2 * 1000, 2 * 200),
+        ("simcse-last-layers", 2 * 1000, 200),
+    ],
+)
+def test_how_many_sentences_a_recipe_encodes_and_trains_on(
+    recipe: str, encoded: int, trained: int
+) -> None:
+    assert RECIPES[recipe].sentences([200, 50], 1000) == (encoded, trained)
+
+
 def test_slower_means_three_epochs_at_a_third_of_the_rate() -> None:
     config = RECIPES["simcse-slower"].config(CONFIG)
     assert config.num_epochs == 3

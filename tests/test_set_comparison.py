@@ -160,6 +160,21 @@ def test_agreements_are_rank_correlations_of_the_kept_pairs() -> None:
     mine = points[points["dataset"] == "sample"].set_index("indicator")["change"]
     assert mine["with start"] == pytest.approx(-2.0)  # from 1, with itself, to -1
     assert mine["with TF-IDF"] == pytest.approx(-2.0)
+    assert "between seeds" not in mine.index  # there is one
+
+
+def test_seeds_agree_as_the_cosines_of_the_kept_pairs_do() -> None:
+    rows = two_sets()
+    others = [rows.assign(seed=1), rows.assign(seed=2)]
+    trained = (rows["metric"] == "pairs") & (rows["method"] == "unsup-simcse")
+    others[0].loc[trained, "cosines"] = "300000 200000 100000"  # against 0 and 2: -1
+    others[1].loc[trained, "cosines"] = "100000 300000 200000"  # against 0: 0.5; against 1: -0.5
+    points = pd.DataFrame(list(set_comparison._points(pd.concat([rows, *others]))))
+    mine = points[(points["dataset"] == "sample") & (points["indicator"] == "between seeds")]
+    # The mean over the two others, less the 1 of untrained encoders.
+    assert mine.set_index("seed")["change"].to_dict() == pytest.approx(
+        {0: -0.25 - 1, 1: -0.75 - 1, 2: 0.0 - 1}
+    )
 
 
 def test_all_labels_of_dev_choose_what_is_best_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
