@@ -6,8 +6,8 @@ A cell says all that is needed to compute it in a process of its own, and what d
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -74,8 +74,16 @@ def named(encoder: Mapping[str, Any], *what: str) -> str:
     return "-".join([encoder["encoder"], encoder["fingerprint"], *what])
 
 
+# Is told how far it is, every now and then.
+Watch = Callable[[UnderWay], None]
+
+
 def compute_cells(
-    cells: Sequence[Cell], directory: Path, prefix: str, shared: Mapping[str, object]
+    cells: Sequence[Cell],
+    directory: Path,
+    prefix: str,
+    shared: Mapping[str, object],
+    watch: Watch | None = None,
 ) -> list[pd.DataFrame]:
     """The rows of each cell, in order: those kept in ``directory``, else computed and kept there.
 
@@ -85,6 +93,7 @@ def compute_cells(
     Args:
         prefix: stands before each file's name.
         shared: what decides all of them beside their own parts.
+        watch: by default a bar here, and the study that runs this notebook.
 
     Raises:
         ValueError: two cells have one name.
@@ -116,7 +125,9 @@ def compute_cells(
                     left.items(), [cell.cost for cell, _ in left.values()]
                 )
             }
-            found |= _computed(calls, list(found)) if calls else {}
+            if calls:
+                with nullcontext(watch) if watch else _bar(len(found), len(cells)) as watching:
+                    found |= _computed(calls, list(found), watching)
     return [found[name] for name in names]
 
 
@@ -178,29 +189,41 @@ def _check_here(cell: Cell, directory: Path, made_by: Stamp) -> None:
         )
 
 
+@contextmanager
+def _bar(n_kept: int, n_all: int) -> Iterator[Watch]:
+    """A bar over a notebook's cells; its study, if it has one, is told how far it is too."""
+    with progress(n_all, "cell", done=n_kept) as bar:
+
+        def watch(state: UnderWay) -> None:
+            bar.n = len(state.kept) + len(state.done)
+            bar.set_postfix_str(", ".join(state.now), refresh=False)
+            bar.update(0)
+            tell_study(state)
+
+        yield watch
+
+
 def _computed(
-    missing: Mapping[str, tuple[Cell, Callable[[], pd.DataFrame]]], kept: Sequence[str]
+    missing: Mapping[str, tuple[Cell, Callable[[], pd.DataFrame]]],
+    kept: Sequence[str],
+    watch: Watch,
 ) -> dict[str, pd.DataFrame]:
-    """The rows of the cells that are not kept, under a bar over all of them."""
+    """The rows of the cells that are not kept."""
     found: dict[str, pd.DataFrame] = {}
     failed: dict[str, BaseException] = {}
-    with progress(len(kept) + len(missing), "cell", done=len(kept)) as bar:
 
-        def tell(under_way: Sequence[str]) -> None:
-            bar.set_postfix_str(", ".join(under_way), refresh=False)
-            bar.update(0)
-            tell_study(UnderWay(kept, [*found, *failed], under_way))
+    def tell(under_way: Sequence[str]) -> None:
+        watch(UnderWay(kept, [*found, *failed], under_way))
 
-        with closing(_run(missing, tell)) as outcomes:
-            for name, outcome in outcomes:
-                tell_once(outcome, tqdm.write)
-                if outcome.error is None:
-                    found[name] = outcome.value
-                else:
-                    failed[name] = outcome.error
-                    tqdm.write(f"{name}: failed ({one_line(outcome.error)})")
-                bar.update()
-    tell_study(UnderWay(kept, [*found, *failed]))
+    with closing(_run(missing, tell)) as outcomes:
+        for name, outcome in outcomes:
+            tell_once(outcome, tqdm.write)
+            if outcome.error is None:
+                found[name] = outcome.value
+            else:
+                failed[name] = outcome.error
+                tqdm.write(f"{name}: failed ({one_line(outcome.error)})")
+    watch(UnderWay(kept, [*found, *failed]))
     if failed:
         _raise(failed, len(found))
     return found

@@ -272,11 +272,15 @@ class Experiment:
 
         Everything that a notebook computes goes through here, as one list where it can.
         """
-        frames = compute_cells(cells, self.output_dir, self.name, self._shared())
+        frames = compute_cells(cells, self.output_dir, self.name, self.of_every_cell())
         return [frame.assign(experiment=self.name) for frame in frames]
 
+    def of_every_cell(self) -> dict[str, object]:
+        """What decides each of its cells, beside the cell's own parts."""
+        return self._shared()
+
     def _shared(self) -> dict[str, object]:
-        """What decides every result of this experiment."""
+        """What decides every table of this experiment."""
         return {
             "experiment": self.name,
             "dataset": self.data.name,

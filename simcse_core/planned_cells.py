@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from simcse_core.application_experiments import method_cells
 from simcse_core.cells import Cell
@@ -26,6 +27,26 @@ LISTED: dict[str, Callable[..., list[Cell]]] = {
     "measure_methods": method_cells,
     "measure_sets": sets_cells,
 }
+
+
+class Planned(NamedTuple):
+    """The cells that a notebook is known to compute.
+
+    Attributes:
+        notebook: its name.
+        shared: what decides all of them beside their own parts.
+    """
+
+    notebook: str
+    cells: Sequence[Cell] = ()
+    shared: Mapping[str, object] = MappingProxyType({})
+
+    def costs(self) -> dict[str, float]:
+        """The cost of each cell by the name that it is kept under."""
+        return {cell.kept_as(self.notebook): cell.cost for cell in self.cells}
+
+
+NOTHING_PLANNED = Planned("")
 
 
 def planned_cells(code: str, run: Experiment, parameters: Mapping[str, Any]) -> list[Cell]:
@@ -53,8 +74,3 @@ def _value(node: ast.expr, parameters: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Name) and node.id in parameters:
         return parameters[node.id]
     return ast.literal_eval(node)
-
-
-def costs(cells: Sequence[Cell], prefix: str) -> dict[str, float]:
-    """The cost of each cell by the name that it is kept under."""
-    return {cell.kept_as(prefix): cell.cost for cell in cells}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,6 @@ import nbformat
 
 from simcse_core.application_data import load_application_data
 from simcse_core.application_experiments import ApplicationExperiment, draws_of
-from simcse_core.cells import Cell
 from simcse_core.config import NOTEBOOK_STEM, PACKAGE, PROJECT_ROOT, HubData
 from simcse_core.data import StudyData, load_study_data
 from simcse_core.encoder import SentenceEncoder
@@ -25,7 +24,7 @@ from simcse_core.experiment import SETTINGS, STUDIED, Experiment
 from simcse_core.hub import HubError
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.parameters import checked
-from simcse_core.planned_cells import costs, planned_cells
+from simcse_core.planned_cells import NOTHING_PLANNED, Planned, planned_cells
 from simcse_core.reading.columns import Columns
 from simcse_core.set_experiments import SetsExperiment, check_fixed, load_sets
 from simcse_core.yaml_values import parse_yaml
@@ -229,13 +228,13 @@ class Step:
     Attributes:
         given: the parameters that the profile and the command line set.
         parameters: all of them, with the notebook's defaults.
-        costs: of the cells that it is known to compute, by name (see :class:`Cell`).
+        planned: the cells that it is known to compute, once that was looked into.
     """
 
     path: Path
     given: Mapping[str, Any]
     parameters: Mapping[str, Any]
-    costs: Mapping[str, float] = field(default_factory=dict)
+    planned: Planned = NOTHING_PLANNED
 
 
 def plan_steps(profile: str, overrides: Mapping[str, Any]) -> list[Step]:
@@ -287,7 +286,7 @@ def chosen_steps(
         raise StudyError("hub: it has no effect, because no source is hub; add --source hub")
     for step in chosen:
         check_agreement(step, chosen)
-    return [replace(step, costs=costs(check_meaning(step), step.path.stem)) for step in chosen]
+    return [replace(step, planned=check_meaning(step)) for step in chosen]
 
 
 def check_types(step: Step) -> None:
@@ -364,7 +363,7 @@ MEANINGS: dict[str, Callable[[Experiment, Any], object]] = {
 }
 
 
-def check_meaning(step: Step) -> list[Cell]:
+def check_meaning(step: Step) -> Planned:
     """Tries what the parameters name before anything is trained: data, sizes, encoders, settings.
 
     Returns:
@@ -375,15 +374,12 @@ def check_meaning(step: Step) -> list[Cell]:
     """
     values = checked(step.parameters)
     try:
-        if "application_source" in values:
-            run = _checked_on_texts(step.path.stem, values)
-            return planned_cells(_code(step.path), run, values)
-        if "sources" in values:
-            run = _checked_on_sets(step.path.stem, values)
-            return planned_cells(_code(step.path), run, values)
-        if "source" in values:
-            run = _checked_on_data(step.path.stem, values)
-            return planned_cells(_code(step.path), run, values)
+        for parameter, check in _CHECKED_ON.items():
+            if parameter in values:
+                run = check(step.path.stem, values)
+                run = replace(run, ready_made=run.ready_plans(values.get("ready_made", [])))
+                cells = planned_cells(_code(step.path), run, values)
+                return Planned(step.path.stem, cells, run.of_every_cell())
         if need := sorted(values.keys() & MEANINGS.keys()):
             raise ParameterError(
                 f"source: the notebook has {', '.join(need)} and no such parameter; add it"
@@ -392,7 +388,7 @@ def check_meaning(step: Step) -> list[Cell]:
             SentenceEncoder.from_pretrained(encoder_name(encoder))
     except (ValueError, HubError, OSError) as error:
         raise StudyError(f"{step.path.name}: {one_line(error)}") from error
-    return []
+    return Planned(step.path.stem)
 
 
 def _checked_on_data(notebook: str, values: Mapping[str, Any]) -> Experiment:
@@ -451,6 +447,14 @@ def _checked_on_sets(notebook: str, values: Mapping[str, Any]) -> SetsExperiment
     check_fixed(run.data, values["fixed_on"])
     _check_objectives(run.runs[0], STUDIED)
     return run
+
+
+# A parameter that a notebook on such data has, and what tries its values; the first that is there.
+_CHECKED_ON: dict[str, Callable[[str, Mapping[str, Any]], Experiment]] = {
+    "application_source": _checked_on_texts,
+    "sources": _checked_on_sets,
+    "source": _checked_on_data,
+}
 
 
 def _columns(values: Mapping[str, Any]) -> Columns:

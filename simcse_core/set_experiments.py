@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import pandas as pd
 
 from simcse_core import set_cells
-from simcse_core.cells import Cell, compute_cells, named
+from simcse_core.cells import Cell, named
 from simcse_core.config import HubData
 from simcse_core.data import SentencePool, StsPairs, StudyData, load_study_data
 from simcse_core.errors import DataError
@@ -156,6 +156,10 @@ class SetsExperiment(Experiment):
     def _shared(self) -> dict[str, object]:
         return {**super()._shared(), "datasets": [one.data.name for one in self.runs]}
 
+    def of_every_cell(self) -> dict[str, object]:
+        """The same whatever other sources stand beside: each cell names its own."""
+        return {"experiment": self.name, "threads": n_threads()}
+
     def check_every_size(self) -> None:
         """Raises a DataError that names the source unless every size can be drawn from each."""
         for run in self.runs:
@@ -208,9 +212,7 @@ def measure_sets(run: SetsExperiment, recipes: Sequence[str]) -> pd.DataFrame:
         Tidy rows: ``dev`` and ``test`` with labels, ``held-out`` for what was asked of sentences
         without any (see :mod:`simcse_core.probes`).
     """
-    shared = {"experiment": run.name, "threads": n_threads()}
-    frames = compute_cells(sets_cells(run, recipes), run.output_dir, run.name, shared)
-    return pd.concat(frames, ignore_index=True).assign(experiment=run.name)
+    return pd.concat(run.compute(sets_cells(run, recipes)), ignore_index=True)
 
 
 def sets_cells(run: SetsExperiment, recipes: Sequence[str]) -> list[Cell]:

@@ -11,8 +11,8 @@ import shlex
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 
-from simcse_core.cluster import SCHEDULER_VARIABLE
+from simcse_core.ahead import computed_ahead
+from simcse_core.cluster import SCHEDULER_VARIABLE, scheduler_address
 from simcse_core.command_line import CELL_SECONDS, parse_arguments
 from simcse_core.committed import differences
 from simcse_core.config import PROJECT_ROOT
@@ -30,6 +31,7 @@ from simcse_core.errors import PlainError, one_line
 from simcse_core.files import UNFINISHED, read_sealed, remove_unfinished, write_sealed, write_text
 from simcse_core.folders import Owner, claim, only_run, output_directory, owner_of, resolved
 from simcse_core.parameters import checked
+from simcse_core.planned_cells import Planned
 from simcse_core.profiles import (
     QUICK,
     Step,
@@ -40,12 +42,13 @@ from simcse_core.profiles import (
     plan_steps,
 )
 from simcse_core.report.notebook_pages import in_language
-from simcse_core.study_bar import study_bar
+from simcse_core.study_bar import StudyBar, study_bar
 from simcse_core.workers import (
     THREADS,
     THREADS_VARIABLE,
     WORKERS_VARIABLE,
     n_threads,
+    n_workers,
     use_threads,
 )
 from simcse_core.yaml_values import parse_yaml
@@ -127,20 +130,37 @@ def _run(
     claim(directory, owner)
     executed = directory / "notebooks"
     plan = {step.path.stem: checked(step.parameters) for step in steps}
-    costs = {step.path.stem: step.costs for step in chosen}
-    with only_run(directory, plan), study_bar(costs) as while_running:
+    with only_run(directory, plan):
         executed.mkdir(exist_ok=True)
         for folder in (directory, executed, directory / "cells"):
             remove_unfinished(folder)
-        for step in chosen:
-            before = _written(directory)
-            parameters = {**step.given, "output_dir": str(directory)}
-            with while_running(step.path.stem):
-                _run_notebook(step.path, executed / step.path.name, parameters, cell_timeout)
-            _translate(executed / step.path.name, step.parameters.get("language", "en"))
-            new = [path for path, when in _written(directory).items() if before.get(path) != when]
-            _stamp_command(new, command(profile, overrides, step))
+        planned = [step.planned for step in chosen]
+        with (
+            study_bar({own.notebook: own.costs() for own in planned}) as bar,
+            _ahead(planned, directory, bar) as wait_for,
+        ):
+            for step in chosen:
+                before = _written(directory)
+                parameters = {**step.given, "output_dir": str(directory)}
+                with bar.while_running(step.path.stem):
+                    wait_for(step.path.stem)
+                    _run_notebook(step.path, executed / step.path.name, parameters, cell_timeout)
+                _translate(executed / step.path.name, step.parameters.get("language", "en"))
+                new = [path for path, at in _written(directory).items() if before.get(path) != at]
+                _stamp_command(new, command(profile, overrides, step))
     return [executed / step.path.name for step in chosen]
+
+
+def _ahead(
+    planned: Sequence[Planned], directory: Path, bar: StudyBar
+) -> AbstractContextManager[Callable[[str], None]]:
+    """What computes cells before their notebooks run, where processes compute side by side.
+
+    One process computes in the notebook itself, and a cluster has its own queue.
+    """
+    if n_workers() == 1 or scheduler_address():
+        return nullcontext(lambda _: None)
+    return computed_ahead(planned, directory, bar.tell)
 
 
 def _owner(profile: str, steps: Sequence[Step]) -> Owner:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -37,57 +37,86 @@ class Standing(NamedTuple):
     said: str
 
 
-def standing(costs: Costs, told: Mapping[str, UnderWay], running: str) -> Standing:
-    """How far a study is, by what its notebooks have told.
+def standing(
+    costs: Costs, told: Mapping[str, UnderWay], ended: Collection[str], shown: str = ""
+) -> Standing:
+    """How far a study is, by what has been told of its notebooks.
 
-    Cells that a notebook tells of and that were not known beforehand count, and cost nothing.
+    Cells that are told of and that were not known beforehand count, and cost nothing.
+
+    Args:
+        ended: notebooks that have all their cells.
+        shown: the one whose name stands on the bar already.
     """
     kept = computed = 0.0
     n_done = n_all = 0
+    now: list[str] = []
     for notebook, own in costs.items():
         state = told.get(notebook, UnderWay())
         names = {*own, *state.kept, *state.done, *state.now}
         new = set(state.done)
-        old = set(state.kept) if notebook == running or notebook not in told else names - new
+        old = (names if notebook in ended else set(state.kept)) - new
         kept += sum(own.get(name, 0.0) for name in old)
         computed += sum(own.get(name, 0.0) for name in new)
         n_done += len(old) + len(new)
         n_all += len(names)
-    now = [name.removeprefix(f"{running}-") for name in told.get(running, UnderWay()).now]
-    return Standing(kept, computed, ", ".join([f"{n_done}/{n_all} cells", *now]))
+        now += [] if notebook in ended else state.now
+    said = [name.removeprefix(f"{shown}-") for name in now]
+    return Standing(kept, computed, ", ".join([f"{n_done}/{n_all} cells", *said]))
 
 
-@contextmanager
-def study_bar(costs: Costs) -> Iterator[Callable[[str], AbstractContextManager[None]]]:
-    """A bar, and what shows on it how far a notebook is while it runs.
+class StudyBar:
+    """A bar over what all notebooks of a study cost, and who is at what.
 
     The time left is that of the costs still ahead, at the rate of those computed so far.
     """
+
+    def __init__(self, costs: Costs, bar: tqdm[Any], folder: Path) -> None:
+        """Args: ``folder`` is for what notebooks tell of themselves."""
+        self._costs, self._bar, self._folder = costs, bar, folder
+        self._told: dict[str, UnderWay] = {}
+        self._ended: set[str] = set()
+        self._shown = ""
+
+    def tell(self, notebook: str, state: UnderWay) -> None:
+        """Takes down how far a notebook's cells are; what was computed before stays computed."""
+        done = dict.fromkeys([*self._told.get(notebook, UnderWay()).done, *state.done])
+        kept = [name for name in state.kept if name not in done]
+        self._told[notebook] = UnderWay(kept, list(done), state.now)
+        self._show()
+
+    @contextmanager
+    def while_running(self, notebook: str) -> Iterator[None]:
+        """Shows a notebook as the one that is run, and what it tells of itself meanwhile."""
+        path = self._folder / f"{notebook}.json"
+        self._shown = notebook
+        self._bar.set_description(notebook, refresh=False)
+
+        def look() -> None:
+            if path.exists():
+                self.tell(notebook, told_study(path))
+            else:
+                self._show()
+
+        with _named_for_kernels(path), _every(LOOK_SECONDS, look):
+            yield
+        self._ended.add(notebook)
+        self._show()
+
+    def _show(self) -> None:
+        far = standing(self._costs, dict(self._told), self._ended, self._shown)
+        self._bar.initial, self._bar.n = far.kept, far.kept + far.computed
+        self._bar.set_postfix_str(far.said, refresh=False)
+        self._bar.update(0)
+
+
+@contextmanager
+def study_bar(costs: Costs) -> Iterator[StudyBar]:
+    """The bar of a study, gone when it ends."""
     total = sum(sum(own.values()) for own in costs.values())
     form = _FORM if total else _FORM_WITHOUT_COSTS
-    told: dict[str, UnderWay] = {}
     with TemporaryDirectory() as folder, progress(total, "cost", form=form) as bar:
-
-        @contextmanager
-        def while_running(notebook: str) -> Iterator[None]:
-            path = Path(folder) / f"{notebook}.json"
-            bar.set_description(notebook, refresh=False)
-
-            def look() -> None:
-                told[notebook] = told_study(path)
-                _show(bar, standing(costs, told, notebook))
-
-            with _named_for_kernels(path), _every(LOOK_SECONDS, look):
-                yield
-            _show(bar, standing(costs, told, ""))
-
-        yield while_running
-
-
-def _show(bar: tqdm[Any], far: Standing) -> None:
-    bar.initial, bar.n = far.kept, far.kept + far.computed
-    bar.set_postfix_str(far.said, refresh=False)
-    bar.update(0)
+        yield StudyBar(costs, bar, Path(folder))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from simcse_core.cells import Cell
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData
 from simcse_core.experiment import Experiment
-from simcse_core.planned_cells import LISTED, costs, planned_cells
+from simcse_core.planned_cells import LISTED, planned_cells
 from simcse_core.plans import TRAINING_COST, Plan
 from simcse_core.profiles import chosen_steps, plan_steps, read_notebook
 
@@ -45,21 +45,19 @@ def test_what_is_planned_is_what_the_notebook_asks_for(
 
         monkeypatch.setitem(LISTED, name, noted)
     (step,) = chosen_steps(plan_steps("quick", {"pooling": ["cls"]}), {}, [notebook])
-    assert all(cost > 0 for name, cost in step.costs.items() if not re.search("-(text|none)", name))
+    costs = step.planned.costs()
+    assert all(cost > 0 for name, cost in costs.items() if not re.search("-(text|none)", name))
 
     def refuse(run: Experiment, cells: Sequence[Cell]) -> None:
         raise Asked([cell.kept_as(run.name) for cell in cells])
 
     monkeypatch.setattr(Experiment, "compute", refuse)
-    monkeypatch.setattr(
-        set_experiments, "compute_cells", lambda cells, _, *__: refuse(found[0], cells)
-    )
     code = "\n".join(c.source for c in read_notebook(step.path) if c.cell_type == "code")
     call = re.search(rf"\b({'|'.join(listed)})\(run\b[^)]*\)", code)
     assert call
     with pytest.raises(Asked) as asked:
         eval(call.group(), {**CALLS, **step.parameters, "run": found[0]})
-    assert list(step.costs) == asked.value.args[0]
+    assert list(costs) == asked.value.args[0]
 
 
 def test_a_call_of_what_is_no_parameter_is_left_out_and_nothing_is_run(
@@ -69,7 +67,7 @@ def test_a_call_of_what_is_no_parameter_is_left_out_and_nothing_is_run(
     run = Experiment("02", study_data, [plan], [0], tmp_path)
 
     def names(code: str) -> list[str]:
-        return list(costs(planned_cells(code, run, {"sizes": [4, 6]}), "02"))
+        return [cell.kept_as("02") for cell in planned_cells(code, run, {"sizes": [4, 6]})]
 
     known = names("a = sample_curves(run, sizes)")
     assert len(known) == 3

@@ -114,6 +114,32 @@ def test_an_experiment_of_two_workers_in_a_notebook_gives_the_bits_of_one_outsid
     assert inside == other
 
 
+FINDS = """
+from pathlib import Path
+from simcse_core.experiment import Experiment
+from simcse_core.experiments import train_epochs
+run = Experiment.open(
+    "{name}", source=source, extra_sentences=extra_sentences, hub=hub, encoders=[encoder],
+    seeds=seeds, output_dir=output_dir, language=language, pooling=pooling, training=training,
+)
+written = lambda: {{p.name: p.stat().st_mtime_ns for p in Path(output_dir).glob("cells/{name}*")}}
+before = written()
+train_epochs(run, n_train, 2)
+print(len(before), written() == before)
+"""
+
+
+@pytest.mark.parametrize(("workers", "n_before"), [(2, 2), (1, 0)])
+def test_notebooks_of_a_study_of_two_workers_find_their_cells_computed(
+    project: Path, write_notebook: WriteNotebook, workers: int, n_before: int
+) -> None:
+    for name in ("01_a", "02_b"):
+        write_notebook(name, FINDS.format(name=name), training={"batch_size": 2}, seeds=[0, 1])
+    executed = run_study("quick", out=project / "out", workers=workers)
+    said = [outputs(path).splitlines()[-1] for path in executed]
+    assert said == [f"{n_before} {workers == 2}"] * 2
+
+
 def test_kernels_are_told_the_scheduler(
     project: Path, write_notebook: WriteNotebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,25 +17,25 @@ COSTS = {"01_a": {"01_a-x": 2.0, "01_a-y": 8.0}, "02_b": {"02_b-x": 30.0}, "03_c
 
 
 def test_before_anything_is_told_all_is_ahead() -> None:
-    assert standing(COSTS, {}, "01_a") == Standing(0.0, 0.0, "0/3 cells")
+    assert standing(COSTS, {}, []) == Standing(0.0, 0.0, "0/3 cells")
 
 
 def test_what_is_kept_is_told_apart_from_what_was_computed() -> None:
     told = {"01_a": UnderWay(kept=["01_a-x"], done=[], now=["01_a-y"])}
-    assert standing(COSTS, told, "01_a") == Standing(2.0, 0.0, "1/3 cells, y")
+    assert standing(COSTS, told, [], "01_a") == Standing(2.0, 0.0, "1/3 cells, y")
     told = {"01_a": UnderWay(kept=["01_a-x"], done=["01_a-y"])}
-    assert standing(COSTS, told, "01_a") == Standing(2.0, 8.0, "2/3 cells")
+    assert standing(COSTS, told, [], "01_a") == Standing(2.0, 8.0, "2/3 cells")
 
 
 def test_what_a_notebook_that_has_ended_did_not_compute_was_kept() -> None:
     told = {"01_a": UnderWay(done=["01_a-y"]), "02_b": UnderWay()}
-    assert standing(COSTS, told, "02_b") == Standing(2.0, 8.0, "2/3 cells")
-    assert standing(COSTS, told, "") == Standing(32.0, 8.0, "3/3 cells")
+    assert standing(COSTS, told, ["01_a"]) == Standing(2.0, 8.0, "2/3 cells")
+    assert standing(COSTS, told, COSTS) == Standing(32.0, 8.0, "3/3 cells")
 
 
 def test_cells_that_nobody_knew_of_count_once_they_are_told() -> None:
     told = {"03_c": UnderWay(kept=["03_c-x"], done=["03_c-y"], now=["03_c-z", "03_c-w"])}
-    assert standing(COSTS, told, "03_c") == Standing(0.0, 0.0, "2/7 cells, z, w")
+    assert standing(COSTS, told, [], "03_c") == Standing(0.0, 0.0, "2/7 cells, z, w")
 
 
 def test_word_is_left_for_a_study_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,16 +71,16 @@ def test_the_time_left_is_that_of_the_costs_ahead_at_the_rate_so_far(
         return bar
 
     monkeypatch.setattr(module, "progress", progress)
-    with study_bar(COSTS) as while_running:
-        with while_running("01_a"):
+    with study_bar(COSTS) as shown:
+        with shown.while_running("01_a"):
             assert os.environ[UNDER_WAY_VARIABLE]
             tell_study(UnderWay(["01_a-x"], ["01_a-y"]))
             now[0] = 80.0  # 8 of cost in 80 s, and 30 are ahead
         assert UNDER_WAY_VARIABLE not in os.environ
-        with while_running("02_b"):
+        with shown.while_running("02_b"):
             tell_study(UnderWay([], [], ["02_b-x"]))
             now[0] = 160.0
-        with while_running("03_c"):
+        with shown.while_running("03_c"):
             now[0] = 240.0
     first, at_80, *_ = written.getvalue().splitlines()
     assert "0%" in first
@@ -88,11 +88,23 @@ def test_the_time_left_is_that_of_the_costs_ahead_at_the_rate_so_far(
     assert "[01:20<05:00, 2/3 cells]" in at_80
 
 
+def test_what_is_computed_ahead_of_a_notebook_stays_computed_when_it_is_kept_there() -> None:
+    with study_bar(COSTS) as bar:
+        bar.tell("01_a", UnderWay(["01_a-x"], [], ["01_a-y"]))
+        bar.tell("02_b", UnderWay([], [], ["02_b-x"]))
+        bar.tell("01_a", UnderWay(["01_a-x"], ["01_a-y"]))
+        with bar.while_running("01_a"):  # which finds both kept
+            tell_study(UnderWay(["01_a-x", "01_a-y"]))
+        assert bar._told["01_a"] == UnderWay(["01_a-x"], ["01_a-y"], [])
+        far = standing(COSTS, bar._told, ["01_a"], "01_a")
+        assert far == Standing(2.0, 8.0, "2/3 cells, 02_b-x")
+
+
 def test_a_study_without_known_costs_still_says_what_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stderr", written := io.StringIO())
     monkeypatch.setattr("simcse_core.progress.SECONDS_PER_LINE", 0)
-    with study_bar({"06_d": {}}) as while_running, while_running("06_d"):
+    with study_bar({"06_d": {}}) as bar, bar.while_running("06_d"):
         tell_study(UnderWay(done=["06_d-x"]))
     assert "06_d: [00:00, 1/1 cells]" in written.getvalue()

@@ -161,7 +161,7 @@ def grid_costs(profile: str, source: str, notebooks: Sequence[str]) -> dict[str,
     """
     given = {"source": source}
     steps = chosen_steps(plan_steps(profile, given), given, notebooks)
-    return {step.path.stem: list(step.costs.values()) for step in steps}
+    return {step.path.stem: list(step.planned.costs().values()) for step in steps}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
