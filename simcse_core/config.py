@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -75,7 +75,8 @@ class Kind(StrEnum):
 
 def _check(name: str, value: object, accepts: Callable[[float], bool], wanted: str) -> None:
     number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not accepts(value):  # type: ignore[arg-type]
+    # A whole number may be too large for any float.
+    if not number or not abs(value) <= sys.float_info.max or not accepts(value):  # type: ignore[arg-type, operator]
         raise ValueError(f"{name}: must be {wanted}, got {value!r}")
 
 

@@ -182,7 +182,8 @@ def _typed(value: Any) -> str:
 def _without_paths(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_paths(part) for part in value]
-    is_path = isinstance(value, str) and Path(value).expanduser().is_dir()
+    # os.path raises for no text, whatever stands in it; pathlib does, for "~nobody" and long ones.
+    is_path = isinstance(value, str) and os.path.isdir(os.path.expanduser(value))
     return Path(value).name if is_path else value
 
 
@@ -194,7 +195,7 @@ def _written(directory: Path) -> dict[Path, int]:
 def _stamp_command(paths: Sequence[Path], line: str) -> None:
     """Adds the command to what a notebook's tables say of how they were made."""
     for path in paths:
-        with suppress(ValueError, RecursionError):  # what is none of ours
+        with suppress(ValueError):  # what is none of ours
             made_from = read_sealed(path)
             if "table" in made_from:
                 write_sealed(path, {**made_from, "command": line})

@@ -39,6 +39,8 @@ def tell_study(state: UnderWay) -> None:
 def told_study(path: Path) -> UnderWay:
     """What a notebook told last; nothing if it has not yet."""
     try:
-        return UnderWay(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        told = UnderWay(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
         return UnderWay()
+    names = [name if isinstance(part, list) else None for part in told for name in part or [""]]
+    return told if all(isinstance(name, str) for name in names) else UnderWay()

@@ -74,6 +74,8 @@ def read_columns(path: Path, columns: Sequence[str], encoding: str = "utf-8") ->
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Writes a CSV file that spreadsheets open in the right encoding, whole or not at all."""
     text = table.to_csv(index=False, lineterminator="\n")
+    if "\r" in text:  # alone, it ends a line for whoever reads it, and is quoted only if all is
+        text = table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     write_text(Path(path), BYTE_ORDER_MARK + text)
 
 
@@ -110,6 +112,11 @@ def _decoded(path: Path, encoding: str) -> str:
             f"{path}, line {line}: is not {encoding}; save it as CSV UTF-8, or name its encoding "
             "(gb18030 for most Chinese spreadsheets)"
         ) from error
+    except UnicodeError as error:  # an encoding for names, or one that begins with a mark
+        raise InputError(
+            f"{path}: cannot be read as {encoding} ({error}); save it as CSV UTF-8, or name its "
+            "encoding (gb18030 for most Chinese spreadsheets)"
+        ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(f"{path}, line {line}: holds a NUL character; is it a CSV file?")
@@ -117,6 +124,10 @@ def _decoded(path: Path, encoding: str) -> str:
 
 
 def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+    if len(set(columns)) < len(columns):
+        raise InputError(
+            f"{path}: column {columns[0]!r} cannot be both text and label; name two columns"
+        )
     for column in columns:
         if header.count(column) > 1:
             raise InputError(f"{path}: column {column!r} is there twice; rename one")

@@ -29,6 +29,8 @@ def tell_gains(rows: pd.DataFrame, *, language: str = "en") -> str:
     parts = []
     for before in ("untrained", COUNTED):
         mine = gains_of(rows, PLAIN, before).dropna(subset=["value"])
+        if mine.empty:  # one of both has no value anywhere
+            continue
         up, down = moved(mine)
         told = {
             "n": len(mine),
@@ -52,8 +54,11 @@ def tell_recipes(rows: pd.DataFrame, *, language: str = "en") -> str:
     """Which recipe holds over sources: a mean above plain training, and nowhere below it."""
     means = {}
     for name in recipes(rows):
-        mine = gains_of(rows, name, PLAIN)
-        means[name] = (mine["value"].mean(), *moved(mine))
+        mine = gains_of(rows, name, PLAIN).dropna(subset=["value"])
+        if len(mine):
+            means[name] = (mine["value"].mean(), *moved(mine))
+    if not means:
+        return ""
     best = max(means, key=lambda name: means[name][0])
     holds = [name for name in means if _holds(gains_of(rows, name, PLAIN))]
     mean, up, down = means[best]
