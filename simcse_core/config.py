@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -73,10 +73,16 @@ class Kind(StrEnum):
     READY_MADE = "ready-made"
 
 
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond any float
+        return False
+
+
 def _check(name: str, value: object, accepts: Callable[[float], bool], wanted: str) -> None:
     number = isinstance(value, Real) and not isinstance(value, bool)
-    # A whole number may be too large for any float.
-    if not number or not abs(value) <= sys.float_info.max or not accepts(value):  # type: ignore[arg-type, operator]
+    if not number or not _is_finite(value) or not accepts(value):  # type: ignore[arg-type]
         raise ValueError(f"{name}: must be {wanted}, got {value!r}")
 
 

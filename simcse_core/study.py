@@ -48,7 +48,7 @@ from simcse_core.workers import (
     n_threads,
     use_threads,
 )
-from simcse_core.yaml_values import parse_yaml
+from simcse_core.yaml_values import YamlError, parse_yaml
 
 KERNEL_START_SECONDS = 180  # on a busy machine
 # Charts stand in a notebook, wherever a shell's own setting would put them.
@@ -174,8 +174,9 @@ def command(profile: str, overrides: Mapping[str, Any], step: Step) -> str:
 
 def _typed(value: Any) -> str:
     """A value as it is typed after ``-p name=``: text as it is, unless YAML reads it otherwise."""
-    if isinstance(value, str) and value and parse_yaml(value, "") == value:
-        return value
+    with suppress(YamlError):  # a name such as "[2024]" begins what is no YAML
+        if isinstance(value, str) and value and parse_yaml(value, "") == value:
+            return value
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -42,5 +42,8 @@ def told_study(path: Path) -> UnderWay:
         told = UnderWay(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, RecursionError):
         return UnderWay()
-    names = [name if isinstance(part, list) else None for part in told for name in part or [""]]
-    return told if all(isinstance(name, str) for name in names) else UnderWay()
+    return told if all(map(_are_names, told)) else UnderWay()
+
+
+def _are_names(part: object) -> bool:
+    return isinstance(part, list | tuple) and all(isinstance(name, str) for name in part)

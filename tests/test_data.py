@@ -148,7 +148,9 @@ def test_only_what_is_asked_for_is_needed(cnsd_dir: Path) -> None:
         load_study_data(cnsd_dir).require_pairs()
 
 
-@pytest.mark.parametrize("name", ["sampl", "no/such/folder"])
+@pytest.mark.parametrize(
+    "name", ["sampl", "no/such/folder", "~nobody-of-that-name/x", "x" * 300, "a/" * 3000]
+)
 def test_a_source_that_is_not_there_names_what_it_could_be(name: str) -> None:
     with pytest.raises(DataError, match=rf"'{name}' is neither 'sample', .*'hub' nor a file"):
         load_sts(name, "dev")

@@ -21,6 +21,7 @@ from conftest import NO_HUB
 from notebooks_for_tests import write_profile
 
 from simcse_core import folders, study
+from simcse_core.command_line import parse_arguments
 from simcse_core.folders import LOCK, MARKER, FolderError, claim, only_run, owner_of
 from simcse_core.profiles import Step, StudyError
 from simcse_core.study import main, run_study
@@ -144,6 +145,20 @@ def test_the_command_of_a_table_names_threads_where_they_are_not_the_default(
     assert "--threads" not in study.command("quick", {}, step)
     monkeypatch.setenv("SIMCSE_THREADS", "4")
     assert study.command("quick", {}, step).endswith("--only 01_a --threads 4")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("[2024]数据", "@data", "*data", "{a", "%20", "`x`", "a: b: c", "'open", "- a", "#1"),
+        *("~nobody-of-that-name/x", "~", "x" * 5000, "a\nb", " a", "050", "yes", "1e-5", "null"),
+    ],
+)
+def test_the_command_of_a_table_takes_any_text_and_gives_it_back(value: str) -> None:
+    step = Step(Path("01_a.ipynb"), {}, {"label_column": ""})
+    for given in (value, [value, "一"]):
+        words = shlex.split(study.command("quick", {"label_column": given}, step))
+        assert parse_arguments(words[3:]).overrides == {"label_column": given}
 
 
 PLAIN = """

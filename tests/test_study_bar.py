@@ -88,6 +88,27 @@ def test_the_time_left_is_that_of_the_costs_ahead_at_the_rate_so_far(
     assert "[01:20<05:00, 2/3 cells]" in at_80
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(
+            '{"kept": 5}',
+            '{"kept": "abc"}',
+            '{"done": null}',
+            '{"now": [[1]]}',
+            '{"now": {"a": 1}}',
+        ),
+        *("[1]", '"a"', "", "[" * 100_000, '{"other": []}', '{"kept": [1e400]}'),
+    ],
+)
+def test_a_word_that_is_none_is_not_heard(tmp_path: Path, said: str) -> None:
+    path = tmp_path / "01_a.json"
+    path.write_text(said)
+    assert told_study(path) == UnderWay()
+    path.write_text('{"kept": ["a"], "done": [], "now": ["b", "c"]}')
+    assert told_study(path) == UnderWay(["a"], [], ["b", "c"])
+
+
 def test_a_study_without_known_costs_still_says_what_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -110,13 +110,13 @@ def _over_places(rows: pd.DataFrame) -> str:
 def rule_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
     """What each policy loses on each source, mean over sizes and seeds, and over the sources."""
     rule = str(rows["rule"].iloc[0])
+    mean = say("mean", language)
+    mean = f"({mean})" if mean in set(rows["dataset"]) else mean  # a source may be called so
     table = {}
     for policy, mine in policies(rows):
         lost = mine.groupby("dataset", sort=False)["regret"].mean()
         cells = {str(source): f"{value:.3f}" for source, value in lost.items()}
-        table[policy_name(policy, rule, language)] = cells | {
-            say("mean", language): f"{lost.mean():.3f}"
-        }
+        table[policy_name(policy, rule, language)] = cells | {mean: f"{lost.mean():.3f}"}
     frame = pd.DataFrame(table).T.fillna("")
     frame.index.name = say("policy", language)
     return frame
