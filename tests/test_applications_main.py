@@ -178,6 +178,9 @@ def test_proposals_go_to_a_person_and_come_back_as_examples(run: Run, folder: Pa
     ("more", "message"),
     [
         (["-n", 9], "n: must be between 1 and the 2 intents, got 9"),
+        (["-n", 0], "n: must be between 1 and the 2 intents, got 0"),
+        (["--encoding", "undefined"], "cannot be read as undefined"),
+        (["--text-column", "label"], "column 'label' cannot be both text and label"),
         (["--text-column", "words"], "no column 'words'"),
         (["--encoding", "utf-16"], "is not utf-16"),
         (["--out", "none/out.csv"], "its folder is not there or read-only"),
@@ -224,6 +227,12 @@ def test_an_option_of_proposals_is_refused_where_nothing_is_proposed(
     )  # fmt: skip
     assert (code, f"{more[0]}: it has no effect with --reviewed" in said) == (1, True), said
     assert not (folder / "more.csv").exists()
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_no_proposal_at_all_is_not_blamed_on_the_precision(run: Run, folder: Path, n: int) -> None:
+    code, said = use(run, folder, "label", "--per-class", n)
+    assert (code, f"per_class: a number from 1 up is needed, got {n}" in said) == (1, True), said
 
 
 @pytest.mark.parametrize("column", ["text", "label"])

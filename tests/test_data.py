@@ -416,6 +416,9 @@ def test_a_folder_and_a_file_have_their_own_names_without_a_path(cnsd_dir: Path)
         ("字" * 60, "字" * 47 + "…"),
         (" ", "data"),
         ("😀数据", "😀数据"),
+        ("_data", "-data"),  # what begins with _ is in no legend
+        ("__数据_2", "-_数据_2"),
+        ("\u202e数\u200f据\ue000", "-数-据-"),
     ],
 )
 def test_whatever_a_folder_is_called_its_name_can_stand_in_a_table_and_on_a_chart(

@@ -17,6 +17,7 @@ from set_frames import (
     rule_frame,
 )
 
+from simcse_core.labels import label
 from simcse_core.report import set_plots, set_prose, set_tables
 from simcse_core.report.set_rows import places, policies, policy_name, recipes, rule_name
 from simcse_core.report.style import set_style
@@ -203,6 +204,24 @@ def test_the_answer_has_a_line_for_each_number_of_sentences() -> None:
     assert "SimCSE changes tiny by -0.005 [-0.030, +0.020]" in first
     assert second.startswith("**untrained (e5-small-zh)**: over 2 sources")
     assert second.endswith("it surely gains on 1 and loses on 1.")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("lost", [["change", "change_low", "change_high"], ["counted_regret"]])
+def test_an_answer_says_nothing_of_what_has_no_value(language: str, lost: list[str]) -> None:
+    rows = answer_frame()
+    rows.loc[rows["at_hand"] == "own", lost] = math.nan
+    told = set_prose.tell_answer(rows, language=language)
+    assert "nan" not in told
+    changes = {"en": "SimCSE changes", "zh": "SimCSE 使"}[language]
+    assert told.count(changes) == (1 if "change" in lost else 2)
+
+
+def test_a_source_whose_name_begins_with_an_underscore_is_in_the_legend(
+    english_again: None,
+) -> None:
+    rows = labels_frame().replace({"dataset": {"bank": label("_bank")}})
+    assert "-bank" in legend(set_plots.plot_labels(rows, title="t", caption="c"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
