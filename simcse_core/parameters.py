@@ -79,7 +79,7 @@ def whole(at_least: int = 0, at_most: float = math.inf, or_zero: bool = False) -
 
 def share(name: str, value: object) -> float:
     """A number between 0 and 1, both left out."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < 1:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < 1:  # type: ignore[operator]
         raise refuse(name, "a number between 0 and 1", value)
     return float(value)
 

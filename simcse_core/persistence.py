@@ -362,9 +362,10 @@ def _read_token_weights(folder: Path) -> dict[str, float]:
     """As sentence-transformers makes them of the configuration; other files count for nothing."""
     path = folder / "config.json"
     config = _read_object(path)
-    vocabulary, own = config.get("vocab"), _part(path, config, "word_weights")
-    listed = isinstance(vocabulary, list) and vocabulary
-    if not listed or len({*map(str, vocabulary)}) != len(vocabulary) or _nested(vocabulary):
+    given, own = config.get("vocab"), _part(path, config, "word_weights")
+    vocabulary = given if isinstance(given, list) else []
+    unlike = len({*map(str, vocabulary)}) == len(vocabulary)
+    if not vocabulary or not unlike or _nested(vocabulary):
         raise SettingsError(f"{path}: vocab must be a list of different tokens")
     otherwise = config.get("unknown_word_weight", 1)
     weights = {str(t): own.get(t, own.get(str(t).lower(), otherwise)) for t in vocabulary}

@@ -191,13 +191,15 @@ def judge(rows: pd.DataFrame, fixed_on: Collection[str]) -> pd.DataFrame:
         difference ``regret``, and whether the source was one of ``fixed``.
 
     Raises:
-        DataError: plain SimCSE has no Spearman anywhere, so that there is nothing to tell.
+        DataError: the untrained encoder or plain SimCSE has no Spearman anywhere.
     """
-    if with_cosines(rows[(rows["method"] == PLAIN) & (rows["split"] == "test")]).empty:
-        raise DataError(
-            f"09_elsewhere: {PLAIN} has a Spearman on no source, so that there is nothing to "
-            "compare; see above what broke its training off, and lower learning_rate in training"
-        )
+    for method, split in (("untrained", "dev"), ("untrained", "test"), (PLAIN, "test")):
+        if with_cosines(rows[(rows["method"] == method) & (rows["split"] == split)]).empty:
+            raise DataError(
+                f"09_elsewhere: {method} has a Spearman on {split} of no source, so that there is "
+                "nothing to compare; lower learning_rate in training where it broke off, or name "
+                "another pooling or encoder"
+            )
     found = pd.DataFrame(list(_policies(rows)))
     found["fixed"] = found["dataset"].isin(fixed_on)
     rules = found[found["policy"].str.startswith(_BY_PROBE)]

@@ -220,15 +220,16 @@ def test_a_pooling_without_a_value_on_dev_is_not_the_best() -> None:
     assert best_poolings(choices(alone[alone["dataset"] == "sample"], 20)) == {"tiny": ""}
 
 
-def test_where_plain_training_has_no_value_at_all_that_is_said() -> None:
+@pytest.mark.parametrize(
+    ("method", "split"),
+    [("unsup-simcse", "test"), ("untrained", "dev"), ("untrained", "test")],
+)
+def test_where_what_is_compared_has_no_value_at_all_that_is_said(method: str, split: str) -> None:
     rows = two_sets()
-    of_plain = (rows["method"] == "unsup-simcse") & (rows["metric"] == "spearman")
-    for frame in (
-        rows[rows["method"] != "unsup-simcse"],
-        rows[rows["n_train"] == 0],
-        rows.assign(value=rows["value"].mask(of_plain)),
-    ):
-        with pytest.raises(DataError, match=r"unsup-simcse has a Spearman on no source.*learning_"):
+    here = (rows["method"] == method) & (rows["split"] == split) & (rows["metric"] == "spearman")
+    for frame in (rows[~here], rows.assign(value=rows["value"].mask(here))):
+        said = f"{method} has a Spearman on {split} of no source.*lower learning_rate"
+        with pytest.raises(DataError, match=said):
             judge(frame, ["sample"])
 
 
