@@ -317,7 +317,13 @@ def check_notebook(variables: Mapping[str, Any]) -> None:
 def _assigned(cell: str) -> dict[str, Any]:
     """The names that a cell assigns, with what is assigned where it is a literal, else None."""
     found: dict[str, Any] = {}
-    for statement in ast.parse(cell).body:
+    try:
+        statements = ast.parse(cell).body
+    except SyntaxError as error:
+        raise ParameterError(
+            f"parameters, line {error.lineno}: only 'name = literal' belongs here ({error.msg})"
+        ) from error
+    for statement in statements:
         match statement:
             case ast.Assign(targets=[ast.Name(name)], value=value):
                 found[name] = None

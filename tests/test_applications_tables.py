@@ -61,6 +61,19 @@ def test_carriage_returns_in_a_text_come_back(path: Path, text: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("encoding", ["gb18030", "latin-1", "utf-16-le", "big5"])
+def test_utf8_is_not_garbled_by_another_encoding_that_is_named(path: Path, encoding: str) -> None:
+    path.write_bytes("text,n\n你好,1\n退货吗,2\n".encode())
+    with pytest.raises(InputError, match=f"(garbled as|is not) {encoding}"):
+        read_columns(path, ["text"], encoding)
+    write_table(path, pd.DataFrame({"text": ["你好"]}))  # which says that it is UTF-8
+    assert read_columns(path, ["text"], encoding) == [["你好"]]
+    path.write_bytes(b"text,n\nhello,1\n")
+    assert encoding == "utf-16-le" or read_columns(path, ["text"], encoding) == [["hello"]]
+    path.write_bytes("text\n退货\n".encode("gb18030"))
+    assert read_columns(path, ["text"], "gb18030") == [["退货"]]
+
+
 @pytest.mark.parametrize("encoding", ["undefined", "idna", "punycode", "utf-32"])
 def test_an_encoding_that_is_for_something_else_is_told(path: Path, encoding: str) -> None:
     path.write_bytes("text\n好\n".encode())

@@ -32,7 +32,7 @@ from simcse_core.applications.tables import check_target, read_columns, write_ta
 from simcse_core.applications.tfidf import LexicalIndex, tfidf_encode
 from simcse_core.config import Pooling
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.errors import PlainError
+from simcse_core.errors import PlainError, print_any_name
 from simcse_core.hub import HubError
 
 TFIDF = "tfidf"
@@ -356,9 +356,7 @@ def _command(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
     options = parser().parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):  # names of files may be in no encoding at all
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    print_any_name()
     try:
         print(options.run(options))
     except FAULTS as error:
