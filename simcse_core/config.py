@@ -86,6 +86,9 @@ def _check(name: str, value: object, accepts: Callable[[float], bool], wanted: s
         raise ValueError(f"{name}: must be {wanted}, got {value!r}")
 
 
+_LARGEST = 2**63 - 1  # that lists and generators of random numbers count to
+
+
 def _integer(name: str, value: Any, at_least: int) -> int:
     """A whole number of any library as Python's own."""
     _check(
@@ -94,6 +97,8 @@ def _integer(name: str, value: Any, at_least: int) -> int:
         lambda v: isinstance(v, Integral) and v >= at_least,
         f"an integer >= {at_least}",
     )
+    if value > _LARGEST:
+        raise ValueError(f"{name}: must be at most {_LARGEST:,}, got {value!r}")
     return int(value)
 
 

@@ -193,18 +193,28 @@ def load_sets(
     Raises:
         DataError: one that cannot be used, or has few pairs; the message names it.
     """
-    ids = HubData.from_mapping(hub)
-    read = [load_study_data(sources[0], extra, ids, columns)]
-    read += [load_study_data(source, hub=ids) for source in sources[1:]]
-    for data in read:
-        for split, pairs in data.splits().items():
-            if len(pairs) < LABELLED[0]:
-                raise DataError(
-                    f"sources: {data.name} has {len(pairs)} pairs of {split}, and at least "
-                    f"{LABELLED[0]} are needed; give more, or leave it out"
-                )
-    every = [set_apart(data, max_pairs, n_unlabelled) for data in read]
+    ids, every = HubData.from_mapping(hub), []
+    for i, source in enumerate(sources):
+        own = (extra, ids, columns) if not i else ((), ids, Columns())
+        try:
+            data = load_study_data(source, *own)
+            _check_enough(data)
+            every.append(set_apart(data, max_pairs, n_unlabelled))
+        except DataError as error:
+            said = str(error)  # which knows of one source alone
+            if not i or not said.startswith("source: "):
+                raise
+            raise DataError(said.replace("source", "sources", 1)) from error
     return Sets.of(every)
+
+
+def _check_enough(data: StudyData) -> None:
+    for split, pairs in data.splits().items():
+        if len(pairs) < LABELLED[0]:
+            raise DataError(
+                f"source: {data.name} has {len(pairs)} pairs of {split}, and at least "
+                f"{LABELLED[0]} are needed; give more, or leave it out"
+            )
 
 
 def check_fixed(data: Sets, fixed_on: Sequence[str]) -> None:

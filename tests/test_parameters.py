@@ -88,6 +88,7 @@ REFUSED: dict[str, list[Any]] = {
         *({"seed": 7}, {"num_epochs": 3}, {"batchsize": 4}, {"learning_rate": "fast"}),
         *({"batch_size": 0}, {"batch_size": 2.5}, {"batch_size": True}, {"dropout": 1.0}),
         *({"learning_rate": float("nan")}, {"schedule": []}, {"precision": {}}, {1: 2}),
+        *({"batch_size": 2**63}, {"batch_size": 10**30}),
         *({"learning_rate": 10**400}, {"weight_decay": 10**400}, {"temperature": -(10**400)}),
     ],
     "max_seq_length": [1, 2, -3, 12.0, "12", None, True],

@@ -198,6 +198,14 @@ def test_more_general_text_than_there_is_is_refused_before_anything_is_computed(
     assert sets_cells(run, [PLAIN])
 
 
+@pytest.mark.parametrize("name", ["nowhere", "~nobody-of-that-name/x", "sample-text", "/dev/null"])
+def test_a_further_source_is_refused_by_the_parameter_that_names_it(name: str) -> None:
+    with pytest.raises(DataError, match=r"^sources: (?!source)"):
+        load_sets(["sample", name], {}, 0, 20)
+    with pytest.raises(DataError, match=r"^source: "):
+        load_sets([name, "sample"], {}, 0, 20)
+
+
 @pytest.mark.parametrize("split", ["dev", "test"])
 @pytest.mark.parametrize("n", [2, 9])
 def test_a_source_of_few_pairs_is_refused_by_its_name(tmp_path: Path, split: str, n: int) -> None:
