@@ -20,11 +20,20 @@ class MtebEncoder:
 
     What mteb says of a task beside its texts, such as a prompt for it, counts for nothing: every
     sentence is encoded as the encoder encodes it anywhere, with its own prefix.
+
+    Raises:
+        ParameterError: what is given does not encode.
     """
 
     mteb_model_meta = None  # it is none of mteb's list
 
     def __init__(self, encoder: Encoder) -> None:
+        # A text has an ``encode`` too.
+        if isinstance(encoder, str) or not callable(getattr(encoder, "encode", None)):
+            raise ParameterError(
+                "encoder: an encoder is needed, such as SentenceEncoder.from_pretrained(name), got "
+                f"{encoder!r:.40}"
+            )
         self.encoder = encoder
 
     def encode(self, inputs: Iterable[Mapping[str, list[str]]], **_: Any) -> np.ndarray:

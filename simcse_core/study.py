@@ -162,7 +162,7 @@ def _tell_differences(steps: Sequence[Step]) -> None:
 
 
 def command(profile: str, overrides: Mapping[str, Any], step: Step) -> str:
-    """What to type for one notebook's tables again; folders by their names, not where they lie."""
+    """What to type for one notebook's tables again; paths by their names, not where they lie."""
     words = ["python", "-m", "simcse_core.study", "--profile", profile, "--only", step.path.stem]
     if n_threads() != THREADS:
         words += ["--threads", str(n_threads())]
@@ -184,7 +184,7 @@ def _without_paths(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_paths(part) for part in value]
     # os.path raises for no text, whatever stands in it; pathlib does, for "~nobody" and long ones.
-    is_path = isinstance(value, str) and os.path.isdir(os.path.expanduser(value))
+    is_path = isinstance(value, str) and os.path.exists(os.path.expanduser(value))
     return Path(value).name if is_path else value
 
 

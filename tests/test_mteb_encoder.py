@@ -37,6 +37,12 @@ def test_batches_of_another_form_are_refused(inputs: Any, said: str) -> None:
         MtebEncoder(TfidfEncoder.fit(SENTENCES)).encode(inputs)
 
 
+@pytest.mark.parametrize("encoder", ["mini-bert", None, 5, SentenceEncoder.from_pretrained])
+def test_what_does_not_encode_is_no_encoder(encoder: Any) -> None:
+    with pytest.raises(ParameterError, match=r"encoder: an encoder is needed, such as Sentence"):
+        MtebEncoder(encoder)
+
+
 def test_similarities_are_cosines() -> None:
     model = MtebEncoder(TfidfEncoder.fit(SENTENCES))
     one, other = np.array([[3.0, 4.0], [0.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 5.0]])

@@ -161,6 +161,17 @@ def test_the_command_of_a_table_takes_any_text_and_gives_it_back(value: str) -> 
         assert parse_arguments(words[3:]).overrides == {"label_column": given}
 
 
+def test_the_command_of_a_table_says_no_place_of_the_machine(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "mine.csv").write_text("天\n", encoding="utf-8")
+    step = Step(Path("01_a.ipynb"), {}, {"sources": [], "extra_sentences": []})
+    paths = [str(tmp_path / "texts"), str(tmp_path / "mine.csv")]
+    said = study.command("quick", {"source": paths[1], "sources": paths}, step)
+    assert str(tmp_path) not in said
+    assert "source=mine.csv" in said
+    assert '["texts", "mine.csv"]' in said
+
+
 PLAIN = """
 from simcse_core.errors import PlainError
 error = PlainError("sizes: no")
