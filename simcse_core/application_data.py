@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,9 +162,9 @@ def load_application_data(source: str | Path, smallest: int) -> ApplicationData:
 def _open(source: str | Path) -> _Texts:
     if str(source) == SAMPLE:
         return _read_own(SAMPLE_DIRECTORY, SAMPLE_NAME)
-    folder = Path(source).expanduser()
+    folder = Path(os.path.expanduser(source))
     for mark, read in _LAYOUTS.items():
-        if (folder / mark).exists():
+        if os.path.exists(folder / mark):
             return read(folder, label(folder.resolve().name, "texts"))
     raise DataError(
         f"application_source: {str(source)!r} is neither 'sample' nor a folder with "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import operator
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -70,14 +70,21 @@ def _text(item: object, parameter: str, place: int) -> str:
             f"{parameter}: item {place} is no text but {_shown(item)} of type {_kind(item)}; mend "
             "it or leave it out"
         )
-    try:
-        item.encode("utf-8")
-    except UnicodeEncodeError as error:
+    if not is_utf8(item):
         raise ParameterError(
             f"{parameter}: item {place} is no text in UTF-8 ({_shown(item)}); read it again with "
             "the right encoding"
-        ) from error
+        )
     return str(item)
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written down: half a surrogate pair, such as JSON allows, cannot."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def as_integer(value: Any, parameter: str, at_least: int | None = None) -> int:
@@ -121,7 +128,7 @@ def as_numbers(value: Any, parameter: str) -> np.ndarray:
     numbers = np.empty(len(items))
     for i, item in enumerate(items):
         plain = item.item() if isinstance(item, np.generic) else item
-        if not isinstance(plain, int | float) or not math.isfinite(plain):
+        if not isinstance(plain, int | float) or not abs(plain) <= sys.float_info.max:
             raise ParameterError(
                 f"{parameter}: item {i} is no finite number but {_shown(item)} of type "
                 f"{_kind(item)}; mend it or leave it out"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from simcse_core.cluster import is_address
-from simcse_core.errors import PlainError
+from simcse_core.errors import PlainError, print_any_name
 from simcse_core.folders import resolved
 from simcse_core.sources import SOURCES
 from simcse_core.yaml_values import parse_yaml
@@ -198,9 +198,7 @@ def _seeds(text: str) -> list[int]:
 
 def _check_encoding() -> None:
     """Raises unless file names and what is printed can be Chinese."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    print_any_name()
     try:
         "中文".encode(sys.getfilesystemencoding())
     except UnicodeEncodeError as error:

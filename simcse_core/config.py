@@ -73,10 +73,20 @@ class Kind(StrEnum):
     READY_MADE = "ready-made"
 
 
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond any float
+        return False
+
+
 def _check(name: str, value: object, accepts: Callable[[float], bool], wanted: str) -> None:
     number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not accepts(value):  # type: ignore[arg-type]
+    if not number or not _is_finite(value) or not accepts(value):  # type: ignore[arg-type]
         raise ValueError(f"{name}: must be {wanted}, got {value!r}")
+
+
+_LARGEST = 2**63 - 1  # that lists and generators of random numbers count to
 
 
 def _integer(name: str, value: Any, at_least: int) -> int:
@@ -87,6 +97,8 @@ def _integer(name: str, value: Any, at_least: int) -> int:
         lambda v: isinstance(v, Integral) and v >= at_least,
         f"an integer >= {at_least}",
     )
+    if value > _LARGEST:
+        raise ValueError(f"{name}: must be at most {_LARGEST:,}, got {value!r}")
     return int(value)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class PlainError(Exception):
     """An error whose message says what is wrong, where, and what to do: one line is all of it.
@@ -24,6 +26,13 @@ class ParameterError(PlainError, ValueError):
 
 class EncoderError(PlainError, ValueError):
     """An encoder that cannot be loaded or used; the message says why and what to do."""
+
+
+def print_any_name() -> None:
+    """Lets this process print names of files that are in no encoding, as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:

@@ -105,7 +105,10 @@ def read_sealed(path: Path) -> dict[str, Any]:
         ValueError: it is not JSON, not an object, or not what the checksum was made of.
         OSError: it cannot be read.
     """
-    content = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
     if not isinstance(content, dict) or CHECKSUM not in content:
         raise ValueError("it has no checksum")
     if content.pop(CHECKSUM) != _checksum(content):

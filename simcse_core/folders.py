@@ -220,7 +220,7 @@ def only_run(directory: Path, plan: Mapping[str, Any] | None = None) -> Iterator
         return
     with _locked(path):
         me = psutil.Process()
-        mine = {"process": me.pid, "started": me.create_time(), "machine": socket.gethostname()}
+        mine = {"process": me.pid, "started": _started(me), "machine": socket.gethostname()}
         path.write_text(json.dumps({**mine, "plan": plan}), encoding="utf-8")
         try:
             yield
@@ -262,12 +262,27 @@ def _tell_without_locks(folder: Path, cause: str) -> None:
 
 
 def _holder(path: Path) -> dict[str, Any]:
-    """What the lock file says of the process that holds it; empty where it says nothing."""
+    """What the lock file says of the process that holds it; empty where it says nothing usable."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    fits = isinstance(said, dict) and all(
+        isinstance(said.get(key), kind) for key, kind in _HOLDER.items()
+    )
+    return said if fits else {}
+
+
+_HOLDER = {"process": int, "started": float, "machine": str, "plan": dict | None}
+
+
+def _started(process: psutil.Process) -> float:
+    """When a process began, by what no clock that is set meanwhile changes.
+
+    Linux counts from the boot; psutil makes a time of day of that, by a boot that moves with the
+    clock.
+    """
+    return process.create_time() - (psutil.boot_time() if psutil.LINUX else 0.0)
 
 
 def _held_for_us(holder: Mapping[str, Any]) -> bool:
@@ -276,8 +291,7 @@ def _held_for_us(holder: Mapping[str, Any]) -> bool:
         return False
     try:
         me = psutil.Process()
-        starts = {process.pid: process.create_time() for process in (me, *me.parents())}
+        starts = {process.pid: _started(process) for process in (me, *me.parents())}
     except psutil.Error:  # one of them ended meanwhile
         return False
-    started = starts.get(holder.get("process"), -math.inf)
-    return abs(started - holder.get("started", 0)) < SAME_START_SECONDS
+    return abs(starts.get(holder["process"], -math.inf) - holder["started"]) < SAME_START_SECONDS

@@ -15,4 +15,6 @@ def label(name: str, otherwise: str = "encoder") -> str:
     """
     plain = "".join(c if c.isprintable() and c not in _NOT_IN_LABELS else "-" for c in name)
     plain = plain if len(plain) <= LONGEST_LABEL else f"{plain[: LONGEST_LABEL - 1]}…"
-    return plain.strip() or otherwise
+    plain = plain.strip() or otherwise
+    # A legend leaves out what begins so.
+    return f"-{plain[1:]}" if plain.startswith("_") else plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,8 +47,8 @@ def locate_encoder(name: str) -> tuple[Path, str]:
         return ASSETS / name, name
     if name in READY_MADE:
         return ready_made_folder(name), name
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
+    folder = Path(os.path.expanduser(name))
+    if not os.path.isdir(folder):  # which raises for no name, as pathlib does for long ones
         path, commit = fetch_encoder(name)
         return path, f"{name.partition('@')[0]}@{commit[:7]}"
     if not (folder / "config.json").is_file():

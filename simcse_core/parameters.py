@@ -17,7 +17,7 @@ from typing import Any
 from simcse_core.config import BEST, LANGUAGES, OWN, Pooling, TrainConfig
 from simcse_core.errors import ParameterError
 from simcse_core.objectives import OBJECTIVES
-from simcse_core.recipes import RECIPES
+from simcse_core.recipes import PLAIN, RECIPES
 
 # A parameter's name and the value it was given, to the value as it is used.
 Parse = Callable[[str, object], Any]
@@ -28,6 +28,7 @@ LONGEST_SHOWN = 80  # characters of a value in a message
 INJECTED = "# Parameters\n"  # how papermill begins the cell of what it was given
 PAPERMILLS_OWN = "PAPERMILL_"  # how the names begin that --inject-paths sets
 SHORTEST_SEQUENCE = 3  # [CLS], a token, [SEP]
+MOST_PROBED = 10_000  # sentences, whose cosines with one another take 8 bytes each
 
 
 def refuse(name: str, wanted: str, value: object) -> ParameterError:
@@ -78,7 +79,7 @@ def whole(at_least: int = 0, at_most: float = math.inf, or_zero: bool = False) -
 
 def share(name: str, value: object) -> float:
     """A number between 0 and 1, both left out."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < 1:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < 1:  # type: ignore[operator]
         raise refuse(name, "a number between 0 and 1", value)
     return float(value)
 
@@ -192,6 +193,14 @@ def _ready_made(name: str, value: object) -> str | dict[str, str]:
     return found
 
 
+def _recipes(name: str, value: object) -> list[str]:
+    """Names of recipes, with the plain one, since without it there is no difference to tell."""
+    found = some(one_of(RECIPES), "recipes")(name, value)
+    if PLAIN not in found:
+        raise ParameterError(f"{name}: the others are compared with {PLAIN}; name it too")
+    return found
+
+
 _SIZES = some(whole(2), "whole numbers from 2, such as [50, 200],")
 
 # To add a parameter: a row here. One without a row has the type of its default.
@@ -220,9 +229,9 @@ PARAMETERS: dict[str, Parse] = {
     "num_epochs": whole(1, MOST_EPOCHS),
     "whitening_sentences": whole(2),
     "objectives": some(one_of(OBJECTIVES), "objectives"),
-    "recipes": some(one_of(RECIPES), "recipes"),
+    "recipes": _recipes,
     "max_pairs": whole(10, or_zero=True),
-    "n_unlabelled": whole(20),
+    "n_unlabelled": whole(20, MOST_PROBED),
     "fixed_on": some(text("the name of a data set"), "names of data sets", empty=True),
     "checkpoints": _SIZES,
     "typed": _typed,
@@ -308,7 +317,13 @@ def check_notebook(variables: Mapping[str, Any]) -> None:
 def _assigned(cell: str) -> dict[str, Any]:
     """The names that a cell assigns, with what is assigned where it is a literal, else None."""
     found: dict[str, Any] = {}
-    for statement in ast.parse(cell).body:
+    try:
+        statements = ast.parse(cell).body
+    except SyntaxError as error:
+        raise ParameterError(
+            f"parameters, line {error.lineno}: only 'name = literal' belongs here ({error.msg})"
+        ) from error
+    for statement in statements:
         match statement:
             case ast.Assign(targets=[ast.Name(name)], value=value):
                 found[name] = None

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -257,7 +258,7 @@ def _prompts(prefix: str) -> dict[str, Any]:
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: cannot be read as JSON ({error})") from error
 
 
@@ -282,7 +283,8 @@ def _number(path: Path, content: Mapping[str, Any], key: str) -> int | None:
     """The positive integer under ``key``; None if there is none."""
     value = content.get(key)
     # transformers writes "no limit" as 1e30, in digits.
-    if value is not None and (not isinstance(value, int) or value < 1):
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value is not None and (not whole or value < 1):
         raise SettingsError(f"{path}: {key} must be a positive integer, got {value!r}")
     return value
 
@@ -344,7 +346,7 @@ def _read_layers(folder: Path, pooling: Pooling) -> Pooling:
     config, file = _read_object(folder / "config.json"), folder / "model.safetensors"
     try:
         weights = load_file(file)["layer_weights"]
-    except (OSError, SafetensorError, KeyError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
         raise SettingsError(f"{file}: layer_weights cannot be read ({error})") from error
     same = np.array_equal(weights, _layer_weights(weights.size or 1))
     counted = (config.get("layer_start"), config.get("num_hidden_layers")) == (1, weights.size)
@@ -360,15 +362,21 @@ def _read_token_weights(folder: Path) -> dict[str, float]:
     """As sentence-transformers makes them of the configuration; other files count for nothing."""
     path = folder / "config.json"
     config = _read_object(path)
-    vocabulary, own = config.get("vocab"), _part(path, config, "word_weights")
-    if not isinstance(vocabulary, list) or len({*map(str, vocabulary)}) != len(vocabulary):
+    given, own = config.get("vocab"), _part(path, config, "word_weights")
+    vocabulary = given if isinstance(given, list) else []
+    unlike = len({*map(str, vocabulary)}) == len(vocabulary)
+    if not vocabulary or not unlike or _nested(vocabulary):
         raise SettingsError(f"{path}: vocab must be a list of different tokens")
     otherwise = config.get("unknown_word_weight", 1)
     weights = {str(t): own.get(t, own.get(str(t).lower(), otherwise)) for t in vocabulary}
     for token, weight in weights.items():
-        if not isinstance(weight, int | float) or not 0 <= weight < np.inf:
+        if not isinstance(weight, int | float) or not 0 <= weight <= sys.float_info.max:
             raise SettingsError(f"{path}: {token!r} must weigh a number from 0 up, got {weight!r}")
     return weights
+
+
+def _nested(values: Sequence[object]) -> bool:
+    return any(isinstance(value, list | dict) for value in values)
 
 
 def _read_projection(folders: Sequence[Path], of_unit_vectors: bool) -> Projection:
@@ -397,7 +405,10 @@ def _read_linear(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         stored = load_file(file)
         weight = stored["linear.weight"]
-        return weight, stored["linear.bias"] if config.get("bias", True) else np.zeros(len(weight))
+        bias = stored["linear.bias"] if config.get("bias", True) else np.zeros(len(weight))
+        if weight.ndim != 2 or {weight.dtype.kind, bias.dtype.kind} != {"f"}:
+            raise TypeError(f"{weight.dtype} of shape {weight.shape}, bias {bias.dtype}")
+        return weight, bias
     except (OSError, SafetensorError, KeyError, TypeError) as error:
         raise SettingsError(f"{file}: linear.weight and .bias cannot be read ({error})") from error
 

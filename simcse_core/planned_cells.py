@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -52,21 +53,24 @@ NOTHING_PLANNED = Planned("")
 def planned_cells(code: str, run: Experiment, parameters: Mapping[str, Any]) -> list[Cell]:
     """The cells of the calls in a notebook's code that are in :data:`LISTED`.
 
-    A call whose arguments are more than parameters and literals is left out: nothing is run.
+    A call whose arguments are more than parameters and literals, or not what it takes, is left out:
+    nothing is run, and what is wrong with it is said when the notebook comes to it.
     """
     try:
         calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
-    except SyntaxError:  # a line for IPython
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # a line for IPython
         return []
     found: list[Cell] = []
     for call in calls:
         if isinstance(call.func, ast.Name) and call.func.id in LISTED:
+            listing = LISTED[call.func.id]
             try:
                 given = [_value(argument, parameters) for argument in call.args[1:]]
                 named = {str(k.arg): _value(k.value, parameters) for k in call.keywords}
-            except ValueError:
+                signature(listing).bind(run, *given, **named)
+            except (ValueError, TypeError):
                 continue
-            found += LISTED[call.func.id](run, *given, **named)
+            found += listing(run, *given, **named)
     return found
 
 

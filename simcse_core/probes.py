@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simcse_core.errors import DataError
 from simcse_core.evaluation import Encode, normalize, uniformity
 from simcse_core.label_free import HELD_OUT
 from simcse_core.segmentation import cut_words
@@ -49,13 +50,9 @@ class Probes:
         """The questions that distinct sentences give, always the same for the same sentences.
 
         Raises:
-            ValueError: fewer than two sentences have two words or more.
+            DataError: fewer than two sentences have two words or more.
         """
-        rng = np.random.default_rng(_SEED)
-        cut = [(row, cut_words(sentence)) for row, sentence in enumerate(sentences)]
-        cut = [(row, parts) for row, parts in cut if len(parts) > 1]
-        if len(cut) < 2:
-            raise ValueError("unlabelled sentences: at least two of two words or more are needed")
+        rng, cut = np.random.default_rng(_SEED), of_several_words(sentences)
         halves = [_halves(parts) for _, parts in cut]
         made = (
             [first for first, _ in halves],
@@ -86,6 +83,19 @@ class Probes:
         cosines = np.round(cosines, COSINE_DECIMALS) + 0.0
         own = {"metric": PAIRS, "value": float(cosines.std()), "cosines": pack_cosines(cosines)}
         return [*rows, {"split": HELD_OUT, "missing": None, **own}]
+
+
+def of_several_words(sentences: Sequence[str]) -> list[tuple[int, list[str]]]:
+    """The sentences that can be cut, each by its place with its words.
+
+    Raises:
+        DataError: fewer than two sentences have two words or more.
+    """
+    cut = [(row, cut_words(sentence)) for row, sentence in enumerate(sentences)]
+    found = [(row, parts) for row, parts in cut if len(parts) > 1]
+    if len(found) < 2:
+        raise DataError("unlabelled sentences: at least two of two words or more are needed")
+    return found
 
 
 def _halves(parts: Sequence[str]) -> tuple[str, str]:

@@ -147,7 +147,7 @@ def kept_like(directory: Path, name: str) -> Iterator[tuple[pd.DataFrame, Stamp]
         try:
             content = read_sealed(path)
             yield from_rows(content["rows"]), content["stamp"]
-        except (ValueError, OSError, KeyError):  # told where it is read under its own name
+        except (ValueError, OSError, KeyError, TypeError):  # told where it is read by its own name
             continue
 
 
@@ -202,7 +202,7 @@ def read_table(
     path = directory / f"{name}.csv"
     try:
         made_by = read_sealed(path.with_suffix(".json"))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"{path.with_suffix('.json')} was changed: {error}") from error
     if made_by.get("table") != path.name:
         raise ValueError(f"{path} has the stamp of another table, {made_by.get('table')}")

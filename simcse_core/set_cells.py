@@ -121,16 +121,22 @@ def _run(
 
 
 def _losses(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row for the training loss at each point after the start."""
+    """A row for the training loss at each point after the start; none where none was reached."""
+    if frame.empty:
+        return frame
     at = frame[(frame["metric"] == VIEWS) & (frame["n_train"] > 0)]
     return at.assign(metric=LOSS, value=at["loss"])
 
 
 def _with_general(own: list[str], data: SetData, n: int, seed: int) -> list[str]:
-    """Each sentence followed by ``n`` general ones that stand in no part of the data."""
+    """Each sentence followed by ``n`` general ones."""
     if not n:
         return own
-    known = {written_form(s) for s in (*data.held_out(), *data.pool.sentences, *data.unlabelled)}
-    general = [s for s in load_sentences(GENERAL) if written_form(s) not in known]
-    drawn = iter(sample_sentences(general, n * len(own), seed))
+    drawn = iter(sample_sentences(general_text(data), n * len(own), seed))
     return [s for sentence in own for s in (sentence, *(next(drawn) for _ in range(n)))]
+
+
+def general_text(data: SetData) -> list[str]:
+    """The sentences of the bundled sample that stand in no part of the data."""
+    known = {written_form(s) for s in (*data.held_out(), *data.pool.sentences, *data.unlabelled)}
+    return [s for s in load_sentences(GENERAL) if written_form(s) not in known]

@@ -18,6 +18,7 @@ from simcse_core.baselines import BASELINES, Reads
 from simcse_core.comparison import Contrast, Side, differences, with_cosines
 from simcse_core.config import Kind
 from simcse_core.data import StudyData
+from simcse_core.errors import DataError
 from simcse_core.label_free import HELD_OUT
 from simcse_core.probes import PAIRS, PROBES
 from simcse_core.ready_made import READY_MADE
@@ -59,7 +60,7 @@ def with_fused(rows: pd.DataFrame, sets: Sequence[StudyData]) -> pd.DataFrame:
     """The rows, with those of each encoder's mean of ranks with TF-IDF fitted on as many sentences.
 
     The rank of a pair's cosine among all pairs under the one is added to that under the other; no
-    weight is chosen.
+    weight is chosen. Where one of both has no ranks, there is no row.
     """
     labels = {(data.name, split): p.scores for data in sets for split, p in data.splits().items()}
     scored = with_cosines(rows)
@@ -70,6 +71,8 @@ def with_fused(rows: pd.DataFrame, sets: Sequence[StudyData]) -> pd.DataFrame:
         at = (row["dataset"], row["split"], row["seed"])
         untrained = row["kind"] == Kind.UNTRAINED
         for n in sizes if untrained else [row["n_train"]]:
+            if (*at, n) not in counted:
+                continue
             ranks = _mean_rank(row["cosines"], counted[*at, n])
             scores = labels[row["dataset"], row["split"]]
             low, high = bootstrap_interval(ranks, scores)
@@ -141,7 +144,7 @@ def _contrasts(rows: pd.DataFrame) -> Iterator[Contrast]:
             plain = sides.get((PLAIN, n))
             if plain and method not in (PLAIN, *FUSED.values()):
                 pairs.append((side, plain))
-            pairs.append((side, counted[COUNTED, n]))
+            pairs += [(side, counted[COUNTED, n])] if (COUNTED, n) in counted else []
         if start:
             pairs += [(start, before) for before in counted.values()]
         for after, before in pairs:
@@ -186,7 +189,17 @@ def judge(rows: pd.DataFrame, fixed_on: Collection[str]) -> pd.DataFrame:
         A row for each source, size, seed and policy: ``encoder``, ``pooling`` and ``method`` that
         it chose, their Spearman on test as ``value``, the highest at hand as ``best``, their
         difference ``regret``, and whether the source was one of ``fixed``.
+
+    Raises:
+        DataError: the untrained encoder or plain SimCSE has no Spearman anywhere.
     """
+    for method, split in (("untrained", "dev"), ("untrained", "test"), (PLAIN, "test")):
+        if with_cosines(rows[(rows["method"] == method) & (rows["split"] == split)]).empty:
+            raise DataError(
+                f"09_elsewhere: {method} has a Spearman on {split} of no source, so that there is "
+                "nothing to compare; lower learning_rate in training where it broke off, or name "
+                "another pooling or encoder"
+            )
     found = pd.DataFrame(list(_policies(rows)))
     found["fixed"] = found["dataset"].isin(fixed_on)
     rules = found[found["policy"].str.startswith(_BY_PROBE)]
@@ -210,7 +223,7 @@ def _policies(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for (dataset, seed, n), here in _situations(rows):
         test = {choice: _value(mine, "test", "spearman") for choice, mine in here.items()}
         test = {choice: value for choice, value in test.items() if np.isfinite(value)}
-        best = max(test.values())
+        best = max(test.values(), default=np.nan)
         for policy, choice in _chosen(here, test):
             yield {
                 "dataset": dataset,
@@ -242,13 +255,17 @@ def _chosen(
 
 
 def best_poolings(here: Mapping[Choice, pd.DataFrame]) -> dict[str, str]:
-    """Of each encoder the pooling that is best untrained, on dev."""
+    """Of each encoder the pooling that is best untrained, on dev; none where none has a value."""
     dev: dict[str, dict[str, float]] = {}
     for choice, mine in here.items():
         if choice.method == "untrained":
             value = _value(mine, "dev", "spearman")
             dev.setdefault(choice.encoder, {})[choice.pooling] = value
-    return {encoder: max(mine, key=mine.__getitem__) for encoder, mine in dev.items()}
+    known = {
+        encoder: {pooling: value for pooling, value in mine.items() if np.isfinite(value)}
+        for encoder, mine in dev.items()
+    }
+    return {encoder: max(v, key=v.__getitem__) if v else "" for encoder, v in known.items()}
 
 
 def _situations(
@@ -388,7 +405,8 @@ def labels_needed(rows: pd.DataFrame, sets: Sequence[StudyData]) -> pd.DataFrame
     That is at the largest number of unlabelled sentences.
 
     Right is what loses at most :data:`NEAR` on test to the best. Pairs are drawn without
-    replacement, :data:`N_DRAWS` times for each seed and number.
+    replacement, :data:`N_DRAWS` times for each seed and number. What has no value on dev or on test
+    cannot be chosen.
 
     Returns:
         A row for each source and number of ``pairs``: ``right``, the share of draws, and the mean
@@ -401,10 +419,15 @@ def labels_needed(rows: pd.DataFrame, sets: Sequence[StudyData]) -> pd.DataFrame
     for (dataset, seed, n), here in _situations(scored):
         if n != largest:
             continue
-        cosines = [_cosines(mine, "dev") for mine in here.values()]
-        test = np.array([_value(mine, "test", "spearman") for mine in here.values()])
+        split = {choice: set(mine["split"]) for choice, mine in here.items()}
+        known = [mine for choice, mine in here.items() if {"dev", "test"} <= split[choice]]
+        if not known:
+            continue
+        best = max(_value(here[c], "test", "spearman") for c in here if "test" in split[c])
+        cosines = [_cosines(mine, "dev") for mine in known]
+        test = np.array([_value(mine, "test", "spearman") for mine in known])
         for pairs, chosen in _by_few_labels(cosines, dev[dataset], seed):
-            regret = test.max() - test[chosen]
+            regret = best - test[chosen]
             found.append(
                 {
                     "dataset": dataset,
@@ -415,7 +438,8 @@ def labels_needed(rows: pd.DataFrame, sets: Sequence[StudyData]) -> pd.DataFrame
                 }
             )
     keys = ["dataset", "n_train", "pairs"]
-    return pd.DataFrame(found).groupby(keys, sort=False).mean().reset_index()
+    table = pd.DataFrame(found, columns=[*keys, "right", "regret"])
+    return table.groupby(keys, sort=False).mean().reset_index()
 
 
 def _by_few_labels(
@@ -460,11 +484,12 @@ def answer(judged: pd.DataFrame, differences_: pd.DataFrame) -> pd.DataFrame:
             {
                 "n_train": n,
                 "at_hand": at_hand,
-                **_least(mine[mine["n_train"] == n], differences_, n),
+                **_least(here, differences_, n),
             }
             for n in sorted({int(n) for n in habits["n_train"]})
             for at_hand, mine in parts.items()
-            if (mine["method"] == PLAIN).any()  # else there is nothing that was trained
+            # Else there is nothing that was trained.
+            if (here := mine[mine["n_train"] == n])["method"].eq(PLAIN).any()
         ]
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from simcse_core.data import StsPairs, StudyData, fingerprint
 from simcse_core.errors import DataError
+from simcse_core.probes import of_several_words
 
 _SEED = 0  # of what is drawn here: the same for all methods and seeds
 
@@ -37,7 +38,8 @@ def set_apart(data: StudyData, max_pairs: int, n_unlabelled: int) -> SetData:
         n_unlabelled: sentences that leave the pool.
 
     Raises:
-        DataError: the source has no labelled pairs, or too little text.
+        DataError: the source has no labelled pairs, too little text, or text of single words; or
+            all pairs that are drawn have one label.
     """
     data.require_pairs()
     pool = data.pool.sentences
@@ -50,14 +52,29 @@ def set_apart(data: StudyData, max_pairs: int, n_unlabelled: int) -> SetData:
     apart = set(order[:n_unlabelled].tolist())
     kept = [sentence for i, sentence in enumerate(pool) if i not in apart]
     unlabelled = [pool[i] for i in order[:n_unlabelled]]
+    try:
+        of_several_words(unlabelled)
+    except DataError as error:
+        raise DataError(
+            f"n_unlabelled: {data.name}: {error}; raise it, or leave this source out"
+        ) from error
     own = {
-        "dev": _some(data.dev, max_pairs),
-        "test": _some(data.test, max_pairs),
+        **{split: _drawn(data, split, max_pairs) for split in ("dev", "test")},
         "pool": replace(data.pool, sentences=kept),
         "fingerprint": fingerprint({data.fingerprint: [unlabelled], str(max_pairs): [[""]]}),
     }
     same = {field.name: getattr(data, field.name) for field in fields(StudyData)}
     return SetData(**{**same, **own}, unlabelled=unlabelled)
+
+
+def _drawn(data: StudyData, split: str, max_pairs: int) -> StsPairs:
+    pairs = _some(data.splits()[split], max_pairs)
+    if (pairs.scores == pairs.scores[0]).all():
+        raise DataError(
+            f"max_pairs: all {len(pairs):,} pairs that are drawn of {split} of {data.name} have "
+            f"the label {pairs.scores[0]:g}, so that no method can be told from another; raise it"
+        )
+    return pairs
 
 
 def _some(pairs: StsPairs, n: int) -> StsPairs:

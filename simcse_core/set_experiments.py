@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,7 +15,7 @@ from simcse_core import set_cells
 from simcse_core.cells import Cell, named
 from simcse_core.config import HubData
 from simcse_core.data import SentencePool, StsPairs, StudyData, load_study_data
-from simcse_core.errors import DataError
+from simcse_core.errors import DataError, ParameterError
 from simcse_core.experiment import Experiment
 from simcse_core.fitted_cells import READY_MADE
 from simcse_core.folders import owner_of
@@ -22,6 +23,7 @@ from simcse_core.parameters import checked
 from simcse_core.plans import Plan
 from simcse_core.reading.columns import Columns
 from simcse_core.recipes import RECIPES
+from simcse_core.set_comparison import LABELLED
 from simcse_core.set_data import SetData, set_apart
 from simcse_core.sources import SAMPLE_NAME
 from simcse_core.workers import n_threads
@@ -40,14 +42,20 @@ class Sets(StudyData):
         """These sources, told apart by their names.
 
         Raises:
-            DataError: two have one name, so that their results would be mixed up.
+            DataError: two have one name, so that their results would be mixed up, or one content.
         """
-        names = [data.name for data in every]
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise DataError(f"sources: two are called {twice!r}; rename a folder or file")
+        names, prints = ([getattr(d, key) for d in every] for key in ("name", "fingerprint"))
+        if twice := next((name for name in names if names.count(name) > 1), ""):
+            raise DataError(
+                f"sources: two are called {twice!r}; name one alone, or rename its folder or file"
+            )
+        for one, other in combinations(every, 2):
+            if one.fingerprint == other.fingerprint:
+                raise DataError(
+                    f"sources: {one.name!r} and {other.name!r} hold the same pairs and text, which "
+                    "would count twice; name one of them"
+                )
         nothing = StsPairs([], [], every[0].dev.scores[:0])
-        prints = [data.fingerprint for data in every]
         return cls(
             ", ".join(names),
             nothing,
@@ -187,13 +195,30 @@ def load_sets(
         extra, columns: further files and the columns of the first source.
 
     Raises:
-        DataError: one that cannot be used; the message names it.
+        DataError: one that cannot be used, or has few pairs; the message names it.
     """
-    ids = HubData.from_mapping(hub)
-    read = [load_study_data(sources[0], extra, ids, columns)]
-    read += [load_study_data(source, hub=ids) for source in sources[1:]]
-    every = [set_apart(data, max_pairs, n_unlabelled) for data in read]
+    ids, every = HubData.from_mapping(hub), []
+    for i, source in enumerate(sources):
+        own = (extra, ids, columns) if not i else ((), ids, Columns())
+        try:
+            data = load_study_data(source, *own)
+            _check_enough(data)
+            every.append(set_apart(data, max_pairs, n_unlabelled))
+        except DataError as error:
+            said = str(error)  # which knows of one source alone
+            if not i or not said.startswith("source: "):
+                raise
+            raise DataError(said.replace("source", "sources", 1)) from error
     return Sets.of(every)
+
+
+def _check_enough(data: StudyData) -> None:
+    for split, pairs in data.splits().items():
+        if len(pairs) < LABELLED[0]:
+            raise DataError(
+                f"source: {data.name} has {len(pairs)} pairs of {split}, and at least "
+                f"{LABELLED[0]} are needed; give more, or leave it out"
+            )
 
 
 def check_fixed(data: Sets, fixed_on: Sequence[str]) -> None:
@@ -216,8 +241,14 @@ def measure_sets(run: SetsExperiment, recipes: Sequence[str]) -> pd.DataFrame:
 
 
 def sets_cells(run: SetsExperiment, recipes: Sequence[str]) -> list[Cell]:
-    """What :func:`measure_sets` computes."""
+    """What :func:`measure_sets` computes.
+
+    Raises:
+        ParameterError: more general text is to be mixed in than there is.
+    """
     sizes = run.parameters["sizes"]
+    for one in run.runs:
+        _check_general(one.data, sizes, recipes)
     return [
         _of_set(cell, one.data) for one in run.runs for cell in _cells(run, one, sizes, recipes)
     ]
@@ -238,13 +269,31 @@ def _cells(
             _trajectory(data, replace(plan, train=replace(plan.train, seed=seed)), name, sizes)
             for plan in plans
             for name in recipes
-            if data.name != SAMPLE_NAME or not RECIPES[name].general  # it is itself that text
+            if name not in _without_general(data, recipes)
             for seed in seeds
         ]
     for ready in run.ready_made:
         label = named(ready.stamp, READY_MADE)
         cells.append(Cell(label, set_cells.of_ready_made, (data, ready), ready.stamp))
     return cells
+
+
+def _without_general(data: StudyData, recipes: Sequence[str]) -> list[str]:
+    """Recipes that mix general text in, where the data is itself that text."""
+    return [name for name in recipes if RECIPES[name].general and data.name == SAMPLE_NAME]
+
+
+def _check_general(data: StudyData, sizes: Sequence[int], recipes: Sequence[str]) -> None:
+    left_out = _without_general(data, recipes)
+    for name in recipes:
+        if (n := RECIPES[name].general) and name not in left_out:
+            assert isinstance(data, SetData)
+            wanted, there = n * max(sizes), len(set_cells.general_text(data))
+            if wanted > there:
+                raise ParameterError(
+                    f"recipes: {name} takes {wanted:,} sentences of the bundled sample, which has "
+                    f"{there:,} that are not in {data.name}; lower sizes or leave it out"
+                )
 
 
 def _trajectory(data: StudyData, plan: Plan, name: str, sizes: Sequence[int]) -> Cell:

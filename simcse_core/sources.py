@@ -188,8 +188,8 @@ def open_source(
     if named := SOURCES.get(str(source)):
         columns.refuse(repr(str(source)), "has columns that are known")
         return named(hub)
-    path = Path(source).expanduser()
-    if not path.exists():
+    path = Path(os.path.expanduser(source))
+    if not os.path.exists(path):  # which raises for no name, as pathlib does for long ones
         raise DataError(
             f"source: {str(path)!r} is neither {', '.join(map(repr, SOURCES))} nor a file or a "
             "folder"

@@ -51,7 +51,7 @@ from simcse_core.workers import (
     n_workers,
     use_threads,
 )
-from simcse_core.yaml_values import parse_yaml
+from simcse_core.yaml_values import YamlError, parse_yaml
 
 KERNEL_START_SECONDS = 180  # on a busy machine
 # Charts stand in a notebook, wherever a shell's own setting would put them.
@@ -182,7 +182,7 @@ def _tell_differences(steps: Sequence[Step]) -> None:
 
 
 def command(profile: str, overrides: Mapping[str, Any], step: Step) -> str:
-    """What to type for one notebook's tables again; folders by their names, not where they lie."""
+    """What to type for one notebook's tables again; paths by their names, not where they lie."""
     words = ["python", "-m", "simcse_core.study", "--profile", profile, "--only", step.path.stem]
     if n_threads() != THREADS:
         words += ["--threads", str(n_threads())]
@@ -194,15 +194,17 @@ def command(profile: str, overrides: Mapping[str, Any], step: Step) -> str:
 
 def _typed(value: Any) -> str:
     """A value as it is typed after ``-p name=``: text as it is, unless YAML reads it otherwise."""
-    if isinstance(value, str) and value and parse_yaml(value, "") == value:
-        return value
+    with suppress(YamlError):  # a name such as "[2024]" begins what is no YAML
+        if isinstance(value, str) and value and parse_yaml(value, "") == value:
+            return value
     return json.dumps(value, ensure_ascii=False)
 
 
 def _without_paths(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_paths(part) for part in value]
-    is_path = isinstance(value, str) and Path(value).expanduser().is_dir()
+    # os.path raises for no text, whatever stands in it; pathlib does, for "~nobody" and long ones.
+    is_path = isinstance(value, str) and os.path.exists(os.path.expanduser(value))
     return Path(value).name if is_path else value
 
 
@@ -214,7 +216,7 @@ def _written(directory: Path) -> dict[Path, int]:
 def _stamp_command(paths: Sequence[Path], line: str) -> None:
     """Adds the command to what a notebook's tables say of how they were made."""
     for path in paths:
-        with suppress(ValueError, RecursionError):  # what is none of ours
+        with suppress(ValueError):  # what is none of ours
             made_from = read_sealed(path)
             if "table" in made_from:
                 write_sealed(path, {**made_from, "command": line})

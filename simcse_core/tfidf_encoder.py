@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from simcse_core.arguments import as_sentences
+from simcse_core.arguments import as_numbers, as_sentences
 from simcse_core.errors import DataError, EncoderError, ParameterError, one_line
 from simcse_core.files import read_sealed, sha256, write_sealed
 from simcse_core.results import library_versions
@@ -170,5 +169,6 @@ def _checked(content: dict[str, Any]) -> tuple[Unit, list[str], list[float]]:
 def _check(terms: Sequence[str], idf: Sequence[float]) -> None:
     if not len(terms) or len({*terms}) != len(terms) or not all(isinstance(t, str) for t in terms):
         raise DataError("terms must be different texts")
-    if len(idf) != len(terms) or not all(math.isfinite(weight) for weight in idf):
-        raise DataError("idf must be a finite number for each term")
+    weights = as_numbers(idf, "idf")
+    if len(weights) != len(terms) or not (weights > 0).all():
+        raise DataError("idf must be a finite number above 0 for each term")

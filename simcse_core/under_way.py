@@ -39,6 +39,11 @@ def tell_study(state: UnderWay) -> None:
 def told_study(path: Path) -> UnderWay:
     """What a notebook told last; nothing if it has not yet."""
     try:
-        return UnderWay(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        told = UnderWay(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
         return UnderWay()
+    return told if all(map(_are_names, told)) else UnderWay()
+
+
+def _are_names(part: object) -> bool:
+    return isinstance(part, list | tuple) and all(isinstance(name, str) for name in part)

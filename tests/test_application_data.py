@@ -87,7 +87,7 @@ def test_a_text_of_an_intent_is_not_out_of_scope(tmp_path: Path) -> None:
     assert load_application_data(folder, 3).others == {"out of scope": ["刚才"]}
 
 
-@pytest.mark.parametrize("source", ["no/such/folder", "."])
+@pytest.mark.parametrize("source", ["no/such/folder", ".", "~nobody-of-that-name/x", "x" * 300])
 def test_a_source_that_is_none_says_what_a_folder_holds(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

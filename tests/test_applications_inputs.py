@@ -30,6 +30,8 @@ def giving(array: object) -> Encode:
         (["好", None], r"queries: number 2 is empty \(None\)"),
         (["好", float("nan")], "queries: number 2 is empty"),
         ("好", "queries: a list of texts is needed"),
+        (["好", "\ud800"], "queries: number 2 is no text in UTF-8"),
+        (["好\udcff吗"], "queries: number 1 is no text in UTF-8"),
     ],
 )
 def test_texts_that_cannot_be_used_are_named(texts: Sequence[str], message: str) -> None:

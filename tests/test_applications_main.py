@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from simcse_core import SentenceEncoder
-from simcse_core.applications import approximate, data
+from simcse_core.applications import approximate, data, search
 from simcse_core.applications.__main__ import main, stamp_of
 
 Run = Callable[..., tuple[int, str]]
@@ -178,6 +178,9 @@ def test_proposals_go_to_a_person_and_come_back_as_examples(run: Run, folder: Pa
     ("more", "message"),
     [
         (["-n", 9], "n: must be between 1 and the 2 intents, got 9"),
+        (["-n", 0], "n: must be between 1 and the 2 intents, got 0"),
+        (["--encoding", "undefined"], "cannot be read as undefined"),
+        (["--text-column", "label"], "column 'label' cannot be both text and label"),
         (["--text-column", "words"], "no column 'words'"),
         (["--encoding", "utf-16"], "is not utf-16"),
         (["--out", "none/out.csv"], "its folder is not there or read-only"),
@@ -192,6 +195,75 @@ def test_a_fault_is_one_line_and_exit_code_1(
     assert message in said
     assert "Traceback" not in said
     assert not (folder / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "option"),
+    [
+        ("intents", ["--pooling", "cls"], "--pooling: it has no effect on tfidf"),
+        ("unknown", ["--max-seq-length", 5], "--max-seq-length: it has no effect on tfidf"),
+        ("label", ["--pooling", "mean"], "--pooling: it has no effect on tfidf"),
+    ],
+)
+def test_an_option_of_an_encoder_is_refused_where_there_is_none(
+    run: Run, folder: Path, name: str, more: list[object], option: str
+) -> None:
+    code, said = use(run, folder, name, *more)
+    assert (code, option in said) == (1, True), said
+    assert not (folder / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "more", [["--precision", 0.5], ["--per-class", 3], ["--encoder", "tfidf"], ["--pooling", "cls"]]
+)
+def test_an_option_of_proposals_is_refused_where_nothing_is_proposed(
+    run: Run, folder: Path, more: list[object]
+) -> None:
+    columns = {"text": ["甲"], "label": ["退货"], "decision": ["yes"], "proposed": ["退货"]}
+    pd.DataFrame(columns).to_csv(folder / "reviewed.csv", index=False)
+    code, said = run(
+        "label", "--examples", folder / "examples.csv", "--reviewed", folder / "reviewed.csv",
+        "--out", folder / "more.csv", *more,
+    )  # fmt: skip
+    assert (code, f"{more[0]}: it has no effect with --reviewed" in said) == (1, True), said
+    assert not (folder / "more.csv").exists()
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_no_proposal_at_all_is_not_blamed_on_the_precision(run: Run, folder: Path, n: int) -> None:
+    code, said = use(run, folder, "label", "--per-class", n)
+    assert (code, f"per_class: a number from 1 up is needed, got {n}" in said) == (1, True), said
+
+
+@pytest.mark.parametrize("column", ["text", "label"])
+def test_one_column_is_not_both_text_and_label(run: Run, folder: Path, column: str) -> None:
+    code, said = use(run, folder, "intents", "--text-column", column, "--label-column", column)
+    assert (code, f"column '{column}' cannot be both text and label" in said) == (1, True), said
+
+
+@pytest.mark.parametrize("length", [0, 2, -5, 10**6])
+def test_a_length_that_an_encoder_has_not_is_one_line(
+    run: Run, folder: Path, bert_dir: Path, length: int
+) -> None:
+    code, said = run(
+        "search", "build", "--questions", folder / "questions.csv", "--index", folder / "i",
+        "--encoder", bert_dir, "--max-seq-length", length,
+    )  # fmt: skip
+    assert (code, said.count("\n")) == (1, 1), said
+    assert said.startswith("applications: max_seq_length: must be between 3 and")
+
+
+def test_an_index_is_changed_where_a_link_leads(run: Run, folder: Path, bert_dir: Path) -> None:
+    index = built(run, folder, bert_dir)
+    (folder / "link").symlink_to(index)
+    pd.DataFrame({"text": ["他喝茶"]}).to_csv(folder / "more.csv", index=False)
+    for step, more, left in (("add", ["--encoder", bert_dir], 4), ("remove", [], 3)):
+        code, said = run(
+            "search", step, "--questions", folder / "more.csv", "--index", folder / "link", *more
+        )
+        assert (code, f"{left} " in said) == (0, True), said
+        assert (folder / "link").is_symlink()
+        assert len(search.load(index)) == left
 
 
 def test_an_intent_with_one_example_is_named(run: Run, folder: Path) -> None:

@@ -180,3 +180,16 @@ def test_a_text_or_array_that_is_no_index_is_told(tmp_path: Path) -> None:
         np.save(file, np.eye(2))
     with pytest.raises(InputError, match="is damaged or no index"):
         search.load(path)
+
+
+@pytest.mark.parametrize("part", ["header", "questions"])
+@pytest.mark.parametrize("text", ["[" * 100_000, "5", "{}", "null", '"a"', "[[1]]"])
+def test_json_of_another_form_in_an_index_is_told(tmp_path: Path, part: str, text: str) -> None:
+    parts = {"header": "{}", "questions": '["a"]'} | {part: text}
+    packed = {name: np.frombuffer(own.encode(), np.uint8) for name, own in parts.items()}
+    with (tmp_path / "faq.index").open("wb") as file:
+        np.savez(file, **packed, vectors=np.eye(1, dtype=np.float32))
+    with pytest.raises(
+        InputError, match=r"is damaged or no index, .*; remove it and build it again"
+    ):
+        search.load(tmp_path / "faq.index")

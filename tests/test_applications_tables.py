@@ -52,6 +52,45 @@ def test_a_file_that_cannot_be_read_is_named_with_the_line(
         read_table(path, ["text"])
 
 
+@pytest.mark.parametrize("text", ["a\rb", "\r", "想退\r\n行吗", 'a\r"b",c', "天\n\r地"])
+def test_carriage_returns_in_a_text_come_back(path: Path, text: str) -> None:
+    write_table(path, pd.DataFrame({"text": [text, "好"], "n": ["1", "2"]}))
+    assert [row["text"] for _, row in read_table(path, ["text", "n"], may_be_empty=True)] == [
+        text,
+        "好",
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "latin-1", "utf-16-le", "big5"])
+def test_utf8_is_not_garbled_by_another_encoding_that_is_named(path: Path, encoding: str) -> None:
+    path.write_bytes("text,n\n你好,1\n退货吗,2\n".encode())
+    with pytest.raises(InputError, match=f"(garbled as|is not) {encoding}"):
+        read_columns(path, ["text"], encoding)
+    write_table(path, pd.DataFrame({"text": ["你好"]}))  # which says that it is UTF-8
+    assert read_columns(path, ["text"], encoding) == [["你好"]]
+    path.write_bytes(b"text,n\nhello,1\n")
+    assert encoding == "utf-16-le" or read_columns(path, ["text"], encoding) == [["hello"]]
+    path.write_bytes("text\n退货\n".encode("gb18030"))
+    assert read_columns(path, ["text"], "gb18030") == [["退货"]]
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "idna", "punycode", "utf-32"])
+def test_an_encoding_that_is_for_something_else_is_told(path: Path, encoding: str) -> None:
+    path.write_bytes("text\n好\n".encode())
+    with pytest.raises(
+        InputError, match=f"{encoding}.*; save it as CSV UTF-8, or name its"
+    ) as told:
+        read_columns(path, ["text"], encoding)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("columns", [["text", "text"], ["n", "n"], ["text", "n", "text"]])
+def test_one_column_is_not_two_things(path: Path, columns: list[str]) -> None:
+    path.write_bytes("text,n\n好,1\n".encode())
+    with pytest.raises(InputError, match=f"column '{columns[0]}' cannot be both text and label"):
+        read_columns(path, columns)
+
+
 def test_a_named_encoding_is_used_and_an_unknown_one_told(path: Path) -> None:
     path.write_bytes("text\n好\n".encode("gb18030"))
     assert read_columns(path, ["text"], "gb18030") == [["好"]]

@@ -157,6 +157,7 @@ def test_whole_numbers_come_from_whatever_holds_them() -> None:
     [
         ([1.0, float("nan")], 1),
         ([float("inf"), 1.0], 0),
+        ([1, 10**400], 1),
         (pd.Series([1, None, 2]), 1),
         (["1", "2"], 0),
         ([[1.0], [2.0]], 0),

@@ -148,7 +148,9 @@ def test_only_what_is_asked_for_is_needed(cnsd_dir: Path) -> None:
         load_study_data(cnsd_dir).require_pairs()
 
 
-@pytest.mark.parametrize("name", ["sampl", "no/such/folder"])
+@pytest.mark.parametrize(
+    "name", ["sampl", "no/such/folder", "~nobody-of-that-name/x", "x" * 300, "a/" * 3000 + "a"]
+)
 def test_a_source_that_is_not_there_names_what_it_could_be(name: str) -> None:
     with pytest.raises(DataError, match=rf"'{name}' is neither 'sample', .*'hub' nor a file"):
         load_sts(name, "dev")
@@ -414,6 +416,9 @@ def test_a_folder_and_a_file_have_their_own_names_without_a_path(cnsd_dir: Path)
         ("字" * 60, "字" * 47 + "…"),
         (" ", "data"),
         ("😀数据", "😀数据"),
+        ("_data", "-data"),  # what begins with _ is in no legend
+        ("__数据_2", "-_数据_2"),
+        ("\u202e数\u200f据\ue000", "-数-据-"),
     ],
 )
 def test_whatever_a_folder_is_called_its_name_can_stand_in_a_table_and_on_a_chart(

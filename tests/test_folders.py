@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
 from stored_results import stored
 
@@ -370,6 +371,34 @@ def test_whatever_stands_in_the_lock_file_of_another_run_it_is_refused_in_a_line
     (tmp_path / LOCK).write_text(content)
     with pytest.raises(FolderInUseError, match=f"{tmp_path} is in use by process"):
         stored(tmp_path, "cell", {}, refuse)
+
+
+@pytest.mark.parametrize("change", [{"process": [1]}, {"process": {}}, {"process": "1"}])
+@pytest.mark.parametrize("more", [{}, {"started": "1"}, {"started": None}, {"plan": [1]}])
+def test_what_is_odd_in_a_lock_file_stands_for_nobody(
+    tmp_path: Path, change: dict[str, Any], more: dict[str, Any]
+) -> None:
+    with only_run(tmp_path, {}):
+        left = json.loads((tmp_path / LOCK).read_text())
+    for odd in (change, more or change):
+        (tmp_path / LOCK).write_text(json.dumps(left | odd))
+        assert plan_of_run(tmp_path) is None
+        with only_run(tmp_path, {"mine": {}}):
+            assert plan_of_run(tmp_path) == {"mine": {}}
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="elsewhere a start is no time since the boot")
+@pytest.mark.parametrize("seconds", [-86_400.0, -60.0, 60.0, 3e7])
+def test_a_clock_that_is_set_during_a_study_does_not_lock_it_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    booted = psutil.boot_time()
+    with only_run(tmp_path, {"02_b": {}}):
+        monkeypatch.setattr(psutil, "boot_time", lambda: booted + seconds)
+        monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: booted + seconds)
+        assert plan_of_run(tmp_path) == {"02_b": {}}
+        with only_run(tmp_path):
+            pass
 
 
 def test_a_folder_is_free_after_a_run_that_failed(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from transformers import (
     RobertaModel,
 )
 
-from simcse_core import SentenceEncoder
+from simcse_core import SentenceEncoder, loading
 from simcse_core.encoder import EncoderError
+from simcse_core.hub import HubError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *CHARACTERS]
 WEIGHTS = "model.safetensors"
@@ -38,6 +39,18 @@ def folder(bert_dir: Path, tmp_path: Path) -> Path:
 
 def load(folder: Path) -> SentenceEncoder:
     return SentenceEncoder.from_pretrained(folder, "mean", 32, "cpu")
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/bert", "x" * 300, "a/" * 3000 + "a"])
+def test_a_name_that_can_be_no_folder_is_one_for_the_hub(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def asked(given: str) -> None:
+        raise HubError(f"encoder: {given!r} is not there")
+
+    monkeypatch.setattr(loading, "fetch_encoder", asked)
+    with pytest.raises(HubError, match=r"encoder: '.*' is not there"):
+        loading.locate_encoder(name)
 
 
 def _config(folder: Path, **changes: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from conftest import SENTENCES
 from datasets import Dataset, DatasetDict
 
 from simcse_core import Encoder, MtebEncoder, SentenceEncoder, StsPairs, TfidfEncoder, evaluate_sts
+from simcse_core.errors import ParameterError
 
 PAIRS = StsPairs(list(SENTENCES[:24:2]), list(SENTENCES[1:24:2]), np.arange(12) % 6)
 
@@ -19,6 +21,26 @@ def test_texts_of_batches_are_encoded_in_their_order(load: Callable[..., Sentenc
     batches = [{"text": list(SENTENCES[:3])}, {"text": [SENTENCES[0]], "id": ["3"]}]
     found = MtebEncoder(encoder).encode(batches, task_metadata=None, prompt_type="query")
     np.testing.assert_array_equal(found, encoder.encode([*SENTENCES[:3], SENTENCES[0]]))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        (["一句话"], "inputs: batches with a list under 'text' are needed.*got '一句话'"),
+        ([{"texts": ["一句话"]}], "inputs: batches with a list under 'text' are needed"),
+        ([{"text": "一句话"}], "inputs, text: a list of texts is needed, got one str"),
+        ([{"text": ["一句话", None]}], "inputs, text: item 1 is no text but None"),
+    ],
+)
+def test_batches_of_another_form_are_refused(inputs: Any, said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        MtebEncoder(TfidfEncoder.fit(SENTENCES)).encode(inputs)
+
+
+@pytest.mark.parametrize("encoder", ["mini-bert", None, 5, SentenceEncoder.from_pretrained])
+def test_what_does_not_encode_is_no_encoder(encoder: Any) -> None:
+    with pytest.raises(ParameterError, match=r"encoder: an encoder is needed, such as Sentence"):
+        MtebEncoder(encoder)
 
 
 def test_similarities_are_cosines() -> None:

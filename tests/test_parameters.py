@@ -66,9 +66,12 @@ TAKEN: dict[str, list[Any]] = {
 REFUSED: dict[str, list[Any]] = {
     "source": ["", " ", None, 5, [], "a\0b", "x\udc80"],
     "sources": ["sample", [5], ["a", "a"], None, {}, [""]],
-    "recipes": [[], "unsup-simcse", ["simcse"], ["esimcse", "esimcse"], None],
+    "recipes": [
+        *([], "unsup-simcse", ["simcse"], ["esimcse", "esimcse"], None),
+        *(["esimcse"], ["simcse-mixed", "esimcse"]),  # compared with what is not there
+    ],
     "max_pairs": [1, 9, -1, 10.0, "10", None, True],
-    "n_unlabelled": [0, 19, 20.5, "20", None, True],
+    "n_unlabelled": [0, 19, 20.5, "20", None, True, 10_001, 10**20],
     "fixed_on": ["CNSD STS-B", [5], ["a", "a"], None, [""]],
     "extra_sentences": ["more.txt", [5], ["a", "a"], None, {}, [""]],
     "hub": [[], "C-MTEB/STSB", {"sts": 5}, {"stss": "a/b"}, {1: 2}, {"sentences": "a/b"}, None],
@@ -85,6 +88,8 @@ REFUSED: dict[str, list[Any]] = {
         *({"seed": 7}, {"num_epochs": 3}, {"batchsize": 4}, {"learning_rate": "fast"}),
         *({"batch_size": 0}, {"batch_size": 2.5}, {"batch_size": True}, {"dropout": 1.0}),
         *({"learning_rate": float("nan")}, {"schedule": []}, {"precision": {}}, {1: 2}),
+        *({"batch_size": 2**63}, {"batch_size": 10**30}),
+        *({"learning_rate": 10**400}, {"weight_decay": 10**400}, {"temperature": -(10**400)}),
     ],
     "max_seq_length": [1, 2, -3, 12.0, "12", None, True],
     "sizes": [[], 50, "[50, 150]", [50, "150"], [1], [50, 50], [50.0], [True], {50}, None],
@@ -102,7 +107,7 @@ REFUSED: dict[str, list[Any]] = {
     "application_source": ["", " ", None, 5, [], "a\0b"],
     "examples": [[], 5, "[1, 3]", [0], [1, 1], [1.0], [True], None],
     "labelled_examples": [2, 0, 5.0, "5", None, True],
-    "unknown_shares": [0.5, [0], [1], [1.5], [0.5, 0.5], ["half"], [True], None],
+    "unknown_shares": [0.5, [0], [1], [1.5], [0.5, 0.5], ["half"], [True], None, [10**400]],
     "seeds": [[], 1, "0,1", [-1], [0, 0], [0.5], ["1"], [True], [2**32], None, "seeds"],
     "output_dir": [None, 5, " ", ["a"], "a\0b"],
     "language": ["", "fr", None, 1, ["en"]],
@@ -242,6 +247,12 @@ def test_a_notebook_takes_the_parameters_that_it_has(injected: str) -> None:
 def test_a_notebook_refuses_what_it_cannot_use(injected: str, said: str) -> None:
     with pytest.raises(ParameterError, match=f"^{said}"):
         check_notebook(as_cells("import os", CELL, f"# Parameters\n{injected}\n"))
+
+
+@pytest.mark.parametrize("line", ["%matplotlib inline", "!ls", "sizes = [", "a b"])
+def test_what_is_no_parameter_in_their_cell_is_told_by_its_line(line: str) -> None:
+    with pytest.raises(ParameterError, match=r"^parameters, line \d+: only 'name = literal'"):
+        check_notebook(as_cells("import os", f"{CELL}\n{line}", "# Parameters\nseeds = [1]\n"))
 
 
 def test_a_notebook_that_is_explored_is_held_to_its_own_parameters() -> None:

@@ -242,6 +242,7 @@ PROMPTS_FILE = "config_sentence_transformers.json"
             {"processor_kwargs": {"model_max_length": "64"}},
             "model_max_length must be a positive integer, got '64'",
         ),
+        (TRANSFORMER_FILE, {"processor_kwargs": {"model_max_length": True}}, "got True"),
         (PROMPTS_FILE, {"default_prompt_name": "missing"}, "'missing' is not among the prompts"),
     ],
 )
@@ -270,7 +271,7 @@ def test_another_average_over_layers_is_refused(folder: Path, weights: list[int]
         read_settings(folder)
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"{", b"[]", b'"text"', b"\xff\xfe"])
+@pytest.mark.parametrize("spoilt", [b"", b"{", b"[]", b'"text"', b"\xff\xfe", b"[" * 100_000])
 @pytest.mark.parametrize(
     "file", ["modules.json", PROMPTS_FILE, TRANSFORMER_FILE, "2_Pooling/config.json"]
 )
@@ -321,6 +322,9 @@ def test_a_dense_that_is_not_plain_is_refused(
         ({"linear.weight": np.eye(8)}, "linear.weight and .bias cannot be read"),
         ({"linear.weight": np.eye(8), "linear.bias": np.ones(3)}, "a bias of shape"),
         ({"linear.weight": np.eye(8) * np.nan, "linear.bias": np.ones(8)}, "not finite"),
+        ({"linear.weight": np.ones(8), "linear.bias": np.ones(8)}, "cannot be read .*shape"),
+        ({"linear.weight": np.eye(8, dtype=np.uint8), "linear.bias": np.ones(8)}, "uint8"),
+        ({"linear.weight": np.eye(8), "linear.bias": np.ones(8, bool)}, "bias bool"),
     ],
 )
 def test_a_dense_without_sound_weights_is_refused(
@@ -352,6 +356,10 @@ def test_of_two_dense_only_a_centre_and_a_turn_are_read(folder: Path) -> None:
         ({"vocab": ["茶", "茶"]}, "vocab must be a list of different tokens"),
         ({"word_weights": {"茶": "much"}}, "'茶' must weigh a number from 0 up, got 'much'"),
         ({"word_weights": {"茶": -1}}, "'茶' must weigh a number from 0 up, got -1"),
+        ({"word_weights": {"茶": 10**400}}, "'茶' must weigh a number from 0 up, got 10"),
+        ({"vocab": []}, "vocab must be a list of different tokens"),
+        ({"vocab": [["茶"], "书"]}, "vocab must be a list of different tokens"),
+        ({"vocab": [{}]}, "vocab must be a list of different tokens"),
         ({"word_weights": []}, None),
     ],
 )

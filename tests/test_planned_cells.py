@@ -79,6 +79,23 @@ def test_a_call_of_what_is_no_parameter_is_left_out_and_nothing_is_run(
     assert names("%matplotlib inline") == []
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("sample_curves()", "sample_curves(run)", "sample_curves(run, sizes, 1, 2, 3)"),
+        *("sample_curves(run, size=sizes)", "sample_curves(run, **{'sizes': [4]})"),
+        *("sample_curves(run, *sizes)", "sample_curves(run, sizes, sizes=sizes)"),
+        *("sample_curves(run, {[]: 1})", f"sample_curves(run, {'-' * 9000}1)", "a = '\0'"),
+    ],
+)
+def test_a_call_that_is_wrong_is_left_for_its_notebook_to_tell(
+    study_data: StudyData, bert_dir: Path, tmp_path: Path, code: str
+) -> None:
+    plan = Plan(str(bert_dir), Pooling.CLS, TrainConfig())
+    run = Experiment("02", study_data, [plan], [0], tmp_path)
+    assert planned_cells(code, run, {"sizes": [4, 6]}) == []
+
+
 def test_a_cost_by_hand(bert_dir: Path) -> None:
     plan = Plan(str(bert_dir), Pooling.CLS, TrainConfig())
     model = plan.untrained.model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from pathlib import Path
@@ -32,6 +33,16 @@ def folder_of(tmp_path: Path, **files: str) -> Path:
 
 def pair_lines(*names: str) -> str:
     return "".join(f"{name}甲\t{name}乙\t{i % 2}\n" for i, name in enumerate(names))
+
+
+def test_a_pipe_or_a_device_is_no_source(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(DataError, match=rf"^source: {path} is neither a file nor a folder"):
+            load_study_data(path)
+    folder = folder_of(tmp_path, a_txt="天\n地\n")
+    os.mkfifo(folder / "b.txt")  # reading it would wait for ever
+    assert load_sentences(folder) == ["天", "地"]
 
 
 # --- by name ---------------------------------------------------------------------------------

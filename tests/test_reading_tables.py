@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,41 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
 
 def cells(path: Path) -> list[tuple[str, ...]]:
     return [row for _, row in read_table(path).rows]
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float32", "float32", "object"])
+def test_a_gap_of_any_kind_in_parquet_is_an_empty_cell_and_costs_no_column(
+    tmp_path: Path, dtype: str
+) -> None:
+    labels = pd.Series([4, None, 2], dtype=dtype)
+    texts = pd.Series(["天", "地", None], dtype="string")
+    pd.DataFrame({"text": texts, "label": labels}).to_parquet(tmp_path / "a.parquet")
+    table = read_table(tmp_path / "a.parquet")
+    assert table.columns == ("text", "label")
+    assert [row[0] for _, row in table.rows] == ["天", "地", ""]
+    assert [row[1] and float(row[1]) for _, row in table.rows] == [4, "", 2]
+
+
+def test_decimals_in_parquet_are_numbers(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"text": ["天", "地"], "label": [Decimal("3.50"), Decimal(2)]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert [float(row[1]) for _, row in read_table(tmp_path / "a.parquet").rows] == [3.5, 2.0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"text": "天", "text": "地"}\n{"text": "人"}',
+        '[{"label": 1, "text": "天", "label": 2}]',
+        '{"text": "天", "more": {"a": 1, "a": 1}}\n{"text": "人"}',
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_since_one_value_would_be_lost(
+    tmp_path: Path, content: str
+) -> None:
+    path = written(tmp_path, "a.json", content)
+    with pytest.raises(DataError, match=r"cannot be read as JSON \(the key '\w+' stands twice"):
+        read_table(path)
 
 
 # --- every kind ------------------------------------------------------------------------------

@@ -49,6 +49,22 @@ def test_the_last_epoch_counts_where_the_size_stays() -> None:
     assert "unsup-simcse, tiny, cls: 0 of 1 seeds gain" in facts(pd.DataFrame(epochs))
 
 
+def test_of_several_sources_each_is_told_by_itself() -> None:
+    bank = [{**line, "value": 0.3 - line["value"]} for line in CURVE]  # what gained loses there
+    mixed = row("simcse-mixed", "trained", 0.4, n_train=800, epoch=1.0)  # on one source alone
+    rows = [{**line, "dataset": "sample"} for line in CURVE]
+    rows += [{**line, "dataset": "bank"} for line in [*bank, mixed]]
+    assert facts(pd.DataFrame(rows))[6:-1] == [
+        "sample: best untrained on test: 0.32",
+        "sample: best tfidf-char on test: 0.68",
+        "bank: best untrained on test: -0.02",
+        "bank: best tfidf-char on test: -0.38",
+        "sample: unsup-simcse, tiny, cls: 1 of 2 seeds gain",
+        "bank: unsup-simcse, tiny, cls: 1 of 2 seeds gain",
+        "bank: simcse-mixed, tiny, cls: 1 of 1 seeds gain",
+    ]
+
+
 def test_a_missing_value_is_told_and_gains_nothing() -> None:
     lost = [row("untrained", "untrained", 0.3), row("unsup-simcse", "trained", None, n_train=9)]
     assert facts(pd.DataFrame(lost))[-2:] == [

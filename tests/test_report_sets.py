@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from set_frames import (
+    SET_TABLES,
     answer_frame,
     gains_frame,
     indicators_frame,
@@ -15,6 +17,7 @@ from set_frames import (
     rule_frame,
 )
 
+from simcse_core.labels import label
 from simcse_core.report import set_plots, set_prose, set_tables
 from simcse_core.report.set_rows import places, policies, policy_name, recipes, rule_name
 from simcse_core.report.style import set_style
@@ -50,6 +53,60 @@ def test_the_rule_comes_before_the_habits_which_are_in_order_of_what_they_lose()
     found = [policy for policy, _ in policies(rule_frame())]
     assert found == ["rule +halves", "always tfidf-char", "always unsup-simcse tiny"]
     assert recipes(gains_frame()) == ["esimcse", "simcse-early"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("gone", ["sample", "bank", "both"])
+def test_no_table_of_several_sources_prints_nan(language: str, gone: str) -> None:
+    frames = {
+        "indicators": indicators_frame().assign(lost="correlation"),
+        "gains": gains_frame().assign(lost="value"),
+        "elsewhere": SET_TABLES["09_elsewhere"].assign(lost="value"),
+    }
+    for name, frame in frames.items():
+        here = (frame["dataset"] == gone) | (gone == "both")
+        frame.loc[here, frame["lost"].iloc[0]] = math.nan
+        told = set_tables.TABLES[name](frame.drop(columns="lost"), language=language)
+        assert "nan" not in told.to_csv()
+
+
+def test_the_best_of_a_source_is_bold_though_another_has_no_value() -> None:
+    for lost in ("tfidf-char", "esimcse"):  # the first and the last
+        rows = SET_TABLES["09_elsewhere"].copy()
+        rows.loc[(rows["method"] == lost) & (rows["dataset"] == "bank"), "value"] = math.nan
+        told = set_tables.methods_table(rows)
+        assert told["bank"].str.startswith("**").sum() == (2 if lost == "tfidf-char" else 1)
+
+
+def test_prose_leaves_out_what_has_no_value_anywhere() -> None:
+    rows = gains_frame()
+    rows.loc[rows["before"] == "tfidf-char", "value"] = math.nan
+    told = set_prose.tell_gains(rows)
+    assert told.startswith("Against the untrained encoder")
+    assert "TF-IDF" not in told
+    rows.loc[rows["after"] == "esimcse", "value"] = math.nan
+    assert "SimCSE, stopped" in set_prose.tell_recipes(rows) or "nan" not in (
+        set_prose.tell_recipes(rows)
+    )
+    rows.loc[rows["before"] == "unsup-simcse", "value"] = math.nan
+    assert set_prose.tell_recipes(rows) == ""
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "mean"), ("zh", "平均"), ("en", "(mean)")])
+def test_a_source_called_as_the_mean_keeps_its_column(language: str, name: str) -> None:
+    rows = rule_frame().replace({"dataset": {"bank": name}})
+    told = set_tables.rule_table(rows, language=language)
+    assert told.shape[1] == 3
+    assert told.iloc[0][name] == "0.050"
+    assert told.iloc[0].iloc[-1] == "0.025"
+
+
+@pytest.mark.parametrize("n", [1, 2, 9, 17])
+def test_every_size_is_drawn(n: int) -> None:
+    one = gains_frame()[lambda rows: rows["after_at"] == 50]
+    rows = pd.concat([one.assign(after_at=10.0 * i) for i in range(1, n + 1)])
+    figure = set_plots.plot_gains(rows, title="t", caption="c")
+    assert [len(ax.containers) for ax in figure.axes] == [2 * n, 2 * n]  # of two sources
 
 
 def test_policies_are_told_in_words() -> None:
@@ -147,6 +204,24 @@ def test_the_answer_has_a_line_for_each_number_of_sentences() -> None:
     assert "SimCSE changes tiny by -0.005 [-0.030, +0.020]" in first
     assert second.startswith("**untrained (e5-small-zh)**: over 2 sources")
     assert second.endswith("it surely gains on 1 and loses on 1.")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("lost", [["change", "change_low", "change_high"], ["counted_regret"]])
+def test_an_answer_says_nothing_of_what_has_no_value(language: str, lost: list[str]) -> None:
+    rows = answer_frame()
+    rows.loc[rows["at_hand"] == "own", lost] = math.nan
+    told = set_prose.tell_answer(rows, language=language)
+    assert "nan" not in told
+    changes = {"en": "SimCSE changes", "zh": "SimCSE 使"}[language]
+    assert told.count(changes) == (1 if "change" in lost else 2)
+
+
+def test_a_source_whose_name_begins_with_an_underscore_is_in_the_legend(
+    english_again: None,
+) -> None:
+    rows = labels_frame().replace({"dataset": {"bank": label("_bank")}})
+    assert "-bank" in legend(set_plots.plot_labels(rows, title="t", caption="c"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

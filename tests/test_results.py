@@ -21,6 +21,8 @@ from simcse_core.results import (
     code_fingerprint,
     differing,
     import_closure,
+    keep,
+    kept_like,
     names_here,
     read_table,
     stamp,
@@ -142,6 +144,18 @@ DAMAGED = {
     "rows of text": {"stamp": {"seed": 0}, "rows": [{"value": "high"}]},
     "nested deeply": "[" * 100_000,
 }
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_damaged_cells_of_other_notebooks_are_passed_over(tmp_path: Path, content: str) -> None:
+    keep(tmp_path, "02-x", {"seed": 0}, pd.DataFrame([{"value": 0.5}]))
+    path, damaged = tmp_path / "cells" / "01-x.json", DAMAGED[content]
+    if isinstance(damaged, str):
+        path.write_text(damaged)
+    else:
+        write_sealed(path, damaged)
+    found = [rows["value"].tolist() for rows, made_by in kept_like(tmp_path, "x") if made_by]
+    assert [0.5] in found
 
 
 @pytest.mark.parametrize("content", DAMAGED)

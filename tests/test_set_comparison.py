@@ -8,8 +8,11 @@ import pytest
 from set_frames import FAIR, GOOD, LABELS, PERFECT, SETS, scored, study, two_sets
 
 from simcse_core import set_comparison
+from simcse_core.errors import DataError
 from simcse_core.set_comparison import (
     answer,
+    best_poolings,
+    choices,
     gains,
     indicators,
     judge,
@@ -175,6 +178,65 @@ def test_seeds_agree_as_the_cosines_of_the_kept_pairs_do() -> None:
     assert mine.set_index("seed")["change"].to_dict() == pytest.approx(
         {0: -0.25 - 1, 1: -0.75 - 1, 2: 0.0 - 1}
     )
+
+
+def without_value(method: str, dataset: str = "bank", *splits: str) -> pd.DataFrame:
+    """Rows in which a method has no Spearman on some splits of a source, both if none is named."""
+    rows = two_sets()
+    here = (rows["method"] == method) & (rows["dataset"] == dataset)
+    here &= (rows["metric"] == "spearman") & rows["split"].isin(splits or ("dev", "test"))
+    rows.loc[here, "value"] = np.nan
+    return rows
+
+
+@pytest.mark.parametrize("method", ["tfidf-char", "untrained", "unsup-simcse", "esimcse"])
+@pytest.mark.parametrize("splits", [(), ("dev",), ("test",)])
+def test_what_has_no_value_is_never_chosen_and_takes_no_other_value_along(
+    method: str, splits: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(set_comparison, "LABELLED", (8,))
+    rows = without_value(method, "bank", *splits)
+    fused = with_fused(rows, STUDIES)
+    judged = judge(fused, ["sample"])
+    gone = {"dev", "test"} if not splits else set(splits)
+    assert judged["regret"].notna().all()
+    on_bank = judged[judged["dataset"] == "bank"]
+    assert not len(on_bank[(on_bank["method"] == method) & ("test" in gone)])
+    labels = labels_needed(fused, STUDIES).set_index("dataset")
+    assert labels.loc["sample", ["right", "regret"]].tolist() == [1.0, 0.0]
+    assert labels["regret"].notna().all()
+    sides = gains(fused, STUDIES)
+    there = sides[sides["dataset"] == "sample"]
+    assert there["value"].notna().all()
+    assert set(answer(judged, sides)["policy"]) <= set(judged["policy"])
+
+
+def test_a_pooling_without_a_value_on_dev_is_not_the_best() -> None:
+    better = scored("sample", "untrained", "untrained", PERFECT, pooling="mean", halves=0.1)
+    rows = pd.concat([without_value("untrained", "sample", "dev"), better])
+    best = best_poolings(choices(rows[rows["dataset"] == "sample"], 20))
+    assert best == {"tiny": "mean"}
+    alone = without_value("untrained", "sample", "dev")
+    assert best_poolings(choices(alone[alone["dataset"] == "sample"], 20)) == {"tiny": ""}
+
+
+@pytest.mark.parametrize(
+    ("method", "split"),
+    [("unsup-simcse", "test"), ("untrained", "dev"), ("untrained", "test")],
+)
+def test_where_what_is_compared_has_no_value_at_all_that_is_said(method: str, split: str) -> None:
+    rows = two_sets()
+    here = (rows["method"] == method) & (rows["split"] == split) & (rows["metric"] == "spearman")
+    for frame in (rows[~here], rows.assign(value=rows["value"].mask(here))):
+        said = f"{method} has a Spearman on {split} of no source.*lower learning_rate"
+        with pytest.raises(DataError, match=said):
+            judge(frame, ["sample"])
+
+
+def test_too_few_pairs_of_dev_for_any_draw_give_an_empty_table() -> None:
+    found = labels_needed(two_sets(), STUDIES)  # eight pairs, and draws begin at ten
+    assert list(found) == ["dataset", "n_train", "pairs", "right", "regret"]
+    assert found.empty
 
 
 def test_all_labels_of_dev_choose_what_is_best_on_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,6 +39,33 @@ def test_another_number_is_another_set_of_data(
     prints = {set_apart(study_data, p, n).fingerprint for p, n in ((0, 6), (pairs, apart))}
     assert len(prints) == 2
     assert set_apart(study_data, pairs, apart).fingerprint in prints
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+@pytest.mark.parametrize("label", [0.0, 1.0, -2.5])
+def test_pairs_that_are_drawn_with_one_label_alone_are_refused(
+    study_data: StudyData, split: str, label: float
+) -> None:
+    pairs = getattr(study_data, split)
+    drawn = {pairs.first.index(s) for s in getattr(set_apart(study_data, 3, 6), split).first}
+    scores = np.array([label if i in drawn else 5.0 for i in range(len(pairs))])
+    data = replace(study_data, **{split: replace(pairs, scores=scores)})
+    said = f"max_pairs: all 3 pairs that are drawn of {split} of tiny data have the label {label:g}"
+    with pytest.raises(DataError, match=said):
+        set_apart(data, 3, 6)
+    assert set_apart(data, 0, 6)
+
+
+@pytest.mark.parametrize(
+    "sentences", ["天地人日月星", ["hello", "world", "yes"], ["我们", "。", "7"]]
+)
+def test_text_of_single_words_is_refused_with_the_source(
+    study_data: StudyData, sentences: Sequence[str]
+) -> None:
+    pool = replace(study_data.pool, sentences=list(sentences))
+    said = "n_unlabelled: tiny data: unlabelled sentences: at least two of two words or more"
+    with pytest.raises(DataError, match=said):
+        set_apart(replace(study_data, pool=pool), 0, 2)
 
 
 def test_more_than_there_is_is_refused_by_name(study_data: StudyData) -> None:

@@ -21,6 +21,7 @@ from conftest import NO_HUB
 from notebooks_for_tests import write_profile
 
 from simcse_core import folders, study
+from simcse_core.command_line import parse_arguments
 from simcse_core.folders import LOCK, MARKER, FolderError, claim, only_run, owner_of
 from simcse_core.profiles import Step, StudyError
 from simcse_core.study import main, run_study
@@ -170,6 +171,31 @@ def test_the_command_of_a_table_names_threads_where_they_are_not_the_default(
     assert "--threads" not in study.command("quick", {}, step)
     monkeypatch.setenv("SIMCSE_THREADS", "4")
     assert study.command("quick", {}, step).endswith("--only 01_a --threads 4")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("[2024]数据", "@data", "*data", "{a", "%20", "`x`", "a: b: c", "'open", "- a", "#1"),
+        *("~nobody-of-that-name/x", "~", "x" * 5000, "a\nb", " a", "050", "yes", "1e-5", "null"),
+    ],
+)
+def test_the_command_of_a_table_takes_any_text_and_gives_it_back(value: str) -> None:
+    step = Step(Path("01_a.ipynb"), {}, {"label_column": ""})
+    for given in (value, [value, "一"]):
+        words = shlex.split(study.command("quick", {"label_column": given}, step))
+        assert parse_arguments(words[3:]).overrides == {"label_column": given}
+
+
+def test_the_command_of_a_table_says_no_place_of_the_machine(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "mine.csv").write_text("天\n", encoding="utf-8")
+    step = Step(Path("01_a.ipynb"), {}, {"sources": [], "extra_sentences": []})
+    paths = [str(tmp_path / "texts"), str(tmp_path / "mine.csv")]
+    said = study.command("quick", {"source": paths[1], "sources": paths}, step)
+    assert str(tmp_path) not in said
+    assert "source=mine.csv" in said
+    assert '["texts", "mine.csv"]' in said
 
 
 PLAIN = """

@@ -100,6 +100,27 @@ def test_what_is_computed_ahead_of_a_notebook_stays_computed_when_it_is_kept_the
         assert far == Standing(2.0, 8.0, "2/3 cells, 02_b-x")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(
+            '{"kept": 5}',
+            '{"kept": "abc"}',
+            '{"done": null}',
+            '{"now": [[1]]}',
+            '{"now": {"a": 1}}',
+        ),
+        *("[1]", '"a"', "", "[" * 100_000, '{"other": []}', '{"kept": [1e400]}'),
+    ],
+)
+def test_a_word_that_is_none_is_not_heard(tmp_path: Path, said: str) -> None:
+    path = tmp_path / "01_a.json"
+    path.write_text(said)
+    assert told_study(path) == UnderWay()
+    path.write_text('{"kept": ["a"], "done": [], "now": ["b", "c"]}')
+    assert told_study(path) == UnderWay(["a"], [], ["b", "c"])
+
+
 def test_a_study_without_known_costs_still_says_what_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

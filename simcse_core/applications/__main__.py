@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,20 +31,17 @@ from simcse_core.applications.search import EncoderStamp, QuestionIndex
 from simcse_core.applications.tables import check_target, read_columns, write_table
 from simcse_core.applications.tfidf import LexicalIndex, tfidf_encode
 from simcse_core.config import Pooling
-from simcse_core.encoder import EncoderError, SentenceEncoder
+from simcse_core.encoder import SentenceEncoder
+from simcse_core.errors import PlainError, print_any_name
 from simcse_core.hub import HubError
-from simcse_core.persistence import SettingsError
-from simcse_core.ready_made import ReadyMadeError
 
 TFIDF = "tfidf"
+DEFAULT_ENCODER = "mini-bert"
 DEFAULT_K = 10
 DEFAULT_N = 5
 # What a message tells; anything else is a fault of ours and keeps its trace.
 FAULTS = (
-    InputError,
-    EncoderError,
-    SettingsError,
-    ReadyMadeError,
+    PlainError,
     HubError,
     OSError,
     MemoryError,
@@ -71,6 +69,7 @@ def search_add(options: argparse.Namespace) -> str:
 
 def search_remove(options: argparse.Namespace) -> str:
     """Removes the questions of a CSV file from an index."""
+    _refuse_idle(options, OF_ENCODER, "where nothing is encoded")
     questions = _texts(options, options.questions)
     with _held(options.index):
         index = search.remove(search.load(options.index), questions)
@@ -84,7 +83,7 @@ def search_query(options: argparse.Namespace) -> str:
     queries = _texts(options, options.queries)
     encode, stamp = _encoder(options)
     index = search.load(options.index, stamp)
-    k = min(DEFAULT_K, len(index)) if options.k is None else options.k
+    k = _given(options.k, min(DEFAULT_K, len(index)))
     search.check_k(k, len(index))
     if options.fuse:
         lexical = LexicalIndex(index.questions, progress=True)
@@ -101,6 +100,8 @@ def label(options: argparse.Namespace) -> str:
     """Proposes labels for review, or adds what a person has confirmed to the examples."""
     examples = _examples(options)
     if options.reviewed:
+        idle = (*OF_ENCODER, "precision", "per_class")
+        _refuse_idle(options, idle, "with --reviewed, where nothing is proposed")
         check_target(options.out, [options.examples, options.reviewed])
         classes = check_labelled(examples.texts, examples.labels).classes
         texts, labels = review.read_review(options.reviewed, classes, options.encoding)
@@ -117,14 +118,13 @@ def label(options: argparse.Namespace) -> str:
         examples.labels,
         texts,
         encode,
-        options.precision,
-        options.per_class,
+        precision := _given(options.precision, pseudo_labels.PRECISION),
+        _given(options.per_class, pseudo_labels.PER_CLASS),
         progress=True,
     )
     if proposals.table.empty:
         raise InputError(
-            f"precision: no text scores enough for {options.precision}; lower it, or label more "
-            "examples"
+            f"precision: no text scores enough for {precision}; lower it, or label more examples"
         )
     review.write_review(proposals.table, options.out)
     return (
@@ -138,7 +138,7 @@ def recall_intents(options: argparse.Namespace) -> str:
     """Writes the likeliest intents of every utterance of a CSV file."""
     check_target(options.out, [options.examples, options.texts])
     examples, texts = _examples(options), _texts(options, options.texts)
-    n = min(DEFAULT_N, len(set(examples.labels))) if options.n is None else options.n
+    n = _given(options.n, min(DEFAULT_N, len(set(examples.labels))))
     encode = _encode_for(options, [*examples.texts, *texts])
     table = intents.likeliest(examples.texts, examples.labels, texts, encode, n, options.method)
     write_table(options.out, table)
@@ -192,14 +192,32 @@ def _encoder(options: argparse.Namespace) -> tuple[Encode, EncoderStamp]:
             "encoder: tfidf has no vectors of its own to keep; name a neural encoder, and add "
             "--fuse to a query"
         )
-    encoder = SentenceEncoder.from_pretrained(
-        options.encoder, options.pooling, options.max_seq_length
-    )
+    name = _given(options.encoder, DEFAULT_ENCODER)
+    encoder = SentenceEncoder.from_pretrained(name, options.pooling, options.max_seq_length)
     return partial(encoder.encode, show_progress_bar=True), stamp_of(encoder)
 
 
 def _encode_for(options: argparse.Namespace, texts: Sequence[str]) -> Encode:
-    return tfidf_encode(texts) if options.encoder == TFIDF else _encoder(options)[0]
+    if options.encoder != TFIDF:
+        return _encoder(options)[0]
+    _refuse_idle(options, OF_ENCODER[1:], "on tfidf")
+    return tfidf_encode(texts)
+
+
+# What decides vectors, and has no effect where there are none.
+OF_ENCODER = ("encoder", "pooling", "max_seq_length")
+
+
+def _refuse_idle(options: argparse.Namespace, names: Sequence[str], where: str) -> None:
+    """Raises an InputError for an option that was given and that nothing would come of."""
+    for name in names:
+        if getattr(options, name) is not None:
+            option = name.replace("_", "-")
+            raise InputError(f"--{option}: it has no effect {where}; leave it out")
+
+
+def _given(value: Any, otherwise: Any) -> Any:
+    return otherwise if value is None else value
 
 
 def _texts(options: argparse.Namespace, path: Path) -> list[str]:
@@ -253,9 +271,9 @@ def parser() -> argparse.ArgumentParser:
     for name, run in {"build": search_build, "add": search_add, "remove": search_remove}.items():
         step = _command(steps, name, run)
         _path(step, "--questions", "CSV file of questions")
-        _path(step, "--index", "the index file")
+        _index(step)
     step = _command(steps, "query", search_query)
-    _path(step, "--index", "the index file")
+    _index(step)
     _path(step, "--queries", "CSV file of queries")
     _path(step, "--out", "CSV file to write")
     step.add_argument("-k", type=int, help=f"questions for each query; default {DEFAULT_K}")
@@ -276,13 +294,13 @@ def _intents(uses: argparse._SubParsersAction[argparse.ArgumentParser], name: st
 
 def _label(uses: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
     use = _command(uses, name, label)
-    _path(use, "--examples", "CSV file of labelled texts")
+    _examples_file(use)
     given = use.add_mutually_exclusive_group(required=True)
     given.add_argument("--texts", type=Path, help="CSV file of texts to propose labels for")
     given.add_argument("--reviewed", type=Path, help="proposals that a person has gone through")
     _path(use, "--out", "CSV file to write: proposals, or all examples")
-    use.add_argument("--precision", type=float, default=pseudo_labels.PRECISION)
-    use.add_argument("--per-class", type=int, default=pseudo_labels.PER_CLASS)
+    use.add_argument("--precision", type=float, help=f"default {pseudo_labels.PRECISION}")
+    use.add_argument("--per-class", type=int, help=f"default {pseudo_labels.PER_CLASS}")
 
 
 def _unknown(uses: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
@@ -297,14 +315,26 @@ def _unknown(uses: argparse._SubParsersAction[argparse.ArgumentParser], name: st
     )
 
 
-def _examples_and_texts(use: argparse.ArgumentParser) -> None:
+def _examples_file(use: argparse.ArgumentParser) -> None:
     _path(use, "--examples", "CSV file of labelled texts")
+    use.add_argument("--label-column", default="label", help="default label")
+
+
+def _examples_and_texts(use: argparse.ArgumentParser) -> None:
+    _examples_file(use)
     _path(use, "--texts", "CSV file of utterances")
     _path(use, "--out", "CSV file to write")
 
 
 def _path(use: argparse.ArgumentParser, name: str, what: str) -> None:
     use.add_argument(name, type=Path, required=True, help=what)
+
+
+def _index(use: argparse.ArgumentParser) -> None:
+    # Where a link leads: the file itself is changed, and held while it is, by whatever name.
+    use.add_argument(
+        "--index", type=lambda text: Path(text).resolve(), required=True, help="the index file"
+    )
 
 
 def _command(
@@ -314,11 +344,11 @@ def _command(
 ) -> argparse.ArgumentParser:
     use = uses.add_parser(name, help=run.__doc__, description=run.__doc__)
     use.set_defaults(run=run)
-    use.add_argument("--encoder", default="mini-bert", help="bundled name, folder or hub id; tfidf")
+    which = f"bundled name, folder or hub id; tfidf; default {DEFAULT_ENCODER}"
+    use.add_argument("--encoder", help=which)
     use.add_argument("--pooling", choices=[p.value for p in Pooling], help="default: the encoder's")
     use.add_argument("--max-seq-length", type=int, help="tokens; default: the encoder's")
     use.add_argument("--text-column", default="text", help="default text")
-    use.add_argument("--label-column", default="label", help="default label")
     use.add_argument("--encoding", default="utf-8", help="of CSV files read; default utf-8")
     return use
 
@@ -326,6 +356,7 @@ def _command(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
     options = parser().parse_args(arguments)
+    print_any_name()
     try:
         print(options.run(options))
     except FAULTS as error:

@@ -215,7 +215,7 @@ def _json(path: Path) -> Any:
         raise InputError(f"{path}: no such file")
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is no JSON in UTF-8 ({error}); fetch it again") from error
 
 

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.preprocessing import normalize
 
-from simcse_core.arguments import as_list
-from simcse_core.errors import ParameterError
+from simcse_core.arguments import as_list, is_utf8
+from simcse_core.errors import ParameterError, PlainError
 
 # Encodes n texts to an array of shape (n, hidden), with the same columns at every call.
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 
-class InputError(ValueError):
+class InputError(PlainError, ValueError):
     """Input that cannot be used; the message says what, where and what to do about it."""
 
 
@@ -28,8 +28,8 @@ def check_texts(texts: Iterable[str], name: str) -> list[str]:
         name: what messages call them, such as ``queries``.
 
     Raises:
-        InputError: no list of texts (one text, a table, a set), none in it, or one that is empty or
-            no text.
+        InputError: no list of texts (one text, a table, a set), none in it, or one that is empty,
+            no text, or not in UTF-8.
     """
     try:
         listed = as_list(texts, name)
@@ -40,6 +40,11 @@ def check_texts(texts: Iterable[str], name: str) -> list[str]:
     for place, text in enumerate(listed, start=1):
         if not isinstance(text, str) or not text.strip():
             raise InputError(f"{name}: number {place} is empty ({text!r}); leave it out")
+        if not is_utf8(text):
+            raise InputError(
+                f"{name}: number {place} is no text in UTF-8 ({text[:40]!r}); read it again with "
+                "the right encoding"
+            )
     return [str(text) for text in listed]
 
 

@@ -143,9 +143,11 @@ def propose(
         no score is high enough.
 
     Raises:
-        InputError: unusable examples or texts, or a class with one example.
+        InputError: unusable examples or texts, a class with one example, or no number of proposals.
     """
     check_share("precision", precision)
+    if per_class is not None and per_class < 1:
+        raise InputError(f"per_class: a number from 1 up is needed, got {per_class}")
     texts, labels, classes = check_labelled(texts, labels, minimum=2)
     known = set(texts)
     wanted = dict.fromkeys(check_texts(unlabelled, "unlabelled"))

@@ -68,9 +68,9 @@ def read_review(
             near = get_close_matches(name, classes, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(classes)}"
             raise InputError(f"{where}: label: {name!r} is no class{hint}")
-        if not row["text"].strip():
+        if not (text := row["text"].strip()):
             raise InputError(f"{where}: text: is empty")
-        if kept.get(row["text"], name) != name:
-            raise InputError(f"{where}: {row['text']!r} has two labels; keep one row of it")
-        kept[row["text"]] = name
+        if kept.get(text, name) != name:
+            raise InputError(f"{where}: {text!r} has two labels; keep one row of it")
+        kept[text] = name
     return list(kept), list(kept.values())

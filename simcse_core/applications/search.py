@@ -280,6 +280,7 @@ def check_k(k: int, n: int) -> None:
 
 
 DAMAGE = (
+    RecursionError,
     OSError,
     ValueError,
     KeyError,
@@ -307,7 +308,10 @@ def _read(path: Path) -> tuple[QuestionIndex, str]:
 
 
 def _damaged(path: Path) -> str:
-    return f"index: {path} is damaged or no index; build it again, nothing was changed"
+    return (
+        f"index: {path} is damaged or no index, and nothing was changed; remove it and build it "
+        "again, or name another file"
+    )
 
 
 def _packed(questions: Iterable[str]) -> bytes:

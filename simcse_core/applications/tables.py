@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import os
@@ -74,6 +75,8 @@ def read_columns(path: Path, columns: Sequence[str], encoding: str = "utf-8") ->
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Writes a CSV file that spreadsheets open in the right encoding, whole or not at all."""
     text = table.to_csv(index=False, lineterminator="\n")
+    if "\r" in text:  # alone, it ends a line for whoever reads it, and is quoted only if all is
+        text = table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     write_text(Path(path), BYTE_ORDER_MARK + text)
 
 
@@ -100,6 +103,8 @@ def _decoded(path: Path, encoding: str) -> str:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     content = path.read_bytes()
+    if content.startswith(codecs.BOM_UTF8):  # which says so itself, as what is written here does
+        encoding = "utf-8"
     try:
         text = content.decode(encoding).removeprefix(BYTE_ORDER_MARK)
     except LookupError as error:
@@ -110,13 +115,38 @@ def _decoded(path: Path, encoding: str) -> str:
             f"{path}, line {line}: is not {encoding}; save it as CSV UTF-8, or name its encoding "
             "(gb18030 for most Chinese spreadsheets)"
         ) from error
+    except UnicodeError as error:  # an encoding for names, or one that begins with a mark
+        raise InputError(
+            f"{path}: cannot be read as {encoding} ({error}); save it as CSV UTF-8, or name its "
+            "encoding (gb18030 for most Chinese spreadsheets)"
+        ) from error
+    if codecs.lookup(encoding).name not in _UTF8 and _is_utf8(content):
+        raise InputError(
+            f"{path}: is UTF-8 and would be garbled as {encoding}; leave --encoding out, or save "
+            "all files in one encoding"
+        )
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(f"{path}, line {line}: holds a NUL character; is it a CSV file?")
     return text
 
 
+_UTF8 = ("utf-8", "utf-8-sig")
+
+
+def _is_utf8(content: bytes) -> bool:
+    """Whether bytes hold characters beyond ASCII in UTF-8, which no other encoding gives."""
+    try:
+        return not content.decode("utf-8").isascii()
+    except UnicodeDecodeError:
+        return False
+
+
 def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+    if len(set(columns)) < len(columns):
+        raise InputError(
+            f"{path}: column {columns[0]!r} cannot be both text and label; name two columns"
+        )
     for column in columns:
         if header.count(column) > 1:
             raise InputError(f"{path}: column {column!r} is there twice; rename one")

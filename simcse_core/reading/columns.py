@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -68,6 +69,7 @@ class Roles:
         return ", ".join(names[i] for i in places)
 
 
+_NUMBER = re.compile("[0-9]{1,9}")  # of a column that has no name
 # Names as people write them, without spaces, bars and capitals.
 _PAIRS = (
     ("sentence1", "sentence2"),
@@ -113,7 +115,7 @@ def find_roles(table: Table, columns: Columns = Columns()) -> tuple[Table, Roles
     """
     if table.path.suffix.lower() == ".txt" and table.width == 1:
         return table, Roles((0,))  # there is nothing to name
-    named = {_plain(name) for name in columns.named() if not name.isdigit()}
+    named = {_plain(name) for name in columns.named() if not _NUMBER.fullmatch(name)}
     known = named or _KNOWN
     table = with_header(table, lambda cell: _plain(cell) in known)
     if columns.text_column:
@@ -197,7 +199,7 @@ def _place(table: Table, name: str, parameter: str) -> int:
     names = table.columns or ()
     if name in names:
         return names.index(name)
-    if not names and name.isdigit() and 1 <= int(name) <= table.width:
+    if not names and _NUMBER.fullmatch(name) and 1 <= int(name) <= table.width:
         return int(name) - 1
     raise DataError(f"{parameter}: {table.path} has no column {name!r}; it has {_listed(table)}")
 

@@ -153,13 +153,23 @@ def text_files(path: Path) -> list[Path]:
     """The file, or those of a folder that are of a known kind, by name."""
     if path.is_file():
         return [path]
-    files = sorted(
-        one for one in path.iterdir() if one.is_file() and one.suffix.lower() in KINDS
-        and not one.name.startswith(".")
-    )  # fmt: skip
+    if not path.is_dir():  # a pipe or a device, which gives its content once
+        raise DataError(f"source: {path} is neither a file nor a folder; save it as a file first")
+    try:
+        files = _of_known_kinds(path)
+    except OSError as error:
+        raise DataError(f"source: {path} cannot be listed ({error.strerror})") from error
     if not files:
         raise DataError(f"source: {path} holds no file of text; known kinds are {', '.join(KINDS)}")
     return files
+
+
+def _of_known_kinds(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in KINDS and not path.name.startswith(".") and path.is_file()
+    )
 
 
 def _by_split(files: Sequence[Path]) -> dict[str, list[Path]]:

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -197,12 +198,21 @@ def _read_json(path: Path) -> Table:
 
 def _loads(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise DataError(
-            f"{where}: cannot be read as JSON ({one_line(error)}); name the file .txt if it is one "
-            "sentence a line"
+            f"{where}: cannot be read as JSON ({one_line(error)}); mend it, or name the file .txt "
+            "if it is one sentence a line"
         ) from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of a key that stands there twice, one value would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(k for k in keys if keys.count(k) > 1)!r} stands twice")
+    return found
 
 
 def _read_parquet(path: Path) -> Table:
@@ -212,6 +222,7 @@ def _read_parquet(path: Path) -> Table:
         said = one_line(error)
         raise DataError(f"{path}: cannot be read as parquet ({said}); fetch it again") from error
     columns = [str(name) for name in frame.columns]
+    frame = frame.astype(object).where(frame.notna(), None)  # a gap may be pandas' own NA
     rows = frame.itertuples(index=False, name=None)
     values = [(i, dict(zip(columns, row, strict=True))) for i, row in enumerate(rows, start=1)]
     return _from_values(path, values, "row")
@@ -239,7 +250,8 @@ def _from_values(path: Path, values: Sequence[tuple[int, Any]], unit: str) -> Ta
 
 
 def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, str) or bool(pd.api.types.is_number(value))
+    is_number = isinstance(value, Decimal) or bool(pd.api.types.is_number(value))
+    return value is None or isinstance(value, str) or is_number
 
 
 def _cell(value: Any) -> str:

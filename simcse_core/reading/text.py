@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from pathlib import Path
 
 from simcse_core.errors import DataError
@@ -24,7 +25,7 @@ _NO_TEXT = {
 
 def read_bytes(path: Path) -> bytes:
     """A file's content; raises a DataError where it cannot be read."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # which raises for no name, as pathlib does for long ones
         raise DataError(f"{path}: no such file; name files relative to the source directory")
     try:
         return path.read_bytes()

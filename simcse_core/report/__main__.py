@@ -18,6 +18,7 @@ from pathlib import Path
 import matplotlib as mpl
 
 from simcse_core.config import LANGUAGES
+from simcse_core.errors import print_any_name
 from simcse_core.report.markers import fill_file
 from simcse_core.report.pages import Made, differing, make, write_pages
 from simcse_core.report.site import PAGES_FOLDER, SINGLE, write_site
@@ -28,6 +29,7 @@ _AGAIN = "run python -m simcse_core.report"
 def main(arguments: list[str] | None = None) -> int:
     """Command line entry; returns 0, 1 for what differs or is broken, 2 for a wrong PATH."""
     given = _parse(arguments)
+    print_any_name()
     mpl.use("agg")
     codes = []
     for path in given.paths:

@@ -13,15 +13,20 @@ def facts(results: pd.DataFrame) -> list[str]:
     """Lines about tidy rows that rounding cannot change.
 
     They say how many rows there are, of which methods, sizes, epochs and seeds; the best Spearman
-    on test to two digits of each method that nothing random decides; how many seeds gain by the
-    last point of each objective; and whether a value is missing.
+    on test to two digits of each method that nothing random decides, and how many seeds gain by the
+    last point of each objective, source by source where there are several; and whether a value is
+    missing.
     """
+    test = _on_test(results)
+    sources = list(dict.fromkeys(test["dataset"])) if "dataset" in test else []
+    several = [(f"{source}: ", test[test["dataset"] == source]) for source in sources]
+    told = several if len(several) > 1 else [("", test)]
     return [
         f"rows: {len(results)}",
         f"methods: {', '.join(dict.fromkeys(results['method']))}",
         *_extent(results),
-        *_best_without_seeds(_on_test(results)),
-        *_gains(_on_test(results)),
+        *(f"{of}{line}" for of, rows in told for line in _best_without_seeds(rows)),
+        *(f"{of}{line}" for of, rows in told for line in _gains(rows)),
         f"no missing value: {bool(results['value'].notna().all())}",
     ]
 

@@ -62,7 +62,8 @@ def plot_gains(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fig
 def _draw_sizes(ax: Axes, rows: pd.DataFrame, sizes: Sequence[float], y: float) -> None:
     colours = sns.color_palette("crest", len(sizes))
     shifts = np.linspace(-0.3, 0.3, len(sizes)) if len(sizes) > 1 else [0.0]
-    for size, colour, shift, marker in zip(sizes, colours, shifts, _MARKERS, strict=False):
+    markers = _MARKERS * len(sizes)
+    for size, colour, shift, marker in zip(sizes, colours, shifts, markers, strict=False):
         here = rows[rows["after_at"] == size]
         if len(here):
             row = here.iloc[0]

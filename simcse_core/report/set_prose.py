@@ -19,7 +19,7 @@ from simcse_core.report.set_rows import (
     recipes,
     rule_name,
 )
-from simcse_core.report.wording import COMMA, listed, quantity, spaced
+from simcse_core.report.wording import COMMA, listed, quantity, say, spaced
 
 ENOUGH = 0.9  # of the draws
 
@@ -29,6 +29,8 @@ def tell_gains(rows: pd.DataFrame, *, language: str = "en") -> str:
     parts = []
     for before in ("untrained", COUNTED):
         mine = gains_of(rows, PLAIN, before).dropna(subset=["value"])
+        if mine.empty:  # one of both has no value anywhere
+            continue
         up, down = moved(mine)
         told = {
             "n": len(mine),
@@ -52,8 +54,11 @@ def tell_recipes(rows: pd.DataFrame, *, language: str = "en") -> str:
     """Which recipe holds over sources: a mean above plain training, and nowhere below it."""
     means = {}
     for name in recipes(rows):
-        mine = gains_of(rows, name, PLAIN)
-        means[name] = (mine["value"].mean(), *moved(mine))
+        mine = gains_of(rows, name, PLAIN).dropna(subset=["value"])
+        if len(mine):
+            means[name] = (mine["value"].mean(), *moved(mine))
+    if not means:
+        return ""
     best = max(means, key=lambda name: means[name][0])
     holds = [name for name in means if _holds(gains_of(rows, name, PLAIN))]
     mean, up, down = means[best]
@@ -124,7 +129,7 @@ def _choice(row: pd.Series, language: str) -> str:
         "hand": _HAND[str(row["at_hand"])][language],
         "policy": habit_name(str(row["policy"]), language),
         "regret": f"{row['regret']:.3f}",
-        "counted": f"{row['counted_regret']:.3f}",
+        "counted": _number(row["counted_regret"], language),
         "tfidf": method(COUNTED).name(language),
         "sets": _SOURCES[row["sets"] == 1][language].format(f"{row['sets']:.0f}"),
         "encoder": row["encoder"],
@@ -134,7 +139,12 @@ def _choice(row: pd.Series, language: str) -> str:
         "helped": f"{row['helped']:.0f}",
         "harmed": f"{row['harmed']:.0f}",
     }
-    return _CHOICE[language].format(**told)
+    parts = [_CHOICE, *([_CHANGE] if pd.notna(row["change"]) else [])]
+    return _joined([part[language].format(**told) for part in parts], language)
+
+
+def _number(value: float, language: str) -> str:
+    return say("missing", language) if pd.isna(value) else f"{value:.3f}"
 
 
 def _joined(parts: Sequence[str], language: str) -> str:
@@ -213,11 +223,14 @@ _SOURCES = (
 )
 _CHOICE = {
     "en": "{hand}, **{policy}**: over {sets} it loses {regret} of Spearman in the mean to "
-    "whatever is best on each ({tfidf}: {counted}). There SimCSE changes {encoder} by {change} "
-    "[{low}, {high}]; by the interval over pairs it surely gains on {helped} and loses on "
-    "{harmed}.",
+    "whatever is best on each ({tfidf}: {counted}).",
     "zh": "{hand}用**{policy}**：在 {sets}上平均比各自最好的方法低 {regret}"
-    "（{tfidf}低 {counted}）。此处 SimCSE 使 {encoder} 变化 {change} [{low}, {high}]；"
+    "（{tfidf}低 {counted}）。",
+}
+_CHANGE = {
+    "en": "There SimCSE changes {encoder} by {change} [{low}, {high}]; by the interval over pairs "
+    "it surely gains on {helped} and loses on {harmed}.",
+    "zh": "此处 SimCSE 使 {encoder} 变化 {change} [{low}, {high}]；"
     "按句对区间，确实提高的有 {helped} 个，降低的有 {harmed} 个。",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from simcse_core.report.methods import method
@@ -36,7 +38,7 @@ def methods_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
             for source, here in groups
         }
     best = {
-        source: max(cells[source][0] for cells in table.values() if source in cells)
+        source: max((c[source][0] for c in table.values() if source in c), key=_known_first)
         for source in dict.fromkeys(rows["dataset"])
     }
     told = {
@@ -46,6 +48,11 @@ def methods_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
     frame = pd.DataFrame(told).T.fillna("")
     frame.index.name = say("method", language)
     return frame
+
+
+def _known_first(value: float) -> float:
+    """For max: a missing value is below any other."""
+    return -math.inf if math.isnan(value) else value
 
 
 def gains_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
@@ -103,13 +110,13 @@ def _over_places(rows: pd.DataFrame) -> str:
 def rule_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
     """What each policy loses on each source, mean over sizes and seeds, and over the sources."""
     rule = str(rows["rule"].iloc[0])
+    mean = say("mean", language)
+    mean = f"({mean})" if mean in set(rows["dataset"]) else mean  # a source may be called so
     table = {}
     for policy, mine in policies(rows):
         lost = mine.groupby("dataset", sort=False)["regret"].mean()
         cells = {str(source): f"{value:.3f}" for source, value in lost.items()}
-        table[policy_name(policy, rule, language)] = cells | {
-            say("mean", language): f"{lost.mean():.3f}"
-        }
+        table[policy_name(policy, rule, language)] = cells | {mean: f"{lost.mean():.3f}"}
     frame = pd.DataFrame(table).T.fillna("")
     frame.index.name = say("policy", language)
     return frame
@@ -124,7 +131,7 @@ def indicators_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFram
     for name, mine in rows.groupby("indicator", sort=False):
         mark = "+" if mine["sign"].iloc[0] > 0 else "−"
         cells = {
-            str(row["dataset"]): f"{row['agree']:.0%} ({row['correlation']:+.2f})"
+            str(row["dataset"]): f"{row['agree']:.0%}{_in_brackets(row['correlation'])}"
             for row in mine.to_dict(orient="records")
         }
         table[f"{mark} {say(str(name), language)}"] = cells
@@ -133,6 +140,11 @@ def indicators_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFram
     frame = pd.DataFrame(table).T.fillna("")
     frame.index.name = say("indicator", language)
     return frame
+
+
+def _in_brackets(correlation: float) -> str:
+    """Nothing where there is none, as of a single point."""
+    return "" if math.isnan(correlation) else f" ({correlation:+.2f})"
 
 
 def labels_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
