@@ -146,7 +146,7 @@ def plot_rule(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Figu
         yticks=range(len(found)),
         yticklabels=[policy_name(policy, rule, language()) for policy, _ in found],
         ylim=(len(found) - 0.5, -0.5),
-        xlabel=label("Spearman lost to the best at hand"),
+        xlabel=label("Spearman below the best at hand"),
     )
     ax.grid(visible=False, axis="y")
     return finish(figure, title, caption)
@@ -160,7 +160,7 @@ def plot_labels(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fi
     for source, colour, marker in zip(sources, colours, _MARKERS * len(sources), strict=False):
         mine = rows[rows["dataset"] == source]
         ax.plot(mine["pairs"], mine["right"], marker=marker, color=colour, label=source)
-    ax.axhline(0.9, color="0.3", linestyle="--", linewidth=1, label=label("nine times of ten"))
+    ax.axhline(0.9, color="0.3", linestyle="--", linewidth=1, label=label("nine times out of ten"))
     ax.set(
         xscale="log",
         ylim=(0, 1.02),
