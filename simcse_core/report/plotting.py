@@ -68,6 +68,8 @@ Published = Mapping[str, Mapping[str, float]]
 # A Spearman axis is at least this wide: on a narrower one, noise looks like a trend.
 NARROWEST = 5 * HARDLY_ANY
 LOWEST = 2.6  # inches of a panel where there are many
+LINE = 0.56  # inches of a line with a name
+BETWEEN = 0.09  # inches above and below a panel: its title stands nearer to it than to others
 
 
 def plot_scores_by_label(quantiles: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
@@ -370,13 +372,15 @@ def _axes(
     figure, axes = plt.subplots(
         len(heights),
         n_columns,
-        figsize=(width * n_columns, sum(heights) + 0.6 * len(heights) + 0.8),
+        figsize=(width * n_columns, sum(heights) + 0.75 * len(heights) + 1.0),
         height_ratios=heights,
         sharex=share_x,
         sharey=share_y,
         squeeze=False,
         layout="constrained",
     )
+    if layout := figure.get_layout_engine():
+        layout.set(h_pad=BETWEEN)
     for ax in axes.flat:
         ax.tick_params(labelleft=True, labelbottom=True)
     return figure, axes
@@ -400,7 +404,7 @@ def _panels(
     if not names:
         raise ValueError("nothing to draw: no row of split dev or test has this metric")
     titles = facet_titles(parts, language())
-    heights = [0.5 * len(of_facet) for of_facet in lines]
+    heights = [LINE * len(of_facet) for of_facet in lines]
     heights = heights or [3.5 if len(parts) <= 2 else LOWEST] * len(parts)
     figure, axes = _axes(heights, len(names), width, share_y="row" if lines else "all")
     panels = []

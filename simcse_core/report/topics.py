@@ -429,7 +429,7 @@ TOPICS: dict[str, Topic] = {
             "en": "The one method that, taken on every source, stays least below the method that "
             "is best on each; mean over seeds. Encoders stand under the pooling that is best "
             "untrained on dev. A gain or loss is clear where the interval over pairs leaves out 0.",
-            "zh": "若在所有数据集上都用同一种方法，哪一种平均最接近各数据集上最好的方法；多种子平均。"
+            "zh": "若在所有数据集上都用同一种方法，哪一种平均最接近各数据集上的最佳；多种子平均。"
             "编码器用其未训练时在验证集上最好的池化。“明显”指句对区间不含 0。",
         },
         told=("several 09_answer",),
@@ -503,7 +503,7 @@ TOPICS: dict[str, Topic] = {
         title={"en": "How many labelled pairs it takes to choose", "zh": "标注多少句对才够选择"},
         guide={
             "en": "The method that is best on so many labelled pairs of dev is taken; it is right "
-            "if it is within 0.01 of the best on test. The table also has the mean gap to the best.",
+            "if it is within 0.01 of the best on test. The table has the mean gap to the best too.",
             "zh": "取在这么多验证集标注句对上最好的方法；若其测试集结果与最好者相差不超过 0.01，"
             "就算选对。表中还有与最好者的平均差距。",
         },

@@ -84,6 +84,7 @@ CHINESE = {
     "criterion": "标准",
     "effect": "效应",
     "verdict": "判定",
+    "not measured": "未评测",
     "supported": "支持",
     "not supported": "不支持",
     "undecided": "无法判定",
