@@ -16,7 +16,7 @@ from set_frames import (
 )
 
 from simcse_core.report import set_plots, set_prose, set_tables
-from simcse_core.report.set_rows import places, policies, policy_name, recipes, rule_name
+from simcse_core.report.set_rows import named, places, policies, policy_name, recipes, rule_name
 from simcse_core.report.style import set_style
 
 LANGUAGES = ("en", "zh")
@@ -159,6 +159,12 @@ def test_no_part_leaves_a_gap_or_a_name_of_the_results(language: str) -> None:
         assert "{" not in told
         assert "nan" not in told
     assert "simcse-early" not in set_prose.tell_recipes(gains_frame(), language=language)
+
+
+def test_the_bundled_sample_has_its_chinese_name() -> None:
+    rows = labels_frame().replace({"dataset": {"sample": "bundled sample (not CNSD)"}})
+    assert set(named(rows, "zh")["dataset"]) == {"随附样本（非 CNSD）", "bank"}
+    assert set(named(rows, "en")["dataset"]) == {"bundled sample (not CNSD)", "bank"}
 
 
 # --- charts ----------------------------------------------------------------------------------

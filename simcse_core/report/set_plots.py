@@ -10,8 +10,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from simcse_core.report.marks import marker_style
+from simcse_core.report.marks import label_bars, marker_style
 from simcse_core.report.methods import method
 from simcse_core.report.plotting import finish
 from simcse_core.report.set_rows import (
@@ -47,6 +48,7 @@ def plot_gains(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fig
         for y, place in enumerate(lines):
             _draw_sizes(ax, at_place(shown, place), sizes, y)
         ax.axvline(0, color="0.3", linewidth=1)
+        label_bars(ax, "xerr")
         minus = method(before).name(language())
         ax.set(xlabel=f"{label('Spearman')}: {method(PLAIN).name(language())} − {minus}")
         ax.grid(visible=False, axis="y")
@@ -110,6 +112,7 @@ def plot_recipes(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> F
         ax.axvline(0, color="0.3", linewidth=1)
         ax.set_title(quantity(size, "n_train", language()), fontsize="medium")
         ax.set(xlabel=label("Spearman, minus plain SimCSE"))
+        ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.grid(visible=False, axis="y")
     axes[0][0].set(
         yticks=range(len(names)),
@@ -139,6 +142,7 @@ def plot_rule(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Figu
                     color=colour,
                     markerfacecolor=face,
                     linestyle="none",
+                    clip_on=False,
                     label=f"{source} ({label('rule fixed here')})" if source in fixed else source,
                 )
     rule = str(rows["rule"].iloc[0])

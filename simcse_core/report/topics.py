@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 
 from simcse_core.report import explorer_plots, plotting, set_plots, use_plots
 from simcse_core.report.records import Records
+from simcse_core.report.set_rows import named
+from simcse_core.report.style import language
 
 # A text in each language.
 Words = Mapping[str, str]
@@ -88,15 +90,25 @@ def _curve(x: str, flat_from: float) -> Draw:
     )
 
 
-def _scores(records: Records, title: str, caption: str) -> Figure:
-    return plotting.plot_scores_by_label(records.frame, title=title, caption=caption)
+def _scores(own_scales: bool) -> Draw:
+    return lambda r, title, caption: plotting.plot_scores_by_label(
+        r.frame, own_scales=own_scales, title=title, caption=caption
+    )
+
+
+def _several(plot: Callable[..., Figure]) -> Draw:
+    return lambda r, title, caption: plot(named(r.frame, language()), title=title, caption=caption)
 
 
 TOPICS: dict[str, Topic] = {
     "01_scores_by_label": Topic(
         title={"en": "What Spearman sums up", "zh": "Spearman 概括的是什么"},
-        guide=_SCORES_GUIDE,
-        draw=_scores,
+        guide={
+            "en": f"{_SCORES_GUIDE['en']} Each panel has a scale of its own: what "
+            "counts is the order, not how large a cosine is.",
+            "zh": f"{_SCORES_GUIDE['zh']}各幅刻度不同，因为要看的是顺序，而不是余弦的大小。",
+        },
+        draw=_scores(own_scales=True),
         alt=_SCORES_ALT,
     ),
     "01_baselines": Topic(
@@ -170,7 +182,7 @@ TOPICS: dict[str, Topic] = {
     "02_scores_by_label": Topic(
         title={"en": "Cosines before and after training", "zh": "训练前后的余弦值"},
         guide=_SCORES_GUIDE,
-        draw=_scores,
+        draw=_scores(own_scales=False),
         alt=_SCORES_ALT,
     ),
     "03_large_data": Topic(
@@ -451,7 +463,7 @@ TOPICS: dict[str, Topic] = {
             "several_table 09_gains",
             "several_table 09_elsewhere",
         ),
-        draw=lambda r, title, caption: set_plots.plot_gains(r.frame, title=title, caption=caption),
+        draw=_several(set_plots.plot_gains),
         alt={
             "en": "A line for each source, encoder and pooling with the change in Spearman for "
             "each number of sentences, against the untrained encoder and against TF-IDF",
@@ -471,9 +483,7 @@ TOPICS: dict[str, Topic] = {
             "以及句对区间高于（↑）或低于（↓）零的个数。",
         },
         told=("recipes 09_gains", "recipes_table 09_gains"),
-        draw=lambda r, title, caption: set_plots.plot_recipes(
-            r.frame, title=title, caption=caption
-        ),
+        draw=_several(set_plots.plot_recipes),
         alt={
             "en": "A line for each recipe with its difference from plain SimCSE on each source and "
             "the mean of them, a panel for each number of sentences",
@@ -493,7 +503,7 @@ TOPICS: dict[str, Topic] = {
             "空心标记为用来确定规则的数据集。",
         },
         told=("several 09_rule", "several_table 09_rule", "several_table 09_indicators"),
-        draw=lambda r, title, caption: set_plots.plot_rule(r.frame, title=title, caption=caption),
+        draw=_several(set_plots.plot_rule),
         alt={
             "en": "A bar for each policy with the mean gap and a mark for each source",
             "zh": "每种选法一条横条表示平均差距，各数据集各一个标记",
@@ -508,7 +518,7 @@ TOPICS: dict[str, Topic] = {
             "就算选对。表中还有与最好者的平均差距。",
         },
         told=("several 09_labels", "several_table 09_labels"),
-        draw=lambda r, title, caption: set_plots.plot_labels(r.frame, title=title, caption=caption),
+        draw=_several(set_plots.plot_labels),
         alt={
             "en": "The share of draws that choose right against the number of labelled pairs, a "
             "line for each source",
