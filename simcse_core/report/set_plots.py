@@ -27,7 +27,7 @@ from simcse_core.report.set_rows import (
     recipes,
 )
 from simcse_core.report.style import label, language
-from simcse_core.report.wording import quantity
+from simcse_core.report.wording import COLON, quantity
 
 _MARKERS = "osD^vP*X"
 
@@ -50,7 +50,8 @@ def plot_gains(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fig
         ax.axvline(0, color="0.3", linewidth=1)
         label_bars(ax, "xerr")
         minus = method(before).name(language())
-        ax.set(xlabel=f"{label('Spearman')}: {method(PLAIN).name(language())} − {minus}")
+        difference = f"{method(PLAIN).name(language())} − {minus}"
+        ax.set(xlabel=f"{label('Spearman')}{COLON[language()]}{difference}")
         ax.grid(visible=False, axis="y")
     names = [f"{dataset}\n{protocol_name(encoder, p, language())}" for dataset, encoder, p in lines]
     axes[0].set(yticks=range(len(lines)), yticklabels=names, ylim=(len(lines) - 0.5, -0.5))

@@ -27,6 +27,7 @@ _METRICS = {
     "recall@10": "Recall@10",
     "mrr@10": "MRR@10",
 }
+_RECALL = {"en": "Recall ({} examples)", "zh": "召回率（{} 条示例）"}
 _TRAININGS = ("few", "as they are", "confirmed", "corrected")
 
 
@@ -81,7 +82,7 @@ def plot_intents(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> F
 
     def by_list(ax: Axes, here: pd.DataFrame) -> None:
         _draw_methods(ax, only(here, metric="recall"), "at")
-        ax.set(xlabel=label("Intents kept"), ylabel=f"{label('Recall')} ({n} {label('examples')})")
+        ax.set(xlabel=label("Intents kept"), ylabel=_RECALL[language()].format(n))
 
     panels = [
         by_examples("recall@5", "Recall@5"),
