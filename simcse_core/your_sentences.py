@@ -26,8 +26,9 @@ from simcse_core.model_card import fitted_card, model_card
 from simcse_core.neighbours import neighbour_table
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
-from simcse_core.report.own_text import beside_table, recommended
+from simcse_core.report.own_text import beside_table, recommended, tell_near_duplicates
 from simcse_core.report.tables import to_markdown
+from simcse_core.report.wording import say
 from simcse_core.results import Stamp, from_rows, library_versions, read_kept, stamp, tidy, to_rows
 from simcse_core.text_profile import near_duplicates, token_lengths
 from simcse_core.tfidf_encoder import TfidfEncoder
@@ -87,16 +88,14 @@ def show_near_duplicates(run: Experiment, n_shown: int = 5) -> Told:
     """How many sentences have a near-duplicate, and a few of them, for their reader alone."""
     among = _some(run)
     found = near_duplicates(among)
-    said = (
-        f"Of {len(among):,} sentences, {len({s for d in found for s in d[:2]}):,} have another one "
-        "of almost the same characters. In a batch, such a pair is pushed apart as if it meant "
-        "different things."
+    said = tell_near_duplicates(
+        len(among), len({s for d in found for s in d[:2]}), language=run.language
     )
     rows = pd.DataFrame(
         [(d.sentence, d.other, f"{d.cosine:.2f}") for d in found[:n_shown]],
         columns=["sentence", "another one", "cosine"],
     )
-    return Told(f"{said}\n\n{to_markdown(rows.set_index('sentence'))}" if found else said)
+    return Told(f"{said}\n\n{_table(rows, run.language)}" if found else said)
 
 
 def show_neighbours(run: Experiment, n: int = 12) -> Told:
@@ -113,7 +112,12 @@ def show_neighbours(run: Experiment, n: int = 12) -> Told:
         name: encoder.encode(among, show_progress_bar=True) for name, encoder in encoders.items()
     }
     table = neighbour_table(among, range(min(n, len(among))), vectors)
-    return Told(to_markdown(table.set_index("sentence")))
+    return Told(_table(table, run.language))
+
+
+def _table(rows: pd.DataFrame, language: str) -> str:
+    named = rows.set_axis([say(column, language) for column in rows.columns], axis="columns")
+    return to_markdown(named.set_index(named.columns[0]))
 
 
 def _some(run: Experiment) -> list[str]:

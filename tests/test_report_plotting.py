@@ -410,6 +410,19 @@ def test_a_box_is_drawn_from_the_quantiles_of_its_label() -> None:
     assert names == [f"{n}\n(n={10 + n})" for n in range(6)]
 
 
+def test_boxes_near_1_are_seen_where_each_panel_has_a_scale_of_its_own() -> None:
+    near = quantiles()
+    columns = ["q05", "q25", "q50", "q75", "q95"]
+    untrained = near["method"] == "untrained"
+    near.loc[untrained, columns] = 0.99 + near.loc[untrained, columns] / 100
+    heights = {}
+    for own in (True, False):
+        first, second = plot_scores_by_label(near, own_scales=own).axes
+        heights[own] = [high - low for low, high in (first.get_ylim(), second.get_ylim())]
+    assert heights[False][0] == heights[False][1]
+    assert heights[True][0] < 0.02 < heights[True][1]
+
+
 def test_a_panel_of_boxes_says_method_split_encoder_and_spearman() -> None:
     assert titles(plot_scores_by_label(quantiles())) == [
         "untrained\ndev · tiny, [CLS]\nSpearman 0.300",

@@ -19,7 +19,7 @@ from set_frames import (
 
 from simcse_core.labels import label
 from simcse_core.report import set_plots, set_prose, set_tables
-from simcse_core.report.set_rows import places, policies, policy_name, recipes, rule_name
+from simcse_core.report.set_rows import named, places, policies, policy_name, recipes, rule_name
 from simcse_core.report.style import set_style
 
 LANGUAGES = ("en", "zh")
@@ -157,17 +157,17 @@ def test_labels_are_told_by_number_of_pairs() -> None:
 
 def test_gains_in_words_count_what_is_above_and_below() -> None:
     told = set_prose.tell_gains(gains_frame())
-    assert "surely above 2 times and surely below 2 times of 4" in told
-    assert "between -0.030 (bank, tiny, 50 sentences)" in told
+    assert "clearly above in 2 and clearly below in 2 of 4 cases" in told
+    assert "from -0.030 (bank, tiny, 50 sentences)" in told
     assert "+0.030 (sample, tiny, 200 sentences)" in told
-    assert "it is surely above 0 times and surely below 4 times, between -0.080" in told
+    assert "it is clearly above in 0 and clearly below in 4 cases, from -0.080" in told
 
 
 def test_a_recipe_that_is_nowhere_below_is_named() -> None:
     told = set_prose.tell_recipes(gains_frame())
-    assert "ESimCSE has the highest mean against plain SimCSE: +0.0100 (by the" in told
-    assert "above it 4 times and below it 0 times" in told
-    assert "and nowhere surely below it: ESimCSE." in told
+    assert "ESimCSE has the highest mean against plain SimCSE: +0.0100 (clearly" in told
+    assert "above it in 4 cases and clearly below it in 0" in told
+    assert "and nowhere clearly below it: ESimCSE." in told
     worse = gains_frame()
     worse.loc[worse["after"] == "esimcse", ["value", "pair_low", "pair_high"]] -= 0.02
     assert "plain SimCSE stays the default" in set_prose.tell_recipes(worse)
@@ -176,12 +176,12 @@ def test_a_recipe_that_is_nowhere_below_is_named() -> None:
 def test_the_rule_is_told_by_what_it_loses_where_it_was_not_fixed() -> None:
     told = set_prose.tell_rule(rule_frame())
     assert "it was fixed on sample. On bank" in told
-    assert "it loses 0.050" in told
-    assert "always TF-IDF (characters), loses 0.000" in told
+    assert "it stays 0.050 of Spearman below" in told
+    assert "always TF-IDF (characters), stays 0.000 below" in told
     assert "no rule is needed" in told
     better = rule_frame()
     better.loc[better["policy"] != "rule +halves", "regret"] += 0.1
-    assert "worth following" in set_prose.tell_rule(better)
+    assert "it pays to follow the rule" in set_prose.tell_rule(better)
 
 
 def test_a_rule_that_nothing_judges_says_so() -> None:
@@ -200,10 +200,10 @@ def test_the_answer_has_a_line_for_each_number_of_sentences() -> None:
     assert told.count("\n") == 0
     first, second = told.split(" with one, ")
     assert first.startswith("- **50 sentences**: without a ready-made encoder, **TF-IDF (char")
-    assert "over 2 sources it loses 0.012 of Spearman in the mean" in first
+    assert "over 2 sources it stays 0.012 of Spearman on average below" in first
     assert "SimCSE changes tiny by -0.005 [-0.030, +0.020]" in first
     assert second.startswith("**untrained (e5-small-zh)**: over 2 sources")
-    assert second.endswith("it surely gains on 1 and loses on 1.")
+    assert second.endswith("with a clear gain on 1 and a clear loss on 1.")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -234,6 +234,12 @@ def test_no_part_leaves_a_gap_or_a_name_of_the_results(language: str) -> None:
         assert "{" not in told
         assert "nan" not in told
     assert "simcse-early" not in set_prose.tell_recipes(gains_frame(), language=language)
+
+
+def test_the_bundled_sample_has_its_chinese_name() -> None:
+    rows = labels_frame().replace({"dataset": {"sample": "bundled sample (not CNSD)"}})
+    assert set(named(rows, "zh")["dataset"]) == {"随附样本（非 CNSD）", "bank"}
+    assert set(named(rows, "en")["dataset"]) == {"bundled sample (not CNSD)", "bank"}
 
 
 # --- charts ----------------------------------------------------------------------------------

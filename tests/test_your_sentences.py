@@ -390,3 +390,10 @@ def test_neighbours_are_shown_before_and_after_and_written_nowhere(open_own: Ope
 
 def test_near_duplicates_are_counted_and_shown(open_own: Open) -> None:
     assert own.show_near_duplicates(open_own()).startswith("Of 48 sentences, ")
+
+
+def test_what_sentences_look_like_is_told_in_chinese_too(open_own: Open) -> None:
+    said = own.show_near_duplicates(open_own(language="zh"))
+    assert said.startswith("48 个句子中，")
+    head = said.partition("\n\n")[2].partition("\n")[0]
+    assert head in ("", "| 句子 | 另一句 | 余弦 |")

@@ -49,7 +49,7 @@ def plot_projection(
     drawn = sorted(set(points["n_train"])) if at is None else [at]
     reach = _MARGIN * float(np.abs(points[["x", "y"]].to_numpy()).max())
     # As high as square panels need: a single one has neither title nor caption of its own.
-    width, height = (3.4, 3.3) if at is None else (5.0, 4.2)
+    width, height = (3.4, 2.9) if at is None else (5.0, 4.0)
     figure, axes = panels_of(len(drawn), width, height)
     for ax, n in zip(axes, drawn, strict=True):
         _draw_pairs(ax, points[points["n_train"] == n])

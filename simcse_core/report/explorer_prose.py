@@ -167,7 +167,7 @@ _COMMA = {"en": ", ", "zh": "，"}
 
 
 def tell_checkpoints(results: pd.DataFrame, *, language: str = "en") -> str:
-    """What training changed in the cosines of dev, and what that is worth there."""
+    """What training changed in the cosines of dev, and whether Spearman rose with it."""
     dev = on(results, "dev")
     last = int(of_kind(results, Kind.TRAINED)["n_train"].max())
     seen = quantity(last, "n_train", language)
@@ -188,8 +188,8 @@ def _ends(rows: pd.DataFrame, metric: str, last: int) -> tuple[float, float]:
 
 _WITH = {
     "en": "After {}, the mean cosine on dev went from {:.3f} to {:.3f} for pairs of the same "
-    "meaning and from {:.3f} to {:.3f} for unrelated ones, so the two kinds stand {:.3f} apart "
-    "before and {:.3f} after.",
+    "meaning and from {:.3f} to {:.3f} for unrelated ones, so the gap between the two kinds "
+    "was {:.3f} before and is {:.3f} after.",
     "zh": "训练到{}，验证集上同义句对的平均余弦由{:.3f}变为{:.3f}，无关句对由{:.3f}变为{:.3f}，"
     "两者之差由{:.3f}变为{:.3f}。",
 }

@@ -64,6 +64,7 @@ from simcse_core.report import (
 )
 from simcse_core.report.records import Records, bounds, read_records
 from simcse_core.report.rows import spearman
+from simcse_core.report.set_rows import named
 from simcse_core.report.tables import to_markdown
 from simcse_core.report.wording import capitalised
 
@@ -116,9 +117,11 @@ KINDS: dict[str, Tell] = {
         _of_use(use_tables.TABLES, r)(r.frame, language=language)
     ),
     "practice": lambda r, *, language: _of_use(use_prose.PRACTICE, r)(r.frame, language=language),
-    "several": lambda r, *, language: _of_use(set_prose.TELL, r)(r.frame, language=language),
+    "several": lambda r, *, language: _of_use(set_prose.TELL, r)(
+        named(r.frame, language), language=language
+    ),
     "several_table": lambda r, *, language: to_markdown(
-        _of_use(set_tables.TABLES, r)(r.frame, language=language)
+        _of_use(set_tables.TABLES, r)(named(r.frame, language), language=language)
     ),
     "recipes": lambda r, *, language: set_prose.tell_recipes(r.frame, language=language),
     "recipes_table": lambda r, *, language: to_markdown(

@@ -67,20 +67,20 @@ METHODS: dict[str, Method] = {
     "unsup-simcse": Method(_BLUE, "o", "unsupervised SimCSE", "无监督 SimCSE"),
     "esimcse": Method(_INDIGO, "p", "ESimCSE", "ESimCSE"),
     "simcse-slower": Method(
-        _TEAL, "v", "SimCSE, three slower epochs", "SimCSE，慢三轮", hollow=True
+        _TEAL, "v", "SimCSE, three slower epochs", "SimCSE，低学习率三轮", hollow=True
     ),
     "simcse-mixed": Method(
         _FOREST, "s", "SimCSE with general text", "SimCSE 加通用文本", hollow=True
     ),
     "simcse-no-embeddings": Method(
-        _OLIVE, "D", "SimCSE, embeddings held fast", "SimCSE，固定词嵌入", hollow=True
+        _OLIVE, "D", "SimCSE, embeddings fixed", "SimCSE，固定词嵌入", hollow=True
     ),
     "simcse-last-layers": Method(
         _ROSE, "^", "SimCSE, last layers alone", "SimCSE，只训末层", hollow=True
     ),
     "simcse-early": Method(_NAVY, "<", "SimCSE, stopped by the rule", "SimCSE，按规则停止"),
     "simcse-interpolated": Method(
-        _MAUVE, ">", "SimCSE, half way from the start", "SimCSE，与起点各半"
+        _MAUVE, ">", "SimCSE, averaged with the start", "SimCSE，与起点平均"
     ),
     "simcse-whitening": Method(_RUST, "h", "SimCSE, then whitening", "SimCSE 后白化"),
     "untrained-fused": Method(

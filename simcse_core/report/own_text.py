@@ -140,6 +140,17 @@ def _verdict(found: dict[str, pd.DataFrame], x: str, language: str) -> str:
     return _VERDICT[language][key].format(values.iloc[0], values.iloc[-1])
 
 
+def tell_near_duplicates(n_among: int, n_with: int, *, language: str = "en") -> str:
+    """How many of so many sentences have another one of almost the same characters."""
+    return _NEAR_DUPLICATES[language].format(n_among, n_with)
+
+
+_NEAR_DUPLICATES = {
+    "en": "Of {:,} sentences, {:,} have another one of almost the same characters. In a batch, "
+    "such a pair is pushed apart as if it meant different things.",
+    "zh": "{:,} 个句子中，{:,} 个有另一句与它几乎字字相同。在同一批次里，"
+    "这样的两句会被当作意思不同而推开。",
+}
 _KEPT = {
     "en": {
         "trained": "Kept is the encoder after {}.",

@@ -40,10 +40,15 @@ _MADE_BY = {
 
 @dataclass
 class Made:
-    """What a folder's tables give: files by name, tables that are not there, what is broken."""
+    """What a folder's tables give: files by name, what is not there and why, what is broken.
+
+    Attributes:
+        absent: names of tables that are not there.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
 
@@ -140,6 +145,7 @@ def _read(directory: Path, made: Made) -> dict[str, Records]:
             records[table] = read_records(directory, table)
         except FileNotFoundError as error:
             made.missing.append(str(error))
+            made.absent.append(table)
         except ValueError as error:
             made.broken.append(str(error))
     return records
@@ -165,7 +171,7 @@ def _page(records: Mapping[str, Records], language: str, made: Made) -> str:
 def heading(records: Mapping[str, Records], language: str) -> str:
     """The title of a folder's pages: its data by name."""
     names = dict.fromkeys(say(str(r.stamp["dataset"]), language) for r in records.values())
-    datasets = LIST_COMMA[language].join(names)
+    datasets = LIST_COMMA[language].join(", ".join(names).split(", "))
     return spaced(f"{datasets}上的结果") if language == "zh" else f"Results on {datasets}"
 
 

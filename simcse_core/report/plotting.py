@@ -20,6 +20,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from simcse_core.config import BEST, Kind, Pooling
@@ -68,15 +69,20 @@ Published = Mapping[str, Mapping[str, float]]
 # A Spearman axis is at least this wide: on a narrower one, noise looks like a trend.
 NARROWEST = 5 * HARDLY_ANY
 LOWEST = 2.6  # inches of a panel where there are many
+LINE = 0.56  # inches of a line with a name
+BETWEEN = 0.09  # inches above and below a panel: its title stands nearer to it than to others
 
 
-def plot_scores_by_label(quantiles: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:
+def plot_scores_by_label(
+    quantiles: pd.DataFrame, *, own_scales: bool = False, title: str = "", caption: str = ""
+) -> Figure:
     """Cosine against human label, a box for each label: what Spearman summarises.
 
     Args:
         quantiles: columns ``encoder, pooling, method, n_train, split, seed, spearman``, which name
             a panel, and in each of its rows a ``label`` with ``n`` pairs and the quantiles of their
             cosines ``q05, q25, q50, q75, q95``.
+        own_scales: a scale for each panel, where cosines of an untrained encoder lie near 1.
     """
     keys = ["encoder", "pooling", "method", "n_train", "split", "seed", "spearman"]
     poolings = cls_first(quantiles["pooling"].dropna())
@@ -88,7 +94,10 @@ def plot_scores_by_label(quantiles: pd.DataFrame, *, title: str = "", caption: s
         lines = [[panel for line in lines for panel in line]]  # one of each: side by side
     for line in lines:  # what has no encoder stands beside what has one
         line.sort(key=lambda rows: bool(rows["pooling"].isna().all()))
-    figure, axes = _axes([4.2] * len(lines), max(map(len, lines)), width=5.2, share_x="none")
+    share_y: Literal["all", "none"] = "none" if own_scales else "all"
+    figure, axes = _axes(
+        [4.2] * len(lines), max(map(len, lines)), width=5.2, share_x="none", share_y=share_y
+    )
     for line, panels in zip(axes, lines, strict=True):
         for ax, panel in zip_longest(line, panels):
             if panel is None:
@@ -370,16 +379,23 @@ def _axes(
     figure, axes = plt.subplots(
         len(heights),
         n_columns,
-        figsize=(width * n_columns, sum(heights) + 0.6 * len(heights) + 0.8),
+        figsize=(width * n_columns, sum(heights) + 0.75 * len(heights) + 1.0),
         height_ratios=heights,
         sharex=share_x,
         sharey=share_y,
         squeeze=False,
         layout="constrained",
     )
+    keep_apart(figure)
     for ax in axes.flat:
         ax.tick_params(labelleft=True, labelbottom=True)
     return figure, axes
+
+
+def keep_apart(figure: Figure) -> None:
+    """Sets rows of panels so far apart that a title is not taken for the panel's above."""
+    if isinstance(layout := figure.get_layout_engine(), ConstrainedLayoutEngine):
+        layout.set(h_pad=BETWEEN)
 
 
 def panels_of(n: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
@@ -400,7 +416,7 @@ def _panels(
     if not names:
         raise ValueError("nothing to draw: no row of split dev or test has this metric")
     titles = facet_titles(parts, language())
-    heights = [0.5 * len(of_facet) for of_facet in lines]
+    heights = [LINE * len(of_facet) for of_facet in lines]
     heights = heights or [3.5 if len(parts) <= 2 else LOWEST] * len(parts)
     figure, axes = _axes(heights, len(names), width, share_y="row" if lines else "all")
     panels = []
@@ -453,7 +469,9 @@ def finish(figure: Figure, title: str, caption: str) -> Figure:
     _legend(figure, title)
     if caption:
         lines = [_wrapped(line, figure.get_figwidth()) for line in caption.split("\n")]
-        figure.supxlabel("\n".join(lines), fontsize=8, color="0.35", x=0.01, ha="left")
+        figure.supxlabel(
+            "\n".join(lines), fontsize=8, color="0.35", x=0.01, ha="left", linespacing=1.4
+        )
     plt.close(figure)  # a notebook shows the returned figure once, not twice
     return figure
 

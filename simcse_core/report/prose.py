@@ -151,11 +151,11 @@ def _answer(rows: pd.DataFrame, language: str) -> str:
 
 _ANSWER = {
     "en": "On {data} (Spearman on test), an untrained encoder scores {before:.3f}; {trained} "
-    "brings it to {gains}. Without any training, {few} give {value:.3f} as {fitted}, the best such "
-    "method on dev. ",
+    "brings it to {gains}. Without any training, {fitted}, fitted on {few} and the best such "
+    "method on dev, scores {value:.3f}. ",
     "zh": "在{data}上（测试集 Spearman），未训练的编码器得 {before:.3f}；"
-    "{trained}使其达到{gains}。不作任何训练，用{few}拟合{fitted}"
-    "（此类方法中验证集最佳者）得 {value:.3f}。",
+    "经{trained}训练后为 {gains}。若不作任何训练，用{few}拟合、"
+    "在这类方法中验证集最佳的{fitted}得 {value:.3f}。",
 }
 _AHEAD = {"en": "{ahead} is ahead there, by {by:.3f}.", "zh": "此时{ahead}领先 {by:.3f}。"}
 _AT = {"en": "{score:.3f} ({size})", "zh": "{score:.3f}（{size}）"}

@@ -90,7 +90,7 @@ def read_records(directory: Path, name: str) -> Records:
         ValueError: what is there is no table with the columns of its kind, no stamp, or not of the
             data that the stamp names; the message says what to run again.
     """
-    table, again = directory / f"{name}.csv", f"run {_notebook(name)} with this output_dir"
+    table, again = directory / f"{name}.csv", f"run {notebook_of(name)} with this output_dir"
     try:
         frame, content = read_table(directory, name, _TEXTS)
     except FileNotFoundError as error:
@@ -117,7 +117,7 @@ def _check(frame: pd.DataFrame, stamp: Mapping[str, Any], table: Path, again: st
         )
 
 
-def _notebook(name: str) -> str:
+def notebook_of(name: str) -> str:
     """The notebook that writes a table: they share their number."""
     number = name.partition("_")[0]
     found = sorted((PROJECT_ROOT / "notebooks").glob(f"{number}_*.ipynb"))

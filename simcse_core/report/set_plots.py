@@ -10,8 +10,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from simcse_core.report.marks import marker_style
+from simcse_core.report.marks import label_bars, marker_style
 from simcse_core.report.methods import method
 from simcse_core.report.plotting import finish
 from simcse_core.report.set_rows import (
@@ -26,7 +27,7 @@ from simcse_core.report.set_rows import (
     recipes,
 )
 from simcse_core.report.style import label, language
-from simcse_core.report.wording import quantity
+from simcse_core.report.wording import COLON, quantity
 
 _MARKERS = "osD^vP*X"
 
@@ -47,8 +48,10 @@ def plot_gains(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fig
         for y, place in enumerate(lines):
             _draw_sizes(ax, at_place(shown, place), sizes, y)
         ax.axvline(0, color="0.3", linewidth=1)
+        label_bars(ax, "xerr")
         minus = method(before).name(language())
-        ax.set(xlabel=f"{label('Spearman')}: {method(PLAIN).name(language())} − {minus}")
+        difference = f"{method(PLAIN).name(language())} − {minus}"
+        ax.set(xlabel=f"{label('Spearman')}{COLON[language()]}{difference}")
         ax.grid(visible=False, axis="y")
     names = [f"{dataset}\n{protocol_name(encoder, p, language())}" for dataset, encoder, p in lines]
     axes[0].set(yticks=range(len(lines)), yticklabels=names, ylim=(len(lines) - 0.5, -0.5))
@@ -111,6 +114,7 @@ def plot_recipes(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> F
         ax.axvline(0, color="0.3", linewidth=1)
         ax.set_title(quantity(size, "n_train", language()), fontsize="medium")
         ax.set(xlabel=label("Spearman, minus plain SimCSE"))
+        ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.grid(visible=False, axis="y")
     axes[0][0].set(
         yticks=range(len(names)),
@@ -140,6 +144,7 @@ def plot_rule(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Figu
                     color=colour,
                     markerfacecolor=face,
                     linestyle="none",
+                    clip_on=False,
                     label=f"{source} ({label('rule fixed here')})" if source in fixed else source,
                 )
     rule = str(rows["rule"].iloc[0])
@@ -147,7 +152,7 @@ def plot_rule(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Figu
         yticks=range(len(found)),
         yticklabels=[policy_name(policy, rule, language()) for policy, _ in found],
         ylim=(len(found) - 0.5, -0.5),
-        xlabel=label("Spearman lost to the best at hand"),
+        xlabel=label("Spearman below the best at hand"),
     )
     ax.grid(visible=False, axis="y")
     return finish(figure, title, caption)
@@ -161,7 +166,7 @@ def plot_labels(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fi
     for source, colour, marker in zip(sources, colours, _MARKERS * len(sources), strict=False):
         mine = rows[rows["dataset"] == source]
         ax.plot(mine["pairs"], mine["right"], marker=marker, color=colour, label=source)
-    ax.axhline(0.9, color="0.3", linestyle="--", linewidth=1, label=label("nine times of ten"))
+    ax.axhline(0.9, color="0.3", linestyle="--", linewidth=1, label=label("nine times out of ten"))
     ax.set(
         xscale="log",
         ylim=(0, 1.02),

@@ -154,59 +154,61 @@ def _joined(parts: Sequence[str], language: str) -> str:
 _ONE = {"en": "{value} ({where}, {size})", "zh": "{value}（{where}，{size}）"}
 _GAINS = (
     {
-        "en": "Against the {before} encoder, SimCSE is surely above {up} times and surely below "
-        "{down} times of {n} (a source, encoder, pooling and number of sentences each; by the "
-        "interval over pairs), between {least} and {most}.",
-        "zh": "与{before}编码器相比，{n} 次（数据、编码器、池化、句数各一）中，按句对区间，"
-        "SimCSE 有 {up} 次确实更高、{down} 次确实更低，从 {least} 到 {most}。",
+        "en": "Against the {before} encoder, SimCSE is clearly above in {up} and clearly below in "
+        "{down} of {n} cases (each a source, encoder, pooling and number of sentences; clearly "
+        "means that the interval over pairs leaves out 0). Changes run from {least} to {most}.",
+        "zh": "与{before}编码器相比，{n} 种情形（数据集、编码器、池化、句数各取其一）中，"
+        "SimCSE 有 {up} 种明显更高、{down} 种明显更低（“明显”指句对区间不含 0），"
+        "变化从 {least} 到 {most}。",
     },
     {
-        "en": "Against {before} fitted on the same sentences, it is surely above {up} times and "
-        "surely below {down} times, between {least} and {most}.",
-        "zh": "与用同样句子拟合的 {before} 相比，有 {up} 次确实更高、{down} 次确实更低，"
+        "en": "Against {before} fitted on the same sentences, it is clearly above in {up} and "
+        "clearly below in {down} cases, from {least} to {most}.",
+        "zh": "与用同样句子拟合的 {before} 相比，有 {up} 种明显更高、{down} 种明显更低，"
         "从 {least} 到 {most}。",
     },
 )
 _BEST_RECIPE = {
-    "en": "Of the recipes, {best} has the highest mean against plain SimCSE: {mean} (by the "
-    "interval over pairs, above it {up} times and below it {down} times).",
-    "zh": "各配方中，{best}相对普通 SimCSE 的平均最高：{mean}（按句对区间，{up} 次更高、"
-    "{down} 次更低）。",
+    "en": "Of the recipes, {best} has the highest mean against plain SimCSE: {mean} "
+    "(clearly above it in {up} cases and clearly below it in {down}).",
+    "zh": "各配方中，{best}相对普通 SimCSE 的平均提升最大：{mean}"
+    "（{up} 种情形明显更高、{down} 种明显更低）。",
 }
 _HOLDS = {
-    "en": "Above plain SimCSE at every size in the mean, and nowhere surely below it: {holds}.",
-    "zh": "各句数平均都高于普通 SimCSE、且无处确实更低的是：{holds}。",
+    "en": "Above plain SimCSE on average at every size, and nowhere clearly below it: {holds}.",
+    "zh": "在每个句数上平均都高于普通 SimCSE、且没有一处明显更低的是：{holds}。",
 }
 _NONE_HOLDS = {
-    "en": "None is above plain SimCSE at every size in the mean and nowhere surely below it, so "
+    "en": "None is above plain SimCSE on average at every size and nowhere clearly below it, so "
     "plain SimCSE stays the default.",
-    "zh": "没有一种配方各句数平均都更高、又无处确实更低，所以默认仍用普通 SimCSE。",
+    "zh": "没有一种配方在每个句数上平均都更高、又没有一处明显更低，所以默认仍用普通 SimCSE。",
 }
 _RULE = {
     "en": "The rule takes what has {rule}; it was fixed on {fixed}. On {judged}, of which nothing "
-    "went into it, it loses {lost} of Spearman to the best at hand; the habit that loses least "
-    "there, {best}, loses {best_lost}.",
+    "went into it, it stays {lost} of Spearman below the best method at hand; the fixed choice "
+    "that does best there, {best}, stays {best_lost} below.",
     "zh": "规则取{rule}，只在 {fixed} 上确定；在未参与确定的 {judged} 上，"
-    "它比手头最好的方法低 {lost}，而那里损失最小的习惯（{best}）低 {best_lost}。",
+    "按规则选比手头最好的方法低 {lost}，而那里表现最好的固定选择（{best}）低 {best_lost}。",
 }
 _RULE_ALONE = {
     "en": "The rule takes what has {rule}. It was fixed on {fixed}, and there is no other source "
     "here to judge it on: name more in `sources`.",
-    "zh": "规则取{rule}。它在 {fixed} 上确定，这里没有别的数据可供检验："
+    "zh": "规则取{rule}。它在 {fixed} 上确定，这里没有别的数据集可供检验："
     "请在 `sources` 中再列几个。",
 }
 _WORKS = {
-    "en": "So the rule is worth following where nothing is labelled.",
+    "en": "So where nothing is labelled, it pays to follow the rule.",
     "zh": "所以在没有任何标注时，这条规则值得采用。",
 }
 _FAILS = {
-    "en": "So no rule is needed: the habit does as well or better, and only labels tell more.",
-    "zh": "所以不需要规则：按习惯选择不比它差；要知道更多，只有靠标注。",
+    "en": "So no rule is needed: the fixed choice does as well or better. To choose better than "
+    "that takes labels.",
+    "zh": "所以不需要规则：固定选择不比它差；要选得更好，只有靠标注。",
 }
 _LABELS = {
-    "en": "Labelled pairs from which on the choice is right nine times of ten (within 0.01 of the "
+    "en": "Labelled pairs that it takes to choose right nine times out of ten (within 0.01 of the "
     "best): {}.",
-    "zh": "要使选择十次有九次正确（与最好者相差不超过 0.01），所需的标注句对：{}。",
+    "zh": "要十次有九次选对（与最好者相差不超过 0.01），需要标注的句对数：{}。",
 }
 _ENOUGH = {"en": "{pairs} on {source}", "zh": "{source} 为 {pairs}"}
 _NOT_ENOUGH = {
@@ -218,20 +220,20 @@ _HAND = {
     "ready-made": {"en": "with one", "zh": "有现成编码器时"},
 }
 _SOURCES = (
-    {"en": "{} sources", "zh": "{} 个数据"},
-    {"en": "{} source", "zh": "{} 个数据"},
+    {"en": "{} sources", "zh": "{} 个数据集"},
+    {"en": "{} source", "zh": "{} 个数据集"},
 )
 _CHOICE = {
-    "en": "{hand}, **{policy}**: over {sets} it loses {regret} of Spearman in the mean to "
+    "en": "{hand}, **{policy}**: over {sets} it stays {regret} of Spearman on average below "
     "whatever is best on each ({tfidf}: {counted}).",
     "zh": "{hand}用**{policy}**：在 {sets}上平均比各自最好的方法低 {regret}"
     "（{tfidf}低 {counted}）。",
 }
 _CHANGE = {
-    "en": "There SimCSE changes {encoder} by {change} [{low}, {high}]; by the interval over pairs "
-    "it surely gains on {helped} and loses on {harmed}.",
-    "zh": "此处 SimCSE 使 {encoder} 变化 {change} [{low}, {high}]；"
-    "按句对区间，确实提高的有 {helped} 个，降低的有 {harmed} 个。",
+    "en": "There SimCSE changes {encoder} by {change} [{low}, {high}], with a clear gain on "
+    "{helped} and a clear loss on {harmed}.",
+    "zh": "此处 SimCSE 使 {encoder} 变化 {change} [{low}, {high}]，"
+    "其中明显提高的有 {helped} 个，明显降低的有 {harmed} 个。",
 }
 
 # By the name of the table without the notebook's number.

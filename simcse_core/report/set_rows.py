@@ -24,6 +24,13 @@ def gains_of(rows: pd.DataFrame, after: str, before: str) -> pd.DataFrame:
     return rows[(rows["after"] == after) & (rows["before"] == before)]
 
 
+def named(rows: pd.DataFrame, language: str) -> pd.DataFrame:
+    """The same with data that have a name in a language under it: the bundled sample has one."""
+    if "dataset" not in rows:
+        return rows
+    return rows.assign(dataset=[say(str(name), language) for name in rows["dataset"]])
+
+
 def places(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Source, encoder and pooling, sources together, [CLS] first for each encoder."""
     columns = ["dataset", "encoder", "pooling"]

@@ -16,8 +16,8 @@ from markupsafe import Markup
 from simcse_core.report.as_html import as_html
 from simcse_core.report.markers import tell
 from simcse_core.report.pages import Made, Section, ToldTopic, draw, heading, sections
-from simcse_core.report.records import Records
-from simcse_core.report.wording import COLON
+from simcse_core.report.records import Records, notebook_of
+from simcse_core.report.wording import COLON, LIST_COMMA
 
 TEMPLATES = Path(__file__).parent / "templates"
 # What stands before .html and .png in each language.
@@ -37,6 +37,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "answer": "What to do with a few hundred sentences",
         "charts": "Every chart",
         "lacking": "Not in this folder",
+        "broken": "Broken in this folder",
         "made": "Made from the tables of a results folder alone; each names what it was made from.",
         "how": "How these numbers were made",
         "command": "Command",
@@ -56,7 +57,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "other": "English",
         "answer": "手头有几百条句子，怎么用",
         "charts": "全部图表",
-        "lacking": "本目录中没有",
+        "lacking": "本目录中没有的结果",
+        "broken": "本目录中损坏的结果",
         "made": "全部由结果目录中的表生成；每张表都注明来源。",
         "how": "这些数字是怎么得到的",
         "command": "命令",
@@ -93,7 +95,8 @@ class Telling:
         made = Made()
         records = draw(directory, language, made)
         found = sections(records, language, made)
-        made.broken = list(dict.fromkeys(made.broken))
+        # Where the folder lies is nothing that a page passes on.
+        made.broken = [line.replace(f"{directory}/", "") for line in dict.fromkeys(made.broken)]
         title = heading(records, language) if records else directory.name
         return cls(language, title, records, found, made, single)
 
@@ -146,7 +149,7 @@ class Telling:
 
     def overview(self, notebooks: Sequence[str]) -> Markup:
         """The answer, the claims, a picture of every chapter, and what is not there."""
-        parts = [Markup("<h1>{}</h1>").format(self.title), self._lacking()]
+        parts = [Markup("<h1>{}</h1>").format(self.title), self._broken()]
         kind, table = _ANSWER
         if table in self.records:
             answer = as_html(tell(kind, self.records[table], (), self.language))
@@ -161,7 +164,7 @@ class Telling:
             links = [Markup('<li><a href="{0}">{0}</a></li>').format(name) for name in notebooks]
             parts.append(Markup("<h2>{}</h2>").format(self.words["notebooks"]))
             parts.append(Markup("<ul>{}</ul>").format(Markup("").join(links)))
-        return Markup("\n").join(parts)
+        return Markup("\n").join([*parts, self._lacking()])
 
     def _charts(self) -> list[Markup]:
         parts = [Markup("<h2>{}</h2>").format(self.words["charts"])]
@@ -180,13 +183,25 @@ class Telling:
         parts += [self._made_by(section.records), self._downloads(section.records)]
         return Markup("\n").join(parts)
 
-    def _lacking(self) -> Markup:
-        lacking = [*self.made.broken, *self.made.missing]
-        if not lacking:
+    def _broken(self) -> Markup:
+        if not self.made.broken:
             return Markup("")
-        items = Markup("").join(Markup("<li>{}</li>").format(line) for line in lacking)
-        head = Markup("<h2>{}</h2>").format(self.words["lacking"])
+        items = Markup("").join(Markup("<li>{}</li>").format(line) for line in self.made.broken)
+        head = Markup("<h2>{}</h2>").format(self.words["broken"])
         return Markup('<section class="warning">{}<ul>{}</ul></section>').format(head, items)
+
+    def _lacking(self) -> Markup:
+        """Tables that are not there, below the notebook that writes them."""
+        by_notebook: dict[str, list[str]] = {}
+        for table in self.made.absent:
+            by_notebook.setdefault(notebook_of(table), []).append(table)
+        if not by_notebook:
+            return Markup("")
+        item = Markup("<li><code>{}</code>{}{}</li>")
+        colon, comma = COLON[self.language], LIST_COMMA[self.language]
+        items = [item.format(name, colon, comma.join(t)) for name, t in by_notebook.items()]
+        head = Markup("<h2>{}</h2>").format(self.words["lacking"])
+        return Markup("{}<ul>{}</ul>").format(head, Markup("").join(items))
 
     def _topic(self, topic: ToldTopic, level: int) -> Markup:
         head = Markup(f"<h{level}>{{}}</h{level}>").format(topic.title)

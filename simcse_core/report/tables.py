@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from simcse_core.config import BEST, Kind, Pooling
+from simcse_core.report.claim_words import claim_name, criterion_words
 from simcse_core.report.methods import in_order, method
 from simcse_core.report.rows import (
     Facet,
@@ -30,6 +31,7 @@ from simcse_core.report.rows import (
 )
 from simcse_core.report.wording import COLON, COMMA, pooling_name, quantity, say
 
+_BRACKETS = {"en": " ({})", "zh": "（{}）"}
 # What a grid of training settings varies.
 SETTINGS = ["learning_rate", "batch_size", "dropout", "temperature"]
 
@@ -194,17 +196,23 @@ def _pairs_head(split: str, which: str, count: int, language: str) -> str:
 
 
 def claims_table(claims: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
-    """Each claim and criterion, with effect, intervals and verdict under each protocol."""
+    """Each claim and criterion, with verdict, effect and intervals under each protocol.
+
+    Verdicts come first, so that a narrow screen shows them before it is scrolled.
+    """
     claims = claims.astype(object).where(claims.notna(), "")
-    columns = {key: claims[key].to_list() for key in ("claim", "criterion", "encoder")}
-    for second in ("", "second_"):
-        head = _protocol(claims[f"{second}pooling"], language)
-        if second and not head:
-            continue
-        for key in ("effect", "over_seeds", "over_pairs", "verdict"):
+    columns = {
+        "claim": [claim_name(claim, language) for claim in claims["claim"]],
+        "criterion": [criterion_words(words, language) for words in claims["criterion"]],
+        "encoder": claims["encoder"].to_list(),
+    }
+    heads = {s: _protocol(claims[f"{s}pooling"], language) for s in ("", "second_")}
+    judged = [second for second, head in heads.items() if head or not second]
+    for keys in (("verdict",), ("effect", "over_seeds", "over_pairs")):
+        for second, key in product(judged, keys):
             told = say(key.replace("_", " "), language)
             cells = claims[f"{second}{key}"].to_list()
-            columns[COLON[language].join(filter(None, (head, told)))] = (
+            columns[COLON[language].join(filter(None, (heads[second], told)))] = (
                 _effects(claims, second, language) if key == "effect" else cells
             )
     table = pd.DataFrame(columns).map(lambda cell: say(str(cell), language))
@@ -226,7 +234,7 @@ def _effects(claims: pd.DataFrame, second: str, language: str) -> list[str]:
         encoder, pooling = row[f"{second}encoder"], row[f"{second}pooling"]
         parts = [encoder] if encoder and encoder != row["encoder"] else []
         parts += [pooling_name(pooling, language)] if several and pooling else []
-        beside = f" ({COMMA[language].join(parts)})" if parts else ""
+        beside = _BRACKETS[language].format(COMMA[language].join(parts)) if parts else ""
         told.append(f"{say(row[f'{second}effect'], language)}{beside}")
     return told
 
@@ -330,7 +338,8 @@ def verdicts_table(claims: pd.DataFrame, *, language: str = "en") -> pd.DataFram
     head = {"en": "the same", "zh": "是否相同"}[language]
     words = {"en": ("no", "yes"), "zh": ("否", "是")}[language]
     same = claims["verdict"] == claims["second_verdict"]
-    columns = {key: claims[key].to_list() for key in ("claim", "encoder")}
+    columns = {"claim": [claim_name(claim, language) for claim in claims["claim"]]}
+    columns["encoder"] = claims["encoder"].to_list()
     columns[_protocol(claims["pooling"], language)] = claims["verdict"].to_list()
     if beside := _protocol(claims["second_pooling"], language):
         columns[beside] = claims["second_verdict"].to_list()

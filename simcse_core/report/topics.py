@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 
 from simcse_core.report import explorer_plots, plotting, set_plots, use_plots
 from simcse_core.report.records import Records
+from simcse_core.report.set_rows import named
+from simcse_core.report.style import language
 
 # A text in each language.
 Words = Mapping[str, str]
@@ -69,11 +71,12 @@ _SCORES_ALT = {
 _CURVE_GUIDE = {
     "en": "Thick lines are means over seeds, bands run from the lowest to the highest seed, thin "
     "lines are single seeds. Dashed: the untrained encoder. The report's [CLS] comes first, then "
-    "the pooling that is best untrained; each was trained under the pooling that is measured. Red: "
-    "what the report claims of SimCSE, by the criteria that its claims are judged by.",
+    "the pooling that is best untrained; each was trained under the pooling that is measured. The "
+    "hatched band and the dotted arrow are what the report claims of SimCSE, by the criteria that "
+    "its claims are judged by.",
     "zh": "粗线为多种子平均，色带从最低到最高的种子，细线为单个种子；虚线为未训练的编码器。"
     "先是报告所用的 [CLS]，再是未训练时最好的池化；训练与测量用同一种池化。"
-    "红色为原报告对 SimCSE 的论断，标准与判定论断时相同。",
+    "斜线带与点线箭头为原报告对 SimCSE 的论断，标准与判定论断时相同。",
 }
 
 
@@ -87,15 +90,25 @@ def _curve(x: str, flat_from: float) -> Draw:
     )
 
 
-def _scores(records: Records, title: str, caption: str) -> Figure:
-    return plotting.plot_scores_by_label(records.frame, title=title, caption=caption)
+def _scores(own_scales: bool) -> Draw:
+    return lambda r, title, caption: plotting.plot_scores_by_label(
+        r.frame, own_scales=own_scales, title=title, caption=caption
+    )
+
+
+def _several(plot: Callable[..., Figure]) -> Draw:
+    return lambda r, title, caption: plot(named(r.frame, language()), title=title, caption=caption)
 
 
 TOPICS: dict[str, Topic] = {
     "01_scores_by_label": Topic(
         title={"en": "What Spearman sums up", "zh": "Spearman 概括的是什么"},
-        guide=_SCORES_GUIDE,
-        draw=_scores,
+        guide={
+            "en": f"{_SCORES_GUIDE['en']} Each panel has a scale of its own: what "
+            "counts is the order, not how large a cosine is.",
+            "zh": f"{_SCORES_GUIDE['zh']}各幅刻度不同，因为要看的是顺序，而不是余弦的大小。",
+        },
+        draw=_scores(own_scales=True),
         alt=_SCORES_ALT,
     ),
     "01_baselines": Topic(
@@ -169,7 +182,7 @@ TOPICS: dict[str, Topic] = {
     "02_scores_by_label": Topic(
         title={"en": "Cosines before and after training", "zh": "训练前后的余弦值"},
         guide=_SCORES_GUIDE,
-        draw=_scores,
+        draw=_scores(own_scales=False),
         alt=_SCORES_ALT,
     ),
     "03_large_data": Topic(
@@ -369,7 +382,7 @@ TOPICS: dict[str, Topic] = {
         title={"en": "Out-of-scope utterances", "zh": "范围外话语"},
         guide={
             "en": "Intents held out as unknown (25, 50, 75 % of them) and text of another kind, "
-            "told apart by the highest probability of a logistic regression on the examples. AUROC "
+            "detected by the highest probability of a logistic regression on the examples. AUROC "
             "is better when higher, FPR@95 when lower; bars run from the lowest to the highest "
             "draw.",
             "zh": "把一部分意图（25、50、75 %）留作未知，以及另一类文本，"
@@ -425,18 +438,18 @@ TOPICS: dict[str, Topic] = {
     "09_answer": Topic(
         title={"en": "What to take with few sentences", "zh": "句子不多时用什么"},
         guide={
-            "en": "A habit is one method for all sources. What it loses is counted against the "
-            "best habit on each source, mean over seeds; encoders stand under the pooling that is "
-            "best untrained on dev.",
-            "zh": "“习惯”指对所有数据都用同一种方法；其损失相对每个数据上最好的习惯计，多种子平均；"
-            "编码器用其未训练时在验证集上最好的池化。",
+            "en": "The one method that, taken on every source, stays least below the method that "
+            "is best on each; mean over seeds. Encoders stand under the pooling that is best "
+            "untrained on dev. A gain or loss is clear where the interval over pairs leaves out 0.",
+            "zh": "若在所有数据集上都用同一种方法，哪一种平均最接近各数据集上的最佳；多种子平均。"
+            "编码器用其未训练时在验证集上最好的池化。“明显”指句对区间不含 0。",
         },
         told=("several 09_answer",),
     ),
     "09_elsewhere": Topic(
         title={
             "en": "What SimCSE changes on each source",
-            "zh": "SimCSE 在各数据上带来的变化",
+            "zh": "SimCSE 在各数据集上带来的变化",
         },
         guide={
             "en": "On test, mean over seeds; bars are 95 % intervals over pairs of the difference. "
@@ -450,11 +463,11 @@ TOPICS: dict[str, Topic] = {
             "several_table 09_gains",
             "several_table 09_elsewhere",
         ),
-        draw=lambda r, title, caption: set_plots.plot_gains(r.frame, title=title, caption=caption),
+        draw=_several(set_plots.plot_gains),
         alt={
             "en": "A line for each source, encoder and pooling with the change in Spearman for "
             "each number of sentences, against the untrained encoder and against TF-IDF",
-            "zh": "每个数据、编码器与池化一行，标出各句数下相对未训练编码器与相对 TF-IDF 的"
+            "zh": "每个数据集、编码器与池化一行，标出各句数下相对未训练编码器与相对 TF-IDF 的"
             " Spearman 变化",
         },
         table="09_gains",
@@ -466,50 +479,50 @@ TOPICS: dict[str, Topic] = {
             "table: mean, lowest and highest over sources, encoders and poolings, and at how many "
             "of them the interval over pairs is above (↑) or below (↓) zero.",
             "zh": "各配方减去同样句子上的普通 SimCSE，测试集，多种子平均。"
-            "表中：各数据、编码器与池化的平均、最低与最高，"
+            "表中：各数据集、编码器与池化的平均、最低与最高，"
             "以及句对区间高于（↑）或低于（↓）零的个数。",
         },
         told=("recipes 09_gains", "recipes_table 09_gains"),
-        draw=lambda r, title, caption: set_plots.plot_recipes(
-            r.frame, title=title, caption=caption
-        ),
+        draw=_several(set_plots.plot_recipes),
         alt={
             "en": "A line for each recipe with its difference from plain SimCSE on each source and "
             "the mean of them, a panel for each number of sentences",
-            "zh": "每种配方一行，标出在各数据上与普通 SimCSE 之差及其平均，每个句数一幅",
+            "zh": "每种配方一行，标出在各数据集上与普通 SimCSE 之差及其平均，每个句数一幅",
         },
         table="09_gains",
     ),
     "09_rule": Topic(
         title={"en": "Choosing without labels", "zh": "没有标注时的选择"},
         guide={
-            "en": "How much of Spearman on test each policy loses to the best that is at hand on a "
-            "source, mean over sizes and seeds. The rule takes what one probe of unlabelled "
-            "sentences finds best; hollow marks are sources that it was fixed on.",
-            "zh": "每种做法在测试集上比该数据手头最好的方法低多少 Spearman，对句数与种子取平均。"
-            "规则取无标注探测量最好的方法；空心标记为用来确定规则的数据。",
+            "en": "How far each policy stays below the best method at hand on a source: Spearman "
+            "on test, mean over sizes and seeds. A policy is the rule, or one method always. The "
+            "rule takes the method that one measure without labels finds best; hollow marks are "
+            "sources that it was fixed on.",
+            "zh": "每种选法在测试集上比该数据集手头最好的方法低多少 Spearman，对句数与种子取平均。"
+            "选法或是按规则，或是总用同一种方法；规则取某个无标注指标上最好的方法。"
+            "空心标记为用来确定规则的数据集。",
         },
         told=("several 09_rule", "several_table 09_rule", "several_table 09_indicators"),
-        draw=lambda r, title, caption: set_plots.plot_rule(r.frame, title=title, caption=caption),
+        draw=_several(set_plots.plot_rule),
         alt={
-            "en": "A bar for each policy with the mean loss and a mark for each source",
-            "zh": "每种做法一条横条表示平均损失，各数据各一个标记",
+            "en": "A bar for each policy with the mean gap and a mark for each source",
+            "zh": "每种选法一条横条表示平均差距，各数据集各一个标记",
         },
     ),
     "09_labels": Topic(
-        title={"en": "What a few labels decide", "zh": "少量标注能决定什么"},
+        title={"en": "How many labelled pairs it takes to choose", "zh": "标注多少句对才够选择"},
         guide={
             "en": "The method that is best on so many labelled pairs of dev is taken; it is right "
-            "if it is within 0.01 of the best on test. In the table also the mean loss.",
+            "if it is within 0.01 of the best on test. The table has the mean gap to the best too.",
             "zh": "取在这么多验证集标注句对上最好的方法；若其测试集结果与最好者相差不超过 0.01，"
-            "就算选对。表中还有平均损失。",
+            "就算选对。表中还有与最好者的平均差距。",
         },
         told=("several 09_labels", "several_table 09_labels"),
-        draw=lambda r, title, caption: set_plots.plot_labels(r.frame, title=title, caption=caption),
+        draw=_several(set_plots.plot_labels),
         alt={
             "en": "The share of draws that choose right against the number of labelled pairs, a "
             "line for each source",
-            "zh": "选对的抽样占比随标注句对数的变化，每个数据一条线",
+            "zh": "选对的抽样占比随标注句对数的变化，每个数据集一条线",
         },
     ),
 }

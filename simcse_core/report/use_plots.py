@@ -13,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from simcse_core.report.marks import draw_bar, draw_seeds, label_seeds, marker_style
 from simcse_core.report.methods import in_order, method
-from simcse_core.report.plotting import finish
+from simcse_core.report.plotting import finish, keep_apart
 from simcse_core.report.rows import facet_titles, facets
 from simcse_core.report.style import label, language
 from simcse_core.report.use_rows import line_name, lines, only, unknown_name, unknowns
@@ -27,6 +27,7 @@ _METRICS = {
     "recall@10": "Recall@10",
     "mrr@10": "MRR@10",
 }
+_RECALL = {"en": "Recall ({} examples)", "zh": "召回率（{} 条示例）"}
 _TRAININGS = ("few", "as they are", "confirmed", "corrected")
 
 
@@ -81,7 +82,7 @@ def plot_intents(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> F
 
     def by_list(ax: Axes, here: pd.DataFrame) -> None:
         _draw_methods(ax, only(here, metric="recall"), "at")
-        ax.set(xlabel=label("Intents kept"), ylabel=f"{label('Recall')} ({n} {label('examples')})")
+        ax.set(xlabel=label("Intents kept"), ylabel=_RECALL[language()].format(n))
 
     panels = [
         by_examples("recall@5", "Recall@5"),
@@ -134,11 +135,12 @@ def _grid(rows: pd.DataFrame, panels: Sequence[Panel], title: str, caption: str)
     figure, axes = plt.subplots(
         len(parts),
         len(panels),
-        figsize=(4.6 * len(panels), 3.6 * len(parts) + 1),
+        figsize=(4.6 * len(panels), 3.7 * len(parts) + 1.1),
         squeeze=False,
         layout="constrained",
         sharey="col",
     )
+    keep_apart(figure)
     for line, (facet, here) in zip(axes, parts.items(), strict=True):
         for ax, draw in zip(line, panels, strict=True):
             draw(ax, here)

@@ -249,10 +249,10 @@ _OUT_OF_SCOPE = {
 }
 _OUT_OF_SCOPE_PRACTICE = {
     "en": "**In practice:** use {score}, whose threshold balances both best, set the threshold by "
-    "the share of own utterances that may be refused, and send what is refused to a person; it is "
-    "no basis for a promise.",
-    "zh": "**实践建议：**用阈值最均衡的{score}，按可以误拒的自有话语比例设定阈值，被拒的转人工；"
-    "不能据此作出保证。",
+    "the share of own utterances that may be refused, and send what is refused to a person. "
+    "The threshold guarantees nothing.",
+    "zh": "**实践建议：**用阈值最均衡的{score}，按可以误拒的自有话语比例设定阈值，被拒的转人工。"
+    "阈值并不提供任何保证。",
 }
 
 # By the name of the table without the notebook's number.
