@@ -20,6 +20,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from simcse_core.config import BEST, Kind, Pooling
@@ -393,8 +394,9 @@ def _axes(
 
 def keep_apart(figure: Figure) -> None:
     """Sets rows of panels so far apart that a title is not taken for the panel's above."""
-    if layout := figure.get_layout_engine():
-        layout.set(h_pad=BETWEEN)
+    layout = figure.get_layout_engine()
+    assert isinstance(layout, ConstrainedLayoutEngine)
+    layout.set(h_pad=BETWEEN)
 
 
 def panels_of(n: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
