@@ -258,10 +258,13 @@ def test_every_chart_is_drawn_in_both_languages(
 
 
 def test_gains_are_drawn_at_their_values(english_again: None) -> None:
-    left, right = CHARTS["gains"]().axes
-    drawn = [container.lines[0].get_xdata()[0] for container in left.containers]
+    figure = CHARTS["gains"]()
+    left, right = figure.axes
+    # The last one is the legend's entry of an interval.
+    drawn = [container.lines[0].get_xdata()[0] for container in left.containers[:-1]]
     assert drawn == pytest.approx([0.02, 0.03, -0.03, -0.02])
-    drawn = [container.lines[0].get_xdata()[0] for container in right.containers]
+    assert "95 % interval over pairs" in legend(figure)
+    drawn = [container.lines[0].get_xdata()[0] for container in right.containers[:-1]]
     assert drawn == pytest.approx([-0.03, -0.03, -0.08, -0.08])
     assert [label.get_text() for label in left.get_yticklabels()] == [
         "sample\ntiny, [CLS]",

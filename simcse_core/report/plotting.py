@@ -394,8 +394,9 @@ def _axes(
 
 def keep_apart(figure: Figure) -> None:
     """Sets rows of panels so far apart that a title is not taken for the panel's above."""
-    if isinstance(layout := figure.get_layout_engine(), ConstrainedLayoutEngine):
-        layout.set(h_pad=BETWEEN)
+    layout = figure.get_layout_engine()
+    assert isinstance(layout, ConstrainedLayoutEngine)
+    layout.set(h_pad=BETWEEN)
 
 
 def panels_of(n: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
