@@ -94,7 +94,7 @@ def test_the_reading_says_whether_the_order_got_better(
     said = tell_checkpoints(checkpoints(spearman))
     assert "from 0.900 to 0.800" in said
     assert "from 0.700 to 0.300" in said
-    assert "0.200 apart before and 0.500 after" in said
+    assert "the gap between the two kinds was 0.200 before and is 0.500 after" in said
     assert words in said
 
 
