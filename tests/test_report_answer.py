@@ -44,6 +44,19 @@ def test_the_answer_tells_every_size_and_who_is_ahead_at_few_sentences(
     assert said.endswith(ahead)
 
 
+def test_ready_made_encoders_follow_the_best_on_dev_first() -> None:
+    tiny = table(0.5).assign(encoder="tiny", pooling="cls")
+    for name, test, dev in (("small-zh", 0.71, 0.7), ("large-zh", 0.7, 0.8)):
+        ready = [one | {"kind": "ready-made"} for n in (50, 800) for one in row("r", n, test, dev)]
+        own = pd.DataFrame(ready).assign(encoder=name, pooling="mean", method="ready-made")
+        tiny = pd.concat([tiny, own])
+    told = tell_answer(tiny).split("\n\n")
+    assert told[-1].endswith("used as they are: large-zh 0.700 and small-zh 0.710.")
+    assert len(told) == 2
+    zh = tell_answer(tiny, language="zh").split("\n\n")
+    assert zh[-1].endswith("直接使用时：large-zh 0.700 和 small-zh 0.710。")
+
+
 def test_the_answer_is_told_for_each_pooling_cls_first() -> None:
     mean = table(0.7).assign(encoder="tiny", pooling="mean")
     cls = table(0.5).assign(encoder="tiny", pooling="cls")

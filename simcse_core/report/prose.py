@@ -106,7 +106,7 @@ def tell_answer(rows: pd.DataFrame, *, language: str = "en") -> str:
 
     They say what training gives at each size, what the fitted method that is best on dev gives at
     the largest size up to :data:`FEW`, and which of the two is ahead there; for each pooling, [CLS]
-    first.
+    first. Ready-made encoders follow, where they stand in the table.
 
     Args:
         rows: of the table of methods at the same sizes; the first trained method counts.
@@ -117,7 +117,19 @@ def tell_answer(rows: pd.DataFrame, *, language: str = "en") -> str:
     for facet, mine in parts.items():
         head = f"{titles[facet]}{COLON[language]}" if titles[facet] else ""
         told.append(head + _answer(mine, language))
-    return "\n\n".join(told)
+    return "\n\n".join([*told, *_as_they_are(rows, language)])
+
+
+def _as_they_are(rows: pd.DataFrame, language: str) -> list[str]:
+    """A sentence on ready-made encoders, the best on dev first; none where there are none."""
+    dev, test = (of_kind(on(rows, split), Kind.READY_MADE) for split in ("dev", "test"))
+    if test.empty:
+        return []
+    order = dev.groupby("encoder")["mean"].first().sort_values(ascending=False).index
+    values = test.groupby("encoder")["mean"].first()
+    scores = [f"{name} {values[name]:.3f}" for name in order]
+    said = _AS_THEY_ARE[language].format(scores=listed(scores, language))
+    return [spaced(said) if language == "zh" else said]
 
 
 def _answer(rows: pd.DataFrame, language: str) -> str:
@@ -156,6 +168,11 @@ _ANSWER = {
     "zh": "在{data}上（测试集 Spearman），未训练的编码器得 {before:.3f}；"
     "经{trained}训练后为 {gains}。若不作任何训练，用{few}拟合、"
     "在这类方法中验证集最佳的{fitted}得 {value:.3f}。",
+}
+_AS_THEY_ARE = {
+    "en": "Ready-made encoders, which others trained on far more text and are used as they are: "
+    "{scores}.",
+    "zh": "现成的编码器由他人用多得多的文本训练，直接使用时：{scores}。",
 }
 _AHEAD = {"en": "{ahead} is ahead there, by {by:.3f}.", "zh": "此时{ahead}领先 {by:.3f}。"}
 _AT = {"en": "{score:.3f} ({size})", "zh": "{score:.3f}（{size}）"}
