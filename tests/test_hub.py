@@ -532,7 +532,10 @@ def test_triplets_are_built_by_premise_from_the_hubs_own_parquet(
     }
     with pytest.raises(HubError, match="scripts are no longer supported"):
         load_triplets("hub", HubData(nli="shibing624/snli-zh"))
-    found = load_triplets("hub", HubData(nli="shibing624/snli-zh@refs/convert/parquet"))
+    splits = [f"data/{part}-00000-of-00001.parquet" for part in ("validation", "test")]
+    data_sets.repositories["datasets/owner/all"] = {"main": dict.fromkeys(splits, pairs_file(1))}
+    nli = "shibing624/snli-zh@refs/convert/parquet"
+    found = load_triplets("hub", HubData(sts="owner/all", nli=nli))
     assert list(zip(found.anchor, found.positive, found.hard_negative, strict=True)) == [
         ("一个男人在睡觉。", "有人在睡觉。", "他在跑步。"),
         ("两个孩子在看书。", "孩子在看书。", "孩子在游泳。"),

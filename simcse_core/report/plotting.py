@@ -239,7 +239,7 @@ def plot_geometry(results: pd.DataFrame, *, title: str = "", caption: str = "") 
         for name in paths:
             way = pd.concat([start, here[here["method"] == name]])
             draw_path(ax, way, name, numbered=name == paths[0])
-        for name in in_order(set(here["method"]) - set(paths)):
+        for name in in_order(here.loc[~here["method"].isin(paths), "method"]):
             mine = here[here["method"] == name]
             spot = mine[mine["n_train"] == mine["n_train"].max()][PLANE].mean()
             draw_mark(ax, spot["uniformity"], spot["alignment"], method(name))
