@@ -359,7 +359,6 @@ MEANINGS: dict[str, Callable[[Experiment, Any], object]] = {
     "max_sentences": lambda run, n: draw(run.data, n, run.seeds[0]),
     "whitening_sentences": lambda run, n: run.check_sizes([n], "whitening_sentences"),
     "objectives": _check_objectives,
-    "ready_made": lambda run, asked: run.ready_plans(asked),
 }
 
 
@@ -380,7 +379,7 @@ def check_meaning(step: Step) -> Planned:
                 run = replace(run, ready_made=run.ready_plans(values.get("ready_made", [])))
                 cells = planned_cells(_code(step.path), run, values)
                 return Planned(step.path.stem, cells, run.of_every_cell())
-        if need := sorted(values.keys() & MEANINGS.keys()):
+        if need := sorted(values.keys() & {*MEANINGS, "ready_made"}):
             raise ParameterError(
                 f"source: the notebook has {', '.join(need)} and no such parameter; add it"
             )
@@ -443,7 +442,6 @@ def _checked_on_sets(notebook: str, values: Mapping[str, Any]) -> SetsExperiment
         **own,
         **_settings(values),
     )
-    run.ready_plans(values["ready_made"])
     check_fixed(run.data, values["fixed_on"])
     _check_objectives(run.runs[0], STUDIED)
     return run
