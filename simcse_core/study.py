@@ -43,6 +43,7 @@ from simcse_core.profiles import (
 )
 from simcse_core.report.notebook_pages import in_language
 from simcse_core.study_bar import StudyBar, study_bar
+from simcse_core.warm_kernels import warm_kernels
 from simcse_core.workers import (
     THREADS,
     THREADS_VARIABLE,
@@ -138,6 +139,7 @@ def _run(
         with (
             study_bar({own.notebook: own.costs() for own in planned}) as bar,
             _ahead(planned, directory, bar) as wait_for,
+            warm_kernels(),
         ):
             for step in chosen:
                 before = _written(directory)
