@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -431,7 +431,6 @@ class SentenceEncoder:
         found = vectors[0] if isinstance(sentences, str) else vectors
         return torch.from_numpy(found).to(self.device) if convert_to_tensor else found
 
-    @torch.no_grad()
     def encode_poolings(
         self,
         sentences: Sequence[str],
@@ -445,6 +444,38 @@ class SentenceEncoder:
             ParameterError: ``sentences`` or ``poolings`` is no list of texts.
             EncoderError: a pooling that the encoder lacks.
         """
+        return self._encode(sentences, poolings, progress, batch_size, with_tokens=False)[0]
+
+    def encode_tokens(self, sentences: Sequence[str]) -> list[np.ndarray]:
+        """The last layer's vector of every token, special tokens included, without dropout.
+
+        Returns:
+            A float32 array of shape (length, hidden) for each sentence, tokens as in ``tokenize``.
+        """
+        return self.encode_with_tokens(sentences, [])[1]
+
+    def encode_with_tokens(
+        self,
+        sentences: Sequence[str],
+        poolings: Sequence[Pooling | str],
+        progress: bool = False,
+    ) -> tuple[dict[Pooling, np.ndarray], list[np.ndarray]]:
+        """What :meth:`encode_poolings` and :meth:`encode_tokens` give, from one forward for both.
+
+        Raises:
+            ParameterError, EncoderError: see :meth:`encode_poolings`.
+        """
+        return self._encode(sentences, poolings, progress, None, with_tokens=True)
+
+    @torch.no_grad()
+    def _encode(
+        self,
+        sentences: Sequence[str],
+        poolings: Sequence[Pooling | str],
+        progress: bool,
+        batch_size: int | None,
+        with_tokens: bool,
+    ) -> tuple[dict[Pooling, np.ndarray], list[np.ndarray]]:
         sentences = as_sentences(sentences, "sentences")
         chosen = [self._own_pooling(pooling) for pooling in as_sentences(poolings, "poolings")]
         if batch_size is not None:
@@ -454,6 +485,7 @@ class SentenceEncoder:
         order = sorted(range(len(unique)), key=lambda i: len(rows[i]))
         shape = (len(chosen), len(unique), self.hidden_size)
         vectors = np.empty(shape, dtype=np.float32)
+        tokens: list[np.ndarray] = [np.empty(0)] * len(unique)
         training = self.model.training
         self.model.eval()
         try:
@@ -465,36 +497,22 @@ class SentenceEncoder:
                 leave=False,
             ) as bar:
                 for batch in _token_batches(order, rows, batch_size):
-                    embedded = torch.stack(self._forward([rows[i] for i in batch], chosen))
-                    vectors[:, batch] = embedded.float().cpu().numpy()
+                    token_ids = [rows[i] for i in batch]
+                    groups = list(self._groups(token_ids))
+                    if chosen:
+                        embedded = torch.stack(self._pooled(groups, token_ids, chosen))
+                        vectors[:, batch] = embedded.float().cpu().numpy()
+                    for group in groups if with_tokens else ():
+                        states = group.last_hidden_state.float().cpu().numpy()
+                        for row, state in zip(group.rows, states, strict=True):
+                            tokens[batch[row]] = state[: len(token_ids[row])]
                     bar.update(len(batch))
         finally:
             self.model.train(training)
         index = {sentence: i for i, sentence in enumerate(unique)}
-        picked = vectors[:, [index[sentence] for sentence in sentences]]
-        return dict(zip(chosen, picked, strict=True))
-
-    @torch.no_grad()
-    def encode_tokens(self, sentences: Sequence[str]) -> list[np.ndarray]:
-        """The last layer's vector of every token, special tokens included, without dropout.
-
-        Returns:
-            A float32 array of shape (length, hidden) for each sentence, tokens as in ``tokenize``.
-        """
-        rows = self.tokenize(sentences)
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-        vectors: list[np.ndarray] = [np.empty(0)] * len(rows)
-        training = self.model.training
-        self.model.eval()
-        try:
-            for batch in _token_batches(order, rows):
-                for group in self._groups([rows[i] for i in batch]):
-                    states = group.last_hidden_state.float().cpu().numpy()
-                    for i, state in zip([batch[row] for row in group.rows], states, strict=True):
-                        vectors[i] = state[: len(rows[i])]
-        finally:
-            self.model.train(training)
-        return vectors
+        places = [index[sentence] for sentence in sentences]
+        picked = dict(zip(chosen, vectors[:, places], strict=True))
+        return picked, [tokens[place] for place in places]
 
     def poolings(self) -> list[Pooling]:
         """The poolings this encoder has; with a projection, its own alone."""
@@ -527,9 +545,18 @@ class SentenceEncoder:
         return (packed_forward if packs else padded_forward)(self.model, token_ids)
 
     def _forward(self, token_ids: Sequence[list[int]], poolings: Sequence[Pooling]) -> list[Tensor]:
+        return self._pooled(self._groups(token_ids), token_ids, poolings)
+
+    def _pooled(
+        self,
+        groups: Iterable[Group],
+        token_ids: Sequence[list[int]],
+        poolings: Sequence[Pooling],
+    ) -> list[Tensor]:
+        """The vectors of the rows of a batch under each pooling, (rows, width) each."""
         rows: list[int] = []
         pooled: list[list[Tensor]] = []
-        for group in self._groups(token_ids):
+        for group in groups:
             rows += group.rows
             weights = self._weights([token_ids[row] for row in group.rows])
             pooled.append([pool(group, pooling, weights) for pooling in poolings])

@@ -5,6 +5,7 @@ What follows, such as one model an intent, then runs for the likeliest ones alon
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Iterable
 
@@ -27,6 +28,8 @@ from simcse_core.applications.ranking import best
 # Inverse strength of the L2 penalty. On vectors of length 1, 10 to 1,000 rank alike and 1 worse (91
 # intents of SMP2020-ECDT, 1 to 10 examples each, TF-IDF and mini-bert).
 LOGISTIC_C = 10.0
+# A draw of examples is fitted with each of MAX_ROUNDS left out, and as it is, by several scores.
+FITS_KEPT = 16
 
 # Maps example vectors (m, hidden), their classes (m,), 0 to c - 1 and each there, and vectors
 # (n, hidden), all rows of length 1, to scores (n, c), higher being likelier.
@@ -67,11 +70,30 @@ def class_means(examples: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 
 def fit_logistic(examples: np.ndarray, codes: np.ndarray) -> LogisticRegression:
-    """Multinomial logistic regression on unit vectors, fitted to the end."""
-    with warnings.catch_warnings():
-        # Few examples of many classes are what this is for.
-        warnings.filterwarnings("ignore", message="The number of unique classes")
-        return LogisticRegression(C=LOGISTIC_C, max_iter=1000).fit(examples, codes)
+    """Multinomial logistic regression on unit vectors, fitted to the end.
+
+    The last :data:`FITS_KEPT` are given again for the same examples, so they are not to be changed.
+    """
+    key = _digest(examples, codes)
+    if key not in _FITTED:
+        while len(_FITTED) >= FITS_KEPT:
+            del _FITTED[next(iter(_FITTED))]
+        with warnings.catch_warnings():
+            # Few examples of many classes are what this is for.
+            warnings.filterwarnings("ignore", message="The number of unique classes")
+            _FITTED[key] = LogisticRegression(C=LOGISTIC_C, max_iter=1000).fit(examples, codes)
+    return _FITTED[key]
+
+
+# By digest of what it was fitted on, the oldest first.
+_FITTED: dict[str, LogisticRegression] = {}
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype} ".encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def likeliest(

@@ -9,6 +9,7 @@ import numpy as np
 from simcse_core.statistics import COSINE_DECIMALS, N_RESAMPLES, percentiles
 
 SCORES_AT_ONCE = 32_000_000  # 128 MB in float32
+_RESAMPLES_AT_ONCE = 100
 
 
 def best(scores: np.ndarray, k: int) -> np.ndarray:
@@ -92,9 +93,10 @@ def means_with_intervals(
     n = len(measures[0])
     rng = np.random.default_rng(seed)
     means = np.empty((len(measures), n_resamples))
-    for column in range(n_resamples):
-        drawn = rng.integers(0, n, n)
-        means[:, column] = [numbers[drawn].mean() for numbers in measures]
+    for start in range(0, n_resamples, _RESAMPLES_AT_ONCE):
+        block = slice(start, min(start + _RESAMPLES_AT_ONCE, n_resamples))
+        drawn = rng.integers(0, n, (block.stop - start, n))
+        means[:, block] = [numbers[drawn].mean(axis=1) for numbers in measures]
     ends = [percentiles(row) for row in means]
     return [
         {"value": float(numbers.mean()), "ci_low": low, "ci_high": high}

@@ -352,6 +352,7 @@ def plot_training(results: pd.DataFrame, *, title: str = "", caption: str = "") 
 def save_chart(figure: Figure, directory: Path, name: str) -> Figure:
     """Writes a chart as ``<name>.png``, whole or not at all, and returns it to be shown."""
     write_bytes(directory / f"{name}.png", as_png(figure))
+    figure.set_layout_engine("none")  # all has its place now, and showing need not find it anew
     return figure
 
 
