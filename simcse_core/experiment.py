@@ -184,7 +184,7 @@ class Experiment:
         asked = {("poolings" if key == "pooling" else key): v for key, v in settings.items()}
         found = [plan for encoder in encoders for plan in make_plans(encoder, data, **asked)]
         plans = distinct(found, RESERVED_LABELS)
-        for plan in plans:
+        for plan in {plan.stamp["encoder"]: plan for plan in plans}.values():
             plan.check_known(data.held_out() or data.pool.sentences)
         return cls(
             name, data, plans, seeds, output_dir, parameters, language, settings, origin or {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -28,6 +31,8 @@ from simcse_core.labels import label
 from simcse_core.statistics import spearman
 
 MOST_UNKNOWN = 0.5  # share of tokens
+# The best poolings that a study found before its notebooks run, which take them from there.
+FOUND_VARIABLE = "SIMCSE_BEST_POOLINGS"
 # Of training on a sentence, in encodings of one: two views, forward and backward. Measured for four
 # shapes and batches: 6.4 to 6.9 (docs/scale.md).
 TRAINING_COST = 6.6
@@ -182,29 +187,47 @@ def best_pooling(plan: Plan, data: StudyData) -> Pooling:
         ValueError: none has a score, as where all cosines are the same.
         ParameterError: most of what the encoder is to read is unknown to it.
     """
-    plan.check_known(data.held_out())
     encoder = copy(plan.untrained)
     encoder.pooling = encoder.poolings()[0]  # whatever the plan's own, which the fingerprint covers
-    key = (encoder.fingerprint, data.fingerprint)
+    key = f"{encoder.fingerprint} {data.fingerprint}"
     if key not in _BEST:
-        sentences = data.dev.sentences()
-        vectors = encoder.encode_poolings(sentences, encoder.poolings())
-        scores = {
-            pooling: spearman(pair_cosines(look_up(sentences, found), data.dev), data.dev.scores)
-            for pooling, found in vectors.items()
-        }
-        known = {pooling: score for pooling, score in scores.items() if not isnan(score)}
-        if not known:
-            raise ValueError(
-                f"pooling: {BEST} cannot be told, since no pooling of {encoder.name} has a score "
-                f"on dev of {data.name}; name one of {', '.join(scores)}"
-            )
-        _BEST[key] = max(known, key=known.__getitem__)
+        if not (found := _handed_over(key)):
+            plan.check_known(data.held_out())
+            found = _best_on_dev(encoder, data)
+        _BEST[key] = found
     return _BEST[key]
 
 
 # By encoder and data: a study asks before it starts, for every notebook.
-_BEST: dict[tuple[str, str], Pooling] = {}
+_BEST: dict[str, Pooling] = {}
+
+
+def found_poolings() -> str:
+    """What :func:`best_pooling` has found so far, for the notebooks of a study."""
+    return json.dumps(_BEST)
+
+
+def _handed_over(key: str) -> Pooling | None:
+    """What the study that runs this notebook has found; None where it has not, or there is none."""
+    with suppress(ValueError, AttributeError):
+        return Pooling(json.loads(os.environ.get(FOUND_VARIABLE, "{}")).get(key))
+    return None
+
+
+def _best_on_dev(encoder: SentenceEncoder, data: StudyData) -> Pooling:
+    sentences = data.dev.sentences()
+    vectors = encoder.encode_poolings(sentences, encoder.poolings())
+    scores = {
+        pooling: spearman(pair_cosines(look_up(sentences, found), data.dev), data.dev.scores)
+        for pooling, found in vectors.items()
+    }
+    known = {pooling: score for pooling, score in scores.items() if not isnan(score)}
+    if not known:
+        raise ValueError(
+            f"pooling: {BEST} cannot be told, since no pooling of {encoder.name} has a score "
+            f"on dev of {data.name}; name one of {', '.join(scores)}"
+        )
+    return max(known, key=known.__getitem__)
 
 
 def distinct(plans: Sequence[Plan], reserved: Collection[str] = ()) -> list[Plan]:

@@ -11,7 +11,7 @@ from simcse_core.config import Kind, Pooling
 from simcse_core.data import load_sentences, sample_sentences
 from simcse_core.duplicates import written_form
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.evaluation import look_up, measure_spearman
+from simcse_core.evaluation import Encode, look_up, measure_spearman
 from simcse_core.fitted_cells import READY_MADE, Score, of_samples, of_text_samples
 from simcse_core.label_free import HELD_OUT, measure_label_free
 from simcse_core.objectives import OBJECTIVES
@@ -21,7 +21,7 @@ from simcse_core.ready_plans import ReadyPlan
 from simcse_core.recipes import PLAIN, RECIPES, Moment, Recipe
 from simcse_core.results import tidy
 from simcse_core.set_data import SetData
-from simcse_core.trained_cells import UNTRAINED
+from simcse_core.trained_cells import UNTRAINED, untrained_vectors
 from simcse_core.training import TrainingError, train
 
 Rows = list[dict[str, Any]]
@@ -101,7 +101,7 @@ def _run(
     def measure_here(trained: SentenceEncoder) -> Rows:
         n = next(seen)
         moment = Moment(trained, start, own[:n], texts)
-        readings = recipe.read(name) if n else {UNTRAINED: recipe.read(name)[PLAIN]}
+        readings = recipe.read(name) if n else {UNTRAINED: _untrained}
         at = {"kind": Kind.TRAINED if n else Kind.UNTRAINED, "n_train": n}
         rows: Rows = []
         for method, read in readings.items():
@@ -118,6 +118,10 @@ def _run(
         print(error)
         frame = pd.DataFrame([*error.measured])
     return pd.concat([frame, _losses(frame)], ignore_index=True)
+
+
+def _untrained(moment: Moment) -> Encode:
+    return untrained_vectors(moment.start, moment.texts)
 
 
 def _losses(frame: pd.DataFrame) -> pd.DataFrame:

@@ -32,6 +32,7 @@ from simcse_core.files import UNFINISHED, read_sealed, remove_unfinished, write_
 from simcse_core.folders import Owner, claim, only_run, output_directory, owner_of, resolved
 from simcse_core.parameters import checked
 from simcse_core.planned_cells import Planned
+from simcse_core.plans import FOUND_VARIABLE, found_poolings
 from simcse_core.profiles import (
     QUICK,
     Step,
@@ -139,6 +140,7 @@ def _run(
         with (
             study_bar({own.notebook: own.costs() for own in planned}) as bar,
             _ahead(planned, directory, bar) as wait_for,
+            _asked_for({FOUND_VARIABLE: found_poolings()}),
             warm_kernels(),
         ):
             for step in chosen:

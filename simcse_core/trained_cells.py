@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -13,7 +13,7 @@ from simcse_core.checkpoint import Checkpoint
 from simcse_core.config import Kind, Pooling
 from simcse_core.data import StudyData
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.evaluation import look_up, measure_spearman, metrics
+from simcse_core.evaluation import Encode, look_up, measure_spearman, metrics
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
 from simcse_core.results import tidy
@@ -80,23 +80,28 @@ def at_points(frame: pd.DataFrame, n_train: int, points: Sequence[int]) -> pd.Da
 
 
 def _untrained(encoder: SentenceEncoder, data: StudyData) -> pd.DataFrame:
-    """The rows of the untrained encoder under its pooling; every pooling is measured at once."""
+    """The rows of the untrained encoder under its pooling."""
+    score = measure_spearman(data.splits())
+    rows = score(untrained_vectors(encoder, data.held_out()))
+    return pd.DataFrame(rows).assign(sentences_seen=0, epoch=0.0)
+
+
+def untrained_vectors(encoder: SentenceEncoder, texts: Sequence[str]) -> Encode:
+    """What an encoder that was not trained yet gives for texts, encoded once under all poolings.
+
+    Runs differ by seed and pooling, and begin alike.
+    """
     alike = copy(encoder)
     alike.pooling = alike.poolings()[0]  # whatever its own, which the fingerprint covers
-    key = (alike.fingerprint, data.fingerprint, torch.get_num_threads())
+    key = (alike.fingerprint, tuple(texts), torch.get_num_threads())
     if key not in _UNTRAINED:
-        score, held_out = measure_spearman(data.splits()), data.held_out()
-        vectors = alike.encode_poolings(held_out, alike.poolings())
         _UNTRAINED.clear()  # cells of one encoder follow each other
-        _UNTRAINED[key] = {
-            pooling: score(look_up(held_out, found)) for pooling, found in vectors.items()
-        }
-    return pd.DataFrame(_UNTRAINED[key][encoder.pooling]).assign(sentences_seen=0, epoch=0.0)
+        _UNTRAINED[key] = alike.encode_poolings(texts, alike.poolings())
+    return look_up(texts, _UNTRAINED[key][encoder.pooling])
 
 
-# By encoder, data and threads, which decide the last bits: runs differ by seed and pooling, and
-# begin alike.
-_UNTRAINED: dict[tuple[str, str, int], dict[Pooling, list[dict[str, Any]]]] = {}
+# By encoder, texts and threads, which decide the last bits.
+_UNTRAINED: dict[tuple[str, tuple[str, ...], int], dict[Pooling, np.ndarray]] = {}
 
 
 def _with_missing(

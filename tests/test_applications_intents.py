@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from application_texts import CLASS_LABELS, CLASS_TEXTS, angles
+from sklearn.linear_model import LogisticRegression
 
 from simcse_core.applications import intents
 from simcse_core.applications.inputs import InputError
+from simcse_core.applications.intents import fit_logistic
 
 EXAMPLES = angles(["0", "80", "90"])
 CODES = np.array([0, 1, 0])
@@ -13,6 +15,32 @@ CODES = np.array([0, 1, 0])
 
 def cosine(degrees: float) -> float:
     return float(np.cos(np.deg2rad(degrees)))
+
+
+def test_the_same_examples_are_fitted_once_and_others_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fitted: list[np.ndarray] = []
+    fit = LogisticRegression.fit
+
+    def noting(self: LogisticRegression, examples: np.ndarray, codes: np.ndarray) -> object:
+        fitted.append(codes)
+        return fit(self, examples, codes)
+
+    monkeypatch.setattr(LogisticRegression, "fit", noting)
+    monkeypatch.setattr(intents, "_FITTED", {})
+    monkeypatch.setattr(intents, "FITS_KEPT", 2)
+    examples, codes = angles(["0", "10", "90", "100"]), np.array([0, 0, 1, 1])
+    first = fit_logistic(examples, codes)
+    assert fit_logistic(examples.copy(), codes.copy()) is first
+    assert len(fitted) == 1
+    turned = fit_logistic(examples, codes[::-1])
+    assert (turned.predict(examples) == codes[::-1]).all()
+    assert (first.predict(examples) == codes).all()
+    fit_logistic(examples[1:], codes[1:])  # the first one goes
+    assert len(fitted) == 3
+    assert fit_logistic(examples, codes) is not first
+    assert len(fitted) == 4
 
 
 def test_the_nearest_example_of_each_intent_decides() -> None:

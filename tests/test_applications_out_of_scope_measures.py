@@ -5,8 +5,10 @@ import pytest
 from application_texts import CLASS_LABELS, CLASS_TEXTS, angles
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from simcse_core.applications import intents
 from simcse_core.applications.inputs import InputError
 from simcse_core.applications.out_of_scope_measures import (
     at_threshold,
@@ -55,6 +57,23 @@ def test_open_f1_by_hand() -> None:
     # F1 of class 0 is 2/3, of class 1 none, of the unknown 1.
     found = open_f1(truth, answers, accepted=np.array([True, True, False]))
     assert found == pytest.approx(5 / 9)
+
+
+def test_a_draw_is_fitted_as_it_is_and_once_for_each_example_that_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fitted: list[int] = []
+    fit = LogisticRegression.fit
+
+    def noting(self: LogisticRegression, examples: np.ndarray, codes: np.ndarray) -> object:
+        fitted.append(len(codes))
+        return fit(self, examples, codes)
+
+    monkeypatch.setattr(LogisticRegression, "fit", noting)
+    monkeypatch.setattr(intents, "_FITTED", {})
+    measure_unknown(angles, FOUR_TEXTS, FOUR, shares=[0.5], n_examples=4, seeds=[0])
+    # Two of four intents are known: 2 x 4 examples, and four times 2 x 3 without one each.
+    assert sorted(fitted) == [6, 6, 6, 6, 8]
 
 
 def test_held_out_intents_and_foreign_texts_are_measured_apart() -> None:

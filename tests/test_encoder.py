@@ -219,6 +219,27 @@ def test_several_poolings_at_once_are_what_each_gives_alone(
         assert np.array_equal(together[pooling], alone.encode(SENTENCES[:4]))
 
 
+@pytest.mark.parametrize("packing", [True, False])
+def test_vectors_and_tokens_from_one_forward_are_those_of_each_alone(
+    load: Load, packing: bool
+) -> None:
+    encoder = load()
+    encoder.packing = packing
+    texts = [*SENTENCES[:4], SENTENCES[1]]
+    seen = record_inputs(encoder)
+    vectors, tokens = encoder.encode_with_tokens(texts, ["cls", "mean"])
+    assert n_sentences(encoder, seen) == 4
+    for pooling, alone in encoder.encode_poolings(texts, ["cls", "mean"]).items():
+        assert np.array_equal(vectors[pooling], alone)
+    for row, ids, alone in zip(
+        tokens, encoder.tokenize(texts), encoder.encode_tokens(texts), strict=True
+    ):
+        assert row.shape == (len(ids), HIDDEN)
+        assert np.array_equal(row, alone)
+    for row, vector in zip(tokens, vectors[Pooling.CLS], strict=True):
+        assert np.array_equal(row[0], vector)
+
+
 def test_no_sentences_give_no_vectors(load: Load) -> None:
     vectors = load().encode([])
     assert (vectors.shape, vectors.dtype) == ((0, HIDDEN), np.float32)

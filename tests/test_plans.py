@@ -12,12 +12,20 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from simcse_core import SentenceEncoder, TrainConfig
+from simcse_core import SentenceEncoder, TrainConfig, plans
 from simcse_core.config import Pooling, encoder_settings
 from simcse_core.data import StudyData
 from simcse_core.encoder_names import EncoderNameError
 from simcse_core.errors import ParameterError
-from simcse_core.plans import Plan, best_pooling, distinct, make_plan, make_plans
+from simcse_core.plans import (
+    FOUND_VARIABLE,
+    Plan,
+    best_pooling,
+    distinct,
+    found_poolings,
+    make_plan,
+    make_plans,
+)
 
 
 def test_a_plan_is_the_encoders_own_settings() -> None:
@@ -96,6 +104,39 @@ def test_another_dev_may_have_another_best_pooling(bert_dir: Path, study_data: S
         fingerprint="turned dev",
     )
     assert best_pooling(make_plan(str(bert_dir), "cls"), turned).value == worst
+
+
+def test_a_notebook_takes_the_best_pooling_that_its_study_found(
+    bert_dir: Path, study_data: StudyData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plans, "_BEST", {})
+    plan = make_plan(str(bert_dir), "cls")
+    best = best_pooling(plan, study_data)
+    handed_over = found_poolings()
+    monkeypatch.setattr(plans, "_BEST", {})
+    monkeypatch.setenv(FOUND_VARIABLE, handed_over)
+    with monkeypatch.context() as patch:
+        patch.setattr(SentenceEncoder, "encode_poolings", lambda *_: pytest.fail("measured again"))
+        assert best_pooling(plan, study_data) is best
+    turned = replace(
+        study_data,
+        dev=replace(study_data.dev, scores=-study_data.dev.scores),
+        fingerprint="turned for another notebook",
+    )
+    assert best_pooling(plan, turned) is not best
+
+
+@pytest.mark.parametrize("said", ["", "no JSON", "[]", '{"KEY": "max"}', '{"KEY": null}'])
+def test_a_best_pooling_that_is_none_is_measured(
+    bert_dir: Path, study_data: StudyData, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setattr(plans, "_BEST", {})
+    plan = make_plan(str(bert_dir), "cls")
+    best = best_pooling(plan, study_data)
+    (key,) = plans._BEST
+    monkeypatch.setattr(plans, "_BEST", {})
+    monkeypatch.setenv(FOUND_VARIABLE, said.replace("KEY", key))
+    assert best_pooling(plan, study_data) is best
 
 
 def test_a_best_pooling_that_is_named_too_stands_there_once(

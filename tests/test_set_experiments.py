@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from simcse_core import set_cells
+from simcse_core import SentenceEncoder, set_cells, trained_cells
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData, sample_sentences
 from simcse_core.errors import DataError, ParameterError
@@ -73,6 +73,26 @@ def test_probes_views_and_the_loss_stand_beside_each_point(data: SetData, bert_d
     assert counts["views"] == [0, 4, 8]
     assert counts["loss"] == [4, 8]
     assert counts["halves"] == counts["pairs"] == [0, 4, 8]
+
+
+def test_runs_that_begin_alike_encode_their_beginning_once(
+    data: SetData, bert_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[int] = []
+    encode = SentenceEncoder.encode_poolings
+
+    def noting(self: SentenceEncoder, texts: list[str], poolings: list[Pooling], *rest: Any) -> Any:
+        encoded.append(len(poolings))
+        return encode(self, texts, poolings, *rest)
+
+    monkeypatch.setattr(SentenceEncoder, "encode_poolings", noting)
+    monkeypatch.setattr(trained_cells, "_UNTRAINED", {})
+    for pooling in (Pooling.CLS, Pooling.MEAN):
+        for seed in (0, 1):
+            trajectory(
+                data, Plan(str(bert_dir), pooling, TrainConfig(**TRAIN, seed=seed)), PLAIN, [4]
+            )
+    assert sum(n > 1 for n in encoded) == 1
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != PLAIN])
