@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -444,7 +444,7 @@ class SentenceEncoder:
             ParameterError: ``sentences`` or ``poolings`` is no list of texts.
             EncoderError: a pooling that the encoder lacks.
         """
-        return self._encode(sentences, poolings, progress, batch_size, with_tokens=False)[0]
+        return self._encode(sentences, poolings, (), progress, batch_size)[0]
 
     def encode_tokens(self, sentences: Sequence[str]) -> list[np.ndarray]:
         """The last layer's vector of every token, special tokens included, without dropout.
@@ -452,30 +452,37 @@ class SentenceEncoder:
         Returns:
             A float32 array of shape (length, hidden) for each sentence, tokens as in ``tokenize``.
         """
-        return self.encode_with_tokens(sentences, [])[1]
+        sentences = as_sentences(sentences, "sentences")
+        tokens = self.encode_with_tokens(sentences, [], sentences)[1]
+        return [tokens[sentence] for sentence in sentences]
 
     def encode_with_tokens(
         self,
         sentences: Sequence[str],
         poolings: Sequence[Pooling | str],
+        with_tokens: Collection[str],
         progress: bool = False,
-    ) -> tuple[dict[Pooling, np.ndarray], list[np.ndarray]]:
-        """What :meth:`encode_poolings` and :meth:`encode_tokens` give, from one forward for both.
+    ) -> tuple[dict[Pooling, np.ndarray], dict[str, np.ndarray]]:
+        """What :meth:`encode_poolings` gives, and of some of the sentences what
+        :meth:`encode_tokens` does, from one forward for both.
+
+        Args:
+            with_tokens: these sentences; vectors of all tokens take far more memory.
 
         Raises:
             ParameterError, EncoderError: see :meth:`encode_poolings`.
         """
-        return self._encode(sentences, poolings, progress, None, with_tokens=True)
+        return self._encode(sentences, poolings, with_tokens, progress)
 
     @torch.no_grad()
     def _encode(
         self,
         sentences: Sequence[str],
         poolings: Sequence[Pooling | str],
+        with_tokens: Collection[str],
         progress: bool,
-        batch_size: int | None,
-        with_tokens: bool,
-    ) -> tuple[dict[Pooling, np.ndarray], list[np.ndarray]]:
+        batch_size: int | None = None,
+    ) -> tuple[dict[Pooling, np.ndarray], dict[str, np.ndarray]]:
         sentences = as_sentences(sentences, "sentences")
         chosen = [self._own_pooling(pooling) for pooling in as_sentences(poolings, "poolings")]
         if batch_size is not None:
@@ -485,7 +492,7 @@ class SentenceEncoder:
         order = sorted(range(len(unique)), key=lambda i: len(rows[i]))
         shape = (len(chosen), len(unique), self.hidden_size)
         vectors = np.empty(shape, dtype=np.float32)
-        tokens: list[np.ndarray] = [np.empty(0)] * len(unique)
+        wanted, tokens = set(with_tokens), dict[str, np.ndarray]()
         training = self.model.training
         self.model.eval()
         try:
@@ -502,17 +509,18 @@ class SentenceEncoder:
                     if chosen:
                         embedded = torch.stack(self._pooled(groups, token_ids, chosen))
                         vectors[:, batch] = embedded.float().cpu().numpy()
-                    for group in groups if with_tokens else ():
-                        states = group.last_hidden_state.float().cpu().numpy()
-                        for row, state in zip(group.rows, states, strict=True):
-                            tokens[batch[row]] = state[: len(token_ids[row])]
+                    for group in groups if wanted else ():
+                        for row, state in zip(group.rows, group.last_hidden_state, strict=True):
+                            if (sentence := unique[batch[row]]) in wanted:
+                                # A copy, without which those of the whole batch would be kept.
+                                own = state[: len(token_ids[row])].float().cpu().numpy().copy()
+                                tokens[sentence] = own
                     bar.update(len(batch))
         finally:
             self.model.train(training)
         index = {sentence: i for i, sentence in enumerate(unique)}
-        places = [index[sentence] for sentence in sentences]
-        picked = dict(zip(chosen, vectors[:, places], strict=True))
-        return picked, [tokens[place] for place in places]
+        picked = vectors[:, [index[sentence] for sentence in sentences]]
+        return dict(zip(chosen, picked, strict=True)), tokens
 
     def poolings(self) -> list[Pooling]:
         """The poolings this encoder has; with a projection, its own alone."""

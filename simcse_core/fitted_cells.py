@@ -7,7 +7,6 @@ from functools import partial
 from itertools import chain, product
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
@@ -153,18 +152,15 @@ def _encoded(
     poolings: Sequence[Pooling],
 ) -> dict[Pooling, EncodedText]:
     """What is scored and the samples under each pooling; of the former, the tokens too."""
-    measured = dict.fromkeys(texts)
-    others = [one for one in dict.fromkeys(chain(*samples.values())) if one not in measured]
-    vectors, token_vectors = encoder.encode_with_tokens(list(measured), poolings, progress=True)
-    of_others = encoder.encode_poolings(others, poolings, progress=True)
-    tokens = dict(zip(measured, token_vectors, strict=True))
+    unique = list(dict.fromkeys([*texts, *chain(*samples.values())]))
+    under, tokens = encoder.encode_with_tokens(unique, poolings, texts, progress=True)
     return {
         pooling: EncodedText(
-            look_up([*measured, *others], np.concatenate([vectors[pooling], of_others[pooling]])),
+            look_up(unique, vectors),
             encoder.tokenize,
             lambda batch: [tokens[sentence] for sentence in batch],
         )
-        for pooling in vectors
+        for pooling, vectors in under.items()
     }
 
 

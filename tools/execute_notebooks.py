@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from simcse_core.profiles import NOTEBOOKS, notebook_paths
 from simcse_core.report.notebook_pages import without_widgets
+from simcse_core.warm_kernels import warm_kernels
 
 
 def checked(notebook: NotebookNode) -> NotebookNode:
@@ -30,17 +31,18 @@ def checked(notebook: NotebookNode) -> NotebookNode:
 def main(names: Sequence[str] = ()) -> int:
     """Executes the notebooks of these names, or every one, in order; returns the exit code."""
     paths = [path for path in notebook_paths() if not names or path.stem in names]
-    for path in tqdm(paths, unit="notebook"):
-        notebook = nbformat.read(path, as_version=4)
-        NotebookClient(
-            notebook,
-            timeout=3600,
-            kernel_name="python3",
-            record_timing=False,
-            resources={"metadata": {"path": str(NOTEBOOKS)}},
-        ).execute()
-        notebook.metadata.language_info = {"name": "python"}
-        nbformat.write(checked(notebook), path)
+    with warm_kernels():
+        for path in tqdm(paths, unit="notebook"):
+            notebook = nbformat.read(path, as_version=4)
+            NotebookClient(
+                notebook,
+                timeout=3600,
+                kernel_name="python3",
+                record_timing=False,
+                resources={"metadata": {"path": str(NOTEBOOKS)}},
+            ).execute()
+            notebook.metadata.language_info = {"name": "python"}
+            nbformat.write(checked(notebook), path)
     return 0
 
 
