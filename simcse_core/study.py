@@ -141,7 +141,7 @@ def _run(
             study_bar({own.notebook: own.costs() for own in planned}) as bar,
             _ahead(planned, directory, bar) as wait_for,
             _asked_for({FOUND_VARIABLE: found_poolings()}),
-            warm_kernels(),
+            warm_kernels() if len(chosen) > 1 else nullcontext(),
         ):
             for step in chosen:
                 before = _written(directory)

@@ -51,6 +51,7 @@ from simcse_core import (  # noqa: E402
 )
 from simcse_core.data import SentencePool, StudyData  # noqa: E402
 from simcse_core.report.style import set_style  # noqa: E402
+from simcse_core.warm_kernels import ForkedProvisioner, Server  # noqa: E402
 
 # The same examples in every run, and no clock: a busy machine must not fail a test.
 settings.register_profile("suite", max_examples=60, deadline=None, derandomize=True, database=None)
@@ -207,6 +208,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(profiles, "PROFILES", tmp_path / "notebooks" / "profiles")
     monkeypatch.setattr(folders, "PROJECT_ROOT", tmp_path)
     monkeypatch.setattr(study, "PROJECT_ROOT", tmp_path)
+    # Whose notebooks need next to nothing of what those of this one import.
+    monkeypatch.setattr(ForkedProvisioner, "server", Server(["ipykernel.ipkernel"]))
     return tmp_path
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from conftest import NO_HUB
 from notebooks_for_tests import write_profile
@@ -52,6 +53,21 @@ def test_notebooks_run_in_order_with_their_parameters(
     assert executed == [project / "out" / "notebooks" / f"{n}.ipynb" for n in ("01_a", "02_b")]
     assert (project / "out" / "log").read_text() == "a 3 [0]\nb 3 [0]\n"
     assert "01_a: done in" in capfd.readouterr().out
+
+
+def test_several_notebooks_are_forked_from_one_process_and_one_alone_is_not(
+    project: Path, write_notebook: WriteNotebook
+) -> None:
+    for name in ("01_a", "02_b"):
+        write_notebook(name, "import os; print(os.getpid(), os.getppid())")
+    kernels, parents = zip(
+        *(outputs(path).split() for path in run_study("quick", out=project / "out")), strict=True
+    )
+    assert len(set(kernels)) == 2
+    assert len(set(parents)) == 1
+    assert not psutil.pid_exists(int(parents[0]))
+    (alone,) = run_study("quick", out=project / "out", only=["02_b"])
+    assert outputs(alone).split()[1] == str(os.getpid())
 
 
 FAILURES = {
