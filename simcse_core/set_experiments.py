@@ -15,6 +15,7 @@ from simcse_core import set_cells
 from simcse_core.cells import Cell, named
 from simcse_core.config import HubData
 from simcse_core.data import SentencePool, StsPairs, StudyData, load_study_data
+from simcse_core.encoder_names import encoder_name
 from simcse_core.errors import DataError, ParameterError
 from simcse_core.experiment import Experiment
 from simcse_core.fitted_cells import READY_MADE
@@ -22,7 +23,7 @@ from simcse_core.folders import owner_of
 from simcse_core.parameters import checked
 from simcse_core.plans import Plan
 from simcse_core.reading.columns import Columns
-from simcse_core.recipes import RECIPES
+from simcse_core.recipes import PLAIN, RECIPES
 from simcse_core.set_comparison import LABELLED
 from simcse_core.set_data import SetData, set_apart
 from simcse_core.sources import SAMPLE_NAME
@@ -230,32 +231,51 @@ def check_fixed(data: Sets, fixed_on: Sequence[str]) -> None:
         )
 
 
-def measure_sets(run: SetsExperiment, recipes: Sequence[str]) -> pd.DataFrame:
+def measure_sets(
+    run: SetsExperiment, recipes: Sequence[str], recipe_encoders: Sequence[str] = ()
+) -> pd.DataFrame:
     """Every method and recipe on every source, at each size, for each seed.
+
+    Args:
+        recipe_encoders: of the run's encoders those that every recipe is tried on, all if empty;
+            the others get plain SimCSE alone, since each recipe costs what it does.
 
     Returns:
         Tidy rows: ``dev`` and ``test`` with labels, ``held-out`` for what was asked of sentences
         without any (see :mod:`simcse_core.probes`).
     """
-    return pd.concat(run.compute(sets_cells(run, recipes)), ignore_index=True)
+    cells = sets_cells(run, recipes, recipe_encoders)
+    return pd.concat(run.compute(cells), ignore_index=True)
 
 
-def sets_cells(run: SetsExperiment, recipes: Sequence[str]) -> list[Cell]:
+def sets_cells(
+    run: SetsExperiment, recipes: Sequence[str], recipe_encoders: Sequence[str] = ()
+) -> list[Cell]:
     """What :func:`measure_sets` computes.
 
     Raises:
-        ParameterError: more general text is to be mixed in than there is.
+        ParameterError: more general text is to be mixed in than there is; or an encoder is to get
+            every recipe that is none of the run's.
     """
-    sizes = run.parameters["sizes"]
+    sizes, names = run.parameters["sizes"], [encoder_name(name) for name in recipe_encoders]
+    own = list(dict.fromkeys(plan.encoder for plan in run.plans))
+    if unknown := [name for name in names if name not in own]:
+        raise ParameterError(
+            f"recipe_encoders: {unknown[0]!r} is none of encoders, which are {', '.join(own)}"
+        )
+    of_encoders = {name: recipes if name in (names or own) else [PLAIN] for name in own}
     for one in run.runs:
         _check_general(one.data, sizes, recipes)
     return [
-        _of_set(cell, one.data) for one in run.runs for cell in _cells(run, one, sizes, recipes)
+        _of_set(cell, one.data) for one in run.runs for cell in _cells(run, one, sizes, of_encoders)
     ]
 
 
 def _cells(
-    run: SetsExperiment, one: Experiment, sizes: Sequence[int], recipes: Sequence[str]
+    run: SetsExperiment,
+    one: Experiment,
+    sizes: Sequence[int],
+    recipes: Mapping[str, Sequence[str]],
 ) -> list[Cell]:
     data, seeds = one.data, list(one.seeds)
     own = {"sizes": sorted(sizes), "seeds": seeds}
@@ -266,10 +286,10 @@ def _cells(
         cost = plan.cost(len(seeds) * max(sizes) + 2 * _n_measured(data))
         cells.append(_of_plan(plan, ["fitted"], set_cells.of_encoder, args, parts, cost))
         cells += [
-            _trajectory(data, replace(plan, train=replace(plan.train, seed=seed)), name, sizes)
+            _trajectory(data, plan, name, sizes, seed)
             for plan in plans
-            for name in recipes
-            if name not in _without_general(data, recipes)
+            for name in recipes[plan.encoder]
+            if name not in _without_general(data, [name])
             for seed in seeds
         ]
     for ready in run.ready_made:
@@ -296,13 +316,14 @@ def _check_general(data: StudyData, sizes: Sequence[int], recipes: Sequence[str]
                 )
 
 
-def _trajectory(data: StudyData, plan: Plan, name: str, sizes: Sequence[int]) -> Cell:
+def _trajectory(data: StudyData, plan: Plan, name: str, sizes: Sequence[int], seed: int) -> Cell:
     plan.untrained.check_trainable()
-    own = {"method": name, "train": asdict(plan.train), "sizes": sorted(sizes)}
+    mine = replace(plan, train=replace(plan.train, seed=seed))
+    own = {"method": name, "train": asdict(mine.train), "sizes": sorted(sizes)}
     own |= {"device": plan.device}
-    what = [plan.pooling, name, f"seed{plan.train.seed}"]
+    what = [plan.pooling, name, f"seed{seed}"]
     cost = plan.cost(*RECIPES[name].sentences(sizes, _n_measured(data)))
-    return _of_plan(plan, what, set_cells.trajectory, (data, plan, name, sizes), own, cost)
+    return _of_plan(plan, what, set_cells.trajectory, (data, mine, name, sizes), own, cost)
 
 
 def _n_measured(data: StudyData) -> int:

@@ -12,6 +12,7 @@ import pytest
 from simcse_core import set_cells
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData, sample_sentences
+from simcse_core.encoder import SentenceEncoder
 from simcse_core.errors import DataError, ParameterError
 from simcse_core.evaluation import evaluate_sts
 from simcse_core.plans import Plan
@@ -237,3 +238,39 @@ def test_a_rule_is_fixed_on_sources_that_are_there(sets: Sets) -> None:
     check_fixed(sets, ["other"])
     with pytest.raises(DataError, match="fixed_on: no source is called 'others'; there are"):
         check_fixed(sets, ["others"])
+
+
+def test_more_seeds_and_recipes_load_no_encoder_again(
+    sets: Sets, bert_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    load = Plan.load
+    monkeypatch.setattr(Plan, "load", lambda plan: loaded.append(plan.encoder) or load(plan))
+    few = opened(sets, bert_dir, tmp_path, seeds=[0])
+    sets_cells(few, [PLAIN])
+    once = len(loaded)
+    many = opened(sets, bert_dir, tmp_path, seeds=[0, 1, 2])
+    assert len(sets_cells(many, [PLAIN, "simcse-slower"])) > len(sets_cells(few, [PLAIN]))
+    assert len(loaded) == 2 * once
+
+
+def test_every_recipe_is_tried_on_the_encoders_that_are_named_and_the_plain_one_on_all(
+    sets: Sets, bert_dir: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    SentenceEncoder.from_pretrained(bert_dir, "mean", max_seq_length=9).save(other)
+    run = opened(sets, bert_dir, tmp_path, encoders=[str(bert_dir), str(other)])
+    cells = sets_cells(run, [PLAIN, "simcse-slower"], [str(other)])
+    tried = {
+        (cell.args[1].encoder, cell.parts["method"]) for cell in cells if "train" in cell.parts
+    }
+    first, second = str(bert_dir), str(other)
+    assert tried == {(first, PLAIN), (second, PLAIN), (second, "simcse-slower")}
+
+
+def test_an_encoder_for_recipes_is_one_of_the_run(
+    sets: Sets, bert_dir: Path, tmp_path: Path
+) -> None:
+    run = opened(sets, bert_dir, tmp_path)
+    with pytest.raises(ParameterError, match="recipe_encoders: 'mini-bert' is none of encoders"):
+        sets_cells(run, [PLAIN], ["mini-bert"])
