@@ -16,7 +16,7 @@ from scipy.stats import rankdata, spearmanr
 
 from simcse_core.baselines import BASELINES, Reads
 from simcse_core.comparison import Contrast, Side, differences, with_cosines
-from simcse_core.config import Kind
+from simcse_core.config import BETWEEN, Kind
 from simcse_core.data import StudyData
 from simcse_core.errors import DataError
 from simcse_core.label_free import HELD_OUT
@@ -474,7 +474,8 @@ def answer(judged: pd.DataFrame, differences_: pd.DataFrame) -> pd.DataFrame:
         that loses least over the sources (``policy``), its mean ``regret`` among what is at hand,
         that of TF-IDF, and what SimCSE changed on the encoder of that policy (where that is none
         that was trained, on the one that loses least after SimCSE): mean, lowest and highest over
-        sources.
+        sources, and the names of the sources where the interval over pairs is above 0 (``helped``)
+        or below it (``harmed``), with :data:`~simcse_core.config.BETWEEN` between.
     """
     habits = judged[judged["policy"].str.startswith("always ")]
     ready = habits["encoder"].isin(list(READY_MADE)) | (habits["method"] == Kind.READY_MADE)
@@ -520,6 +521,6 @@ def _least(here: pd.DataFrame, changes: pd.DataFrame, n: int) -> dict[str, Any]:
         "change": float(mine["value"].mean()),
         "change_low": float(mine["value"].min()),
         "change_high": float(mine["value"].max()),
-        "helped": int((mine["pair_low"] > 0).sum()),
-        "harmed": int((mine["pair_high"] < 0).sum()),
+        "helped": BETWEEN.join(mine.loc[mine["pair_low"] > 0, "dataset"]),
+        "harmed": BETWEEN.join(mine.loc[mine["pair_high"] < 0, "dataset"]),
     }

@@ -283,6 +283,24 @@ def test_the_answer_is_the_habit_that_loses_least_with_and_without_a_ready_made_
     assert ready["change"] == pytest.approx(-24 / 504)
 
 
+@pytest.mark.parametrize(
+    ("lows", "highs", "helped", "harmed"),
+    [
+        ({"sample": 0.01, "bank": -0.2}, {"sample": 0.1, "bank": -0.1}, "sample", "bank"),
+        ({"sample": 0.01, "bank": 0.02}, {"sample": 0.1, "bank": 0.1}, "sample; bank", ""),
+        ({"sample": 0.0, "bank": -0.1}, {"sample": 0.1, "bank": 0.0}, "", ""),
+    ],
+)
+def test_the_answer_names_the_sources_whose_interval_leaves_out_0(
+    lows: dict[str, float], highs: dict[str, float], helped: str, harmed: str
+) -> None:
+    changes = gains(two_sets(), STUDIES)
+    changes["pair_low"] = changes["dataset"].map(lows)
+    changes["pair_high"] = changes["dataset"].map(highs)
+    own = answer(judge(two_sets(), ["sample"]), changes).iloc[0]
+    assert (own["helped"], own["harmed"]) == (helped, harmed)
+
+
 def test_where_nothing_was_trained_of_the_best_the_change_is_told_of_what_was() -> None:
     ready = [
         scored(name, "ready-made", "ready-made", PERFECT, encoder="use-multilingual-3", halves=0.1)

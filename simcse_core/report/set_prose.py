@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from simcse_core.config import BETWEEN
 from simcse_core.report.methods import method
 from simcse_core.report.set_rows import (
     ALWAYS,
@@ -136,11 +137,17 @@ def _choice(row: pd.Series, language: str) -> str:
         "change": f"{row['change']:+.3f}",
         "low": f"{row['change_low']:+.3f}",
         "high": f"{row['change_high']:+.3f}",
-        "helped": f"{row['helped']:.0f}",
-        "harmed": f"{row['harmed']:.0f}",
+        "helped": _sources(row["helped"], language),
+        "harmed": _sources(row["harmed"], language),
     }
     parts = [_CHOICE, *([_CHANGE] if pd.notna(row["change"]) else [])]
     return _joined([part[language].format(**told) for part in parts], language)
+
+
+def _sources(names: object, language: str) -> str:
+    """The sources of a cell; an empty one is read as no value."""
+    found = [say(name, language) for name in str(names).split(BETWEEN)] if names == names else []
+    return listed([name for name in found if name], language) or _NONE[language]
 
 
 def _number(value: float, language: str) -> str:
@@ -230,11 +237,12 @@ _CHOICE = {
     "（{tfidf}低 {counted}）。",
 }
 _CHANGE = {
-    "en": "There SimCSE changes {encoder} by {change} [{low}, {high}], with a clear gain on "
-    "{helped} and a clear loss on {harmed}.",
-    "zh": "此处 SimCSE 使 {encoder} 变化 {change} [{low}, {high}]，"
-    "其中明显提高的有 {helped} 个，明显降低的有 {harmed} 个。",
+    "en": "SimCSE changes {encoder} by {change} on average, from {low} to {high}: a clear gain on "
+    "{helped}, a clear loss on {harmed}.",
+    "zh": "SimCSE 使 {encoder} 平均变化 {change}，最低 {low}，最高 {high}："
+    "明显提高的有{helped}，明显降低的有{harmed}。",
 }
+_NONE = {"en": "none", "zh": "：无"}
 
 # By the name of the table without the notebook's number.
 TELL = {"gains": tell_gains, "rule": tell_rule, "labels": tell_labels, "answer": tell_answer}
