@@ -21,7 +21,7 @@ from simcse_core.experiment import Experiment
 from simcse_core.fitted_cells import READY_MADE
 from simcse_core.folders import owner_of
 from simcse_core.parameters import checked
-from simcse_core.plans import Plan
+from simcse_core.plans import Plan, best_pooling
 from simcse_core.reading.columns import Columns
 from simcse_core.recipes import PLAIN, RECIPES
 from simcse_core.set_comparison import LABELLED
@@ -102,6 +102,7 @@ class SetsExperiment(Experiment):
         sizes: Sequence[int],
         max_pairs: int,
         n_unlabelled: int,
+        recipe_encoders: Sequence[str],
         **given: Any,
     ) -> Self:
         """Reads the sources, finds the encoders, and prints what is going to be run on what.
@@ -112,13 +113,16 @@ class SetsExperiment(Experiment):
             extra_sentences, columns: of ``source``.
             max_pairs: of each part of a source, 0 for all.
             n_unlabelled: sentences of each source that are probed and never trained on.
+            recipe_encoders: of the encoders those that every recipe and pooling is tried on, all if
+                empty; the others get plain SimCSE alone, under the pooling that is best there.
             given: the other parameters of ``Experiment.open``, and what the notebook has beside.
 
         Raises:
             ParameterError, FolderError: see ``Experiment.open``.
             DataError: a source that cannot be used, or has too little.
         """
-        own = {"sizes": sizes, "max_pairs": max_pairs, "n_unlabelled": n_unlabelled}
+        own: dict[str, object] = {"sizes": sizes, "max_pairs": max_pairs}
+        own |= {"n_unlabelled": n_unlabelled, "recipe_encoders": recipe_encoders}
         asked = {"source": source, "sources": sources, "extra_sentences": extra_sentences}
         named = checked({**asked, "hub": hub, **own})
         every = [named["source"], *named["sources"]]
@@ -138,14 +142,20 @@ class SetsExperiment(Experiment):
         output_dir: Path,
         **parameters: Any,
     ) -> Self:
-        """An experiment on sources that were read; nothing is printed or written."""
+        """An experiment on sources that were read; nothing is printed or written.
+
+        Raises:
+            ParameterError: an encoder for recipes is none of ``encoders``.
+        """
         assert isinstance(data, Sets)
-        runs = [
-            Experiment.on(
-                one, name, encoders=encoders, seeds=seeds, output_dir=output_dir, **parameters
+        given = {"encoders": encoders, "seeds": seeds, "output_dir": output_dir, **parameters}
+        whole = parameters["recipe_encoders"]
+        if unknown := [one for one in whole if one not in encoders]:
+            raise ParameterError(
+                f"recipe_encoders: {unknown[0]!r} is none of encoders, which are "
+                f"{', '.join(encoders)}"
             )
-            for one in data.every
-        ]
+        runs = [_narrowed(Experiment.on(one, name, **given), whole) for one in data.every]
         first = runs[0]
         plans = list(dict.fromkeys(plan for run in runs for plan in run.plans))
         run = cls(
@@ -180,6 +190,19 @@ class SetsExperiment(Experiment):
     def describe(self) -> str:
         """Each source with the encoders on it."""
         return "\n\n".join(run.describe() for run in self.runs)
+
+
+def _narrowed(run: Experiment, whole: Sequence[str]) -> Experiment:
+    """The run with the encoders that are not studied whole under their best pooling alone."""
+    names = [encoder_name(name) for name in whole] or [plan.encoder for plan in run.plans]
+    return replace(
+        run,
+        plans=[
+            plan
+            for plan in run.plans
+            if plan.encoder in names or plan.pooling is best_pooling(plan, run.data)
+        ],
+    )
 
 
 def load_sets(
@@ -231,39 +254,28 @@ def check_fixed(data: Sets, fixed_on: Sequence[str]) -> None:
         )
 
 
-def measure_sets(
-    run: SetsExperiment, recipes: Sequence[str], recipe_encoders: Sequence[str] = ()
-) -> pd.DataFrame:
+def measure_sets(run: SetsExperiment, recipes: Sequence[str]) -> pd.DataFrame:
     """Every method and recipe on every source, at each size, for each seed.
-
-    Args:
-        recipe_encoders: of the run's encoders those that every recipe is tried on, all if empty;
-            the others get plain SimCSE alone, since each recipe costs what it does.
 
     Returns:
         Tidy rows: ``dev`` and ``test`` with labels, ``held-out`` for what was asked of sentences
         without any (see :mod:`simcse_core.probes`).
     """
-    cells = sets_cells(run, recipes, recipe_encoders)
-    return pd.concat(run.compute(cells), ignore_index=True)
+    return pd.concat(run.compute(sets_cells(run, recipes)), ignore_index=True)
 
 
-def sets_cells(
-    run: SetsExperiment, recipes: Sequence[str], recipe_encoders: Sequence[str] = ()
-) -> list[Cell]:
+def sets_cells(run: SetsExperiment, recipes: Sequence[str]) -> list[Cell]:
     """What :func:`measure_sets` computes.
 
     Raises:
-        ParameterError: more general text is to be mixed in than there is; or an encoder is to get
-            every recipe that is none of the run's.
+        ParameterError: more general text is to be mixed in than there is.
     """
-    sizes, names = run.parameters["sizes"], [encoder_name(name) for name in recipe_encoders]
-    own = list(dict.fromkeys(plan.encoder for plan in run.plans))
-    if unknown := [name for name in names if name not in own]:
-        raise ParameterError(
-            f"recipe_encoders: {unknown[0]!r} is none of encoders, which are {', '.join(own)}"
-        )
-    of_encoders = {name: recipes if name in (names or own) else [PLAIN] for name in own}
+    sizes, whole = run.parameters["sizes"], run.parameters["recipe_encoders"]
+    names = [encoder_name(name) for name in whole]
+    of_encoders = {
+        plan.encoder: recipes if not names or plan.encoder in names else [PLAIN]
+        for plan in run.plans
+    }
     for one in run.runs:
         _check_general(one.data, sizes, recipes)
     return [

@@ -15,7 +15,7 @@ from simcse_core.data import StudyData, sample_sentences
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.errors import DataError, ParameterError
 from simcse_core.evaluation import evaluate_sts
-from simcse_core.plans import Plan
+from simcse_core.plans import Plan, best_pooling
 from simcse_core.recipes import PLAIN, RECIPES
 from simcse_core.results import read_table
 from simcse_core.set_cells import trajectory
@@ -47,7 +47,7 @@ def sets(study_data: StudyData) -> Sets:
 
 def opened(sets: Sets, bert_dir: Path, folder: Path, **changes: Any) -> SetsExperiment:
     own: dict[str, Any] = {"encoders": [str(bert_dir)], "seeds": [0], "sizes": [4, 8]}
-    own |= {"pooling": ["cls", "mean"], "training": TRAIN}
+    own |= {"pooling": ["cls", "mean"], "training": TRAIN, "recipe_encoders": []}
     return SetsExperiment.on(sets, "09_elsewhere", **(own | changes), output_dir=folder)
 
 
@@ -254,23 +254,27 @@ def test_more_seeds_and_recipes_load_no_encoder_again(
     assert len(loaded) == 2 * once
 
 
-def test_every_recipe_is_tried_on_the_encoders_that_are_named_and_the_plain_one_on_all(
+def test_every_recipe_and_pooling_is_tried_on_the_encoders_that_are_named(
     sets: Sets, bert_dir: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
     SentenceEncoder.from_pretrained(bert_dir, "mean", max_seq_length=9).save(other)
-    run = opened(sets, bert_dir, tmp_path, encoders=[str(bert_dir), str(other)])
-    cells = sets_cells(run, [PLAIN, "simcse-slower"], [str(other)])
-    tried = {
-        (cell.args[1].encoder, cell.parts["method"]) for cell in cells if "train" in cell.parts
-    }
-    first, second = str(bert_dir), str(other)
-    assert tried == {(first, PLAIN), (second, PLAIN), (second, "simcse-slower")}
+    named = {"encoders": [str(bert_dir), str(other)], "recipe_encoders": [str(other)]}
+    run = opened(sets, bert_dir, tmp_path, pooling=["mean", "best"], **named)
+    cells = sets_cells(run, [PLAIN, "simcse-slower"])
+    trained = [cell for cell in cells if "train" in cell.parts and cell.parts["data"] == "0123"]
+    tried = {(c.args[1].encoder, c.args[1].pooling, c.parts["method"]) for c in trained}
+    best, own = (
+        best_pooling(Plan(str(folder), Pooling.CLS, TrainConfig()), sets.every[1])
+        for folder in (bert_dir, other)
+    )
+    assert best is not Pooling.MEAN
+    whole = {(str(other), p, m) for p in ("mean", own) for m in (PLAIN, "simcse-slower")}
+    assert tried == whole | {(str(bert_dir), best, PLAIN)}
 
 
 def test_an_encoder_for_recipes_is_one_of_the_run(
     sets: Sets, bert_dir: Path, tmp_path: Path
 ) -> None:
-    run = opened(sets, bert_dir, tmp_path)
     with pytest.raises(ParameterError, match="recipe_encoders: 'mini-bert' is none of encoders"):
-        sets_cells(run, [PLAIN], ["mini-bert"])
+        opened(sets, bert_dir, tmp_path, recipe_encoders=["mini-bert"])
