@@ -58,9 +58,6 @@ class Precision(StrEnum):
         raise ValueError(f"precision: unknown value {value!r}; use one of: {known}")
 
 
-BETWEEN = "; "  # several names in one cell of a table
-
-
 class Kind(StrEnum):
     """What a method needs before it gives a sentence vector; comparisons ask for this alone.
 

@@ -16,7 +16,7 @@ from scipy.stats import rankdata, spearmanr
 
 from simcse_core.baselines import BASELINES, Reads
 from simcse_core.comparison import Contrast, Side, differences, with_cosines
-from simcse_core.config import BETWEEN, Kind
+from simcse_core.config import Kind
 from simcse_core.data import StudyData
 from simcse_core.errors import DataError
 from simcse_core.label_free import HELD_OUT
@@ -43,6 +43,7 @@ WITHOUT_POOLING = [method for method, row in BASELINES.items() if row.reads is R
 NEAR = 0.01  # of Spearman: who loses no more by a choice has chosen right
 LABELLED = (10, 20, 50, 100, 200, 400)  # pairs
 N_DRAWS = 200
+BETWEEN = "; "  # names of sources in one cell of a table
 
 
 class Choice(NamedTuple):
@@ -475,7 +476,7 @@ def answer(judged: pd.DataFrame, differences_: pd.DataFrame) -> pd.DataFrame:
         that of TF-IDF, and what SimCSE changed on the encoder of that policy (where that is none
         that was trained, on the one that loses least after SimCSE): mean, lowest and highest over
         sources, and the names of the sources where the interval over pairs is above 0 (``helped``)
-        or below it (``harmed``), with :data:`~simcse_core.config.BETWEEN` between.
+        or below it (``harmed``), with :data:`BETWEEN` between.
     """
     habits = judged[judged["policy"].str.startswith("always ")]
     ready = habits["encoder"].isin(list(READY_MADE)) | (habits["method"] == Kind.READY_MADE)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from simcse_core.config import BETWEEN
 from simcse_core.report.methods import method
 from simcse_core.report.set_rows import (
     ALWAYS,
+    BETWEEN,
     COUNTED,
     PLAIN,
     gains_of,

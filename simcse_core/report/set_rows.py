@@ -16,6 +16,7 @@ from simcse_core.report.wording import COMMA, pooling_name, say
 
 PLAIN = "unsup-simcse"  # what the study is about, and what recipes are compared with
 COUNTED = "tfidf-char"
+BETWEEN = "; "  # names of sources in one cell of a table
 ALWAYS = "always "  # how a habit's policy begins
 
 
