@@ -285,6 +285,28 @@ def test_two_workers_and_one_give_the_same_bytes(
     assert b'"threads": 1' in next(iter(one.values()))
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_cell_that_fails_leaves_the_others_to_be_computed(
+    two_workers: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: str
+) -> None:
+    monkeypatch.setenv("SIMCSE_WORKERS", workers)
+    cells = [Cell("x", fails, ("x", "disk")), *(Cell(name, measured, (name,)) for name in "ab")]
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        computed(cells, tmp_path)
+    assert caught.value.__notes__[-1] == "failed: 02-x; 2 other computed and kept"
+    assert names_kept(tmp_path) == ["02-a.json", "02-b.json"]
+
+
+def test_an_error_that_cannot_be_sent_is_told_all_the_same(
+    two_workers: None, tmp_path: Path
+) -> None:
+    cells = [Cell("x", fails, ("x", "odd")), Cell("a", measured, ("a",))]
+    with pytest.raises(RuntimeError, match="OddError: odd"):
+        computed(cells, tmp_path)
+    assert names_kept(tmp_path) == ["02-a.json"]
+
+
+# What ends processes comes after what shares them.
 def test_a_worker_that_is_killed_costs_its_cell_another_try_and_no_result(
     two_workers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -306,27 +328,6 @@ def test_a_cell_whose_worker_dies_again_is_named_with_the_cause_and_the_others_a
     assert "02-d: failed (its process ended twice" in capsys.readouterr().out
     assert names_kept(tmp_path) == ["02-a.json", "02-b.json", "02-c.json"]
     assert computed(cells, tmp_path) == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_cell_that_fails_leaves_the_others_to_be_computed(
-    two_workers: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: str
-) -> None:
-    monkeypatch.setenv("SIMCSE_WORKERS", workers)
-    cells = [Cell("x", fails, ("x", "disk")), *(Cell(name, measured, (name,)) for name in "ab")]
-    with pytest.raises(OSError, match="No space left on device") as caught:
-        computed(cells, tmp_path)
-    assert caught.value.__notes__[-1] == "failed: 02-x; 2 other computed and kept"
-    assert names_kept(tmp_path) == ["02-a.json", "02-b.json"]
-
-
-def test_an_error_that_cannot_be_sent_is_told_all_the_same(
-    two_workers: None, tmp_path: Path
-) -> None:
-    cells = [Cell("x", fails, ("x", "odd")), Cell("a", measured, ("a",))]
-    with pytest.raises(RuntimeError, match="OddError: odd"):
-        computed(cells, tmp_path)
-    assert names_kept(tmp_path) == ["02-a.json"]
 
 
 def test_cells_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def peak_memory() -> dict[str, int]:
 
 
 def multiply_matrices(turns: Turns, n: int, bf16: bool) -> None:
-    """Each turn answers with the best rate of a few products of ``n`` rows, in operations a second."""
+    """Each turn answers with the best rate of a few products, in operations a second."""
     dtype = torch.bfloat16 if bf16 else torch.float32
     left, right = (torch.randn(n, n, device=device()).to(dtype) for _ in range(2))
     best = 0.0
