@@ -1,19 +1,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from copy import deepcopy
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from report_frames import TABLES, geometry, write, write_all
+from site_for_tests import write_both_sites
 
-from simcse_core.report import site_parts
 from simcse_core.report.__main__ import main
-from simcse_core.report.pages import Made, draw
-from simcse_core.report.records import Records
 from simcse_core.report.site import PAGES_FOLDER, write_site
 from simcse_core.report.topics import CHARTS, SECTIONS
 
@@ -52,30 +48,10 @@ class Page(HTMLParser):
         assert self._open.pop() == tag
 
 
-def drawn_once() -> Callable[[Path, str, Made], dict[str, Records]]:
-    """Draws a folder's charts once a language, whoever asks."""
-    kept: dict[str, tuple[dict[str, Records], Made]] = {}
-
-    def drawn(directory: Path, language: str, made: Made) -> dict[str, Records]:
-        if language not in kept:
-            own = Made()
-            kept[language] = draw(directory, language, own), own
-        records, own = kept[language]
-        vars(made).update(deepcopy(vars(own)))
-        return records
-
-    return drawn
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of a folder with every table, by chapters and as single files of the same charts."""
-    directory = write_all(tmp_path_factory.mktemp("results"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site_parts, "draw", drawn_once())
-        write_site(directory)
-        write_site(directory, single=True)
-    return directory / PAGES_FOLDER
+    """The site of a folder with every table."""
+    return write_both_sites(write_all(tmp_path_factory.mktemp("results")))
 
 
 def pages(site: Path) -> list[Path]:
