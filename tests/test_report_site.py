@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from report_frames import TABLES, geometry, write, write_all
+from site_for_tests import write_both_sites
 
 from simcse_core.report.__main__ import main
 from simcse_core.report.site import PAGES_FOLDER, write_site
@@ -50,10 +51,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of a folder with every table."""
-    directory = write_all(tmp_path_factory.mktemp("results"))
-    write_site(directory)
-    write_site(directory, single=True)
-    return directory / PAGES_FOLDER
+    return write_both_sites(write_all(tmp_path_factory.mktemp("results")))
 
 
 def pages(site: Path) -> list[Path]:
