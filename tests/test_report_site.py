@@ -9,6 +9,7 @@ import pytest
 from report_frames import TABLES, geometry, write, write_all
 
 from simcse_core.report.__main__ import main
+from simcse_core.report.as_html import as_html
 from simcse_core.report.site import PAGES_FOLDER, write_site
 from simcse_core.report.topics import CHARTS, SECTIONS
 
@@ -74,7 +75,9 @@ def test_every_reference_leads_to_a_file_of_the_site_or_stays_in_the_page(site):
                 assert target[1:] in page.ids, f"{path.name}: {target}"
             elif not target.startswith("data:"):
                 assert "://" not in target
-                assert (site / target).is_file(), f"{path.name}: {target}"
+                file, _, place = target.partition("#")
+                assert (site / file).is_file(), f"{path.name}: {target}"
+                assert not place or place in Page(site / file).ids, f"{path.name}: {target}"
 
 
 def test_no_page_holds_an_outside_address_or_another_s_script(site):
@@ -118,6 +121,30 @@ def test_the_overview_has_the_answer_and_the_claims_with_criterion_and_verdict(s
     assert 'class="answer"' in text
     for cell in ("A rise", "at least 0.1", "supported", "undecided"):
         assert f">{cell}</td>" in text
+
+
+def test_the_overview_says_what_is_measured_and_what_its_words_mean(site):
+    for language, words in {
+        "en": ("SimCSE (Gao", "Rank correlation"),
+        "zh": ("SimCSE（Gao", "等级相关"),
+    }.items():
+        text = (site / f"index{LANGUAGES[language]}.html").read_text(encoding="utf-8")
+        assert all(word in text for word in words)
+        assert text.index(words[0]) < text.index('class="answer"')
+
+
+def test_each_cell_of_a_table_holds_the_head_of_its_column():
+    told = as_html(
+        '| a | "b" | c | d |\n|---|---|---|---|\n| x-y | 0.5 [0.1, 0.2] |  | two words |\n', "T"
+    )
+    assert '<table class="wide">' in told  # more columns than a phone has room for
+    assert '<td class="word" data-head="a">x-y</td>' in told
+    assert '<td class="number" data-head="&quot;b&quot;">0.5 [0.1, 0.2]</td>' in told
+    assert '<td data-head="c"></td>' in told
+    assert '<td data-head="d">two words</td>' in told
+    two = as_html("| a | b |\n|---|---|\n| 1 | 2 |\n\n| c | d |\n|---|---|\n| 3 | 4 |\n")
+    assert re.findall('data-head="(.)"', two) == ["a", "b", "c", "d"]
+    assert "wide" not in two
 
 
 def test_each_table_can_be_taken_and_says_by_what_it_was_made(site):

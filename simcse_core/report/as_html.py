@@ -11,7 +11,7 @@ _NUMBER = re.compile(r"[-+−]?\d|\[[-+]")
 # An encoder's or a metric's, which is not broken at its hyphens.
 _NAME = re.compile(r"[\w.@-]{1,24}", re.ASCII)
 _TAG = re.compile(r"<[^>]*>")
-# Tables with more columns than this have a class: what fits a phone, what fits without broken cells.
+# Classes of tables with more columns than fit a phone, or a page without broken cells.
 _SIZES = {3: "wide", 8: "widest"}
 
 

@@ -96,7 +96,8 @@ TERMS: tuple[tuple[dict[str, str], dict[str, str]], ...] = (
         {
             "en": "How far apart pairs of the same meaning lie, and how evenly all sentences are "
             "spread (Wang and Isola, 2020); lower is better for both.",
-            "zh": "同义句对相距多远，以及所有句子分布得多均匀（Wang 与 Isola，2020）；都是越低越好。",
+            "zh": "同义句对相距多远，以及所有句子分布得多均匀（Wang 与 Isola，2020）；"
+            "都是越低越好。",
         },
     ),
     (

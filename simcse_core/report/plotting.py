@@ -47,6 +47,7 @@ from simcse_core.report.marks import (
 )
 from simcse_core.report.methods import METHODS, PUBLISHED, in_order, method
 from simcse_core.report.own_text import along, kept_place, place_column
+from simcse_core.report.phrases import in_words
 from simcse_core.report.rows import (
     Facet,
     at_last,
@@ -61,7 +62,7 @@ from simcse_core.report.rows import (
     trained_methods,
 )
 from simcse_core.report.style import label, language
-from simcse_core.report.wording import COMMA, pooling_name, quantity
+from simcse_core.report.wording import COLON, COMMA, pooling_name, quantity
 
 # Split to encoder to Spearman: numbers of others, drawn for comparison.
 Published = Mapping[str, Mapping[str, float]]
@@ -435,7 +436,8 @@ def _panels(
 def _say_why_empty(ax: Axes, rows: pd.DataFrame) -> None:
     if "value" in rows and rows["value"].isna().all():
         why = next(iter(rows["missing"].dropna()), "") if "missing" in rows else ""
-        text = ": ".join(filter(None, (label("no value"), why)))
+        parts = (label("no value"), in_words(why, language()))
+        text = COLON[language()].join(filter(None, parts))
         ax.text(0.5, 0.5, textwrap.fill(text, 40), ha="center", transform=ax.transAxes)
 
 

@@ -178,7 +178,7 @@ POOLINGS = {
     Pooling.POOLER: ("pooler", "pooler"),
     Pooling.MEAN: ("mean", "均值"),
     Pooling.FIRST_LAST_MEAN: ("first-last-mean", "首末层均值"),
-    BEST: ("each one's best", "各自最佳"),
+    BEST: ("best pooling of each", "各自最佳池化"),
     OWN: ("its own", "自带"),
 }
 # How the parts of a use are named in English, where that is not their name in the results.
@@ -207,6 +207,11 @@ LIST_COMMA = {"en": ", ", "zh": "、"}
 COLON = {"en": ": ", "zh": "："}
 _BETWEEN_SCRIPTS = re.compile(
     r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9*+`-])|(?<=[A-Za-z0-9*`\]])(?=[\u4e00-\u9fff])"
+)
+# Chinese marks have their space in them, and Chinese words have none between them.
+_NO_SPACE = re.compile(
+    r"(?<=[）。，；：、\u4e00-\u9fff]) +(?=[（）。，；：、\u4e00-\u9fff])"
+    r"|(?<=[）。，；：、]) +(?=[\w+−[-])|(?<=[\w\]%]) +(?=[（）。，；：、])"
 )
 # How a place on a curve is counted: one, several, in Chinese.
 _UNITS = {
@@ -253,8 +258,13 @@ def listed(items: Sequence[str], language: str = "en") -> str:
 
 
 def spaced(text: str) -> str:
-    """A Chinese text with a space wherever Chinese meets letters or digits."""
-    return _BETWEEN_SCRIPTS.sub(" ", text)
+    """A Chinese text with a space wherever Chinese meets letters or digits, and nowhere else."""
+    return _BETWEEN_SCRIPTS.sub(" ", _NO_SPACE.sub("", text))
+
+
+def in_brackets(text: str, aside: str, language: str = "en") -> str:
+    """A text with what is said aside in brackets behind it."""
+    return f"{text}（{aside}）" if language == "zh" else f"{text} ({aside})"
 
 
 def capitalised(text: str) -> str:
