@@ -147,7 +147,10 @@ def test_a_table_that_is_broken_is_named_and_the_others_are_told(results: Path) 
 def test_a_method_without_a_look_stops_its_own_chart_alone(results: Path) -> None:
     write(results, "04_epochs", curve("epoch").replace({"method": {"whitening": "new"}}))
     made = make(results)
-    assert any("04_epochs.png: method 'new': no row in METHODS" in line for line in made.broken)
+    assert any(
+        "04_epochs.png: cannot be drawn (method 'new': no row in METHODS" in line
+        for line in made.broken
+    )
     assert set(CHARTS) - {name.removesuffix(".png") for name in made.files} == {"04_epochs"}
 
 

@@ -76,7 +76,7 @@ def test_each_reason_of_a_missing_result_has_chinese_words(reason):
         ),
         (
             "330 utterances of 22 intents; 100 out of scope, 20 other services",
-            "22 个意图的 330 条话语；另有范围外话语 100 条、其他服务的文本 20 条",
+            "22 个意图的 330 条话语；另有范围外话语 100 条、其他服务 20 条",
         ),
         ("best tfidf-char on test: 0.54", "TF-IDF（字）在测试集上最高：0.54"),
         ("BQ: best untrained on test: 0.54", "BQ：未训练在测试集上最高 0.54"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,7 @@ from report_frames import TABLES, geometry, write, write_all
 
 from simcse_core.report.__main__ import main
 from simcse_core.report.as_html import as_html
-from simcse_core.report.site import PAGES_FOLDER, write_site
+from simcse_core.report.site import PAGES_FOLDER, make_single, write_site
 from simcse_core.report.topics import CHARTS, SECTIONS
 
 pytestmark = pytest.mark.usefixtures("english_again")
@@ -183,6 +184,81 @@ def test_a_broken_table_is_named_on_the_overview_and_stops_no_other(tmp_path):
     assert "<code>notebooks/03_large_data.ipynb</code>: 03_differences, 03_large_data" in text
     assert str(tmp_path) not in text
     assert 'href="02.html"' in text
+
+
+def cut(folder: Path, suffix: str) -> None:
+    path = folder / f"05_claims{suffix}"
+    path.write_bytes(path.read_bytes()[:40])
+
+
+def in_place_of_it(folder: Path, suffix: str, put: Callable[[Path], object]) -> None:
+    path = folder / f"05_claims{suffix}"
+    path.unlink()
+    put(path)
+
+
+def of_another_version(folder: Path, **stamp: object) -> None:
+    write(folder, "05_claims", TABLES["05_claims"], **stamp)
+
+
+BREAKAGES: dict[str, Callable[[Path], object]] = {
+    "empty CSV": lambda f: (f / "05_claims.csv").write_bytes(b""),
+    "cut CSV": lambda f: cut(f, ".csv"),
+    "empty JSON": lambda f: (f / "05_claims.json").write_bytes(b""),
+    "cut JSON": lambda f: cut(f, ".json"),
+    "JSON of another shape": lambda f: (f / "05_claims.json").write_text("[1, 2]"),
+    "another number": lambda f: (f / "05_claims.csv").write_text(
+        (f / "05_claims.csv").read_text().replace("0.1", "0.2")
+    ),
+    "no UTF-8": lambda f: (f / "05_claims.csv").write_bytes(b"claim\n\xff\xfe\n"),
+    "no UTF-8 stamp": lambda f: (f / "05_claims.json").write_bytes(b"{\xff}"),
+    "a folder": lambda f: in_place_of_it(f, ".csv", Path.mkdir),
+    "a folder as stamp": lambda f: in_place_of_it(f, ".json", Path.mkdir),
+    "a loop of links": lambda f: in_place_of_it(f, ".csv", lambda p: p.symlink_to(p.name)),
+    "a column gone": lambda f: write(f, "05_claims", TABLES["05_claims"].drop(columns="verdict")),
+    "plans by name": lambda f: of_another_version(f, plans={"tiny": "cls"}),
+    "plans without a pooling": lambda f: of_another_version(f, plans=[{"encoder": "tiny"}]),
+    "versions in one text": lambda f: of_another_version(f, versions="torch 2.13.0"),
+    "no versions": lambda f: of_another_version(f, versions=None),
+    "a dataset by number": lambda f: of_another_version(f, dataset=7),
+}
+
+
+@pytest.mark.parametrize("broken", BREAKAGES)
+def test_whatever_is_broken_is_named_and_the_rest_is_told(tmp_path, broken):
+    write(tmp_path, "05_claims", TABLES["05_claims"])
+    write(tmp_path, "05_shared", TABLES["05_shared"])
+    BREAKAGES[broken](tmp_path)
+    site = write_site(tmp_path)
+    assert len(site.broken) == 1
+    assert site.broken[0].startswith(("05_claims.csv", "05_claims.json"))
+    assert "run notebooks/05_summary.ipynb" in site.broken[0]
+    for suffix in LANGUAGES.values():
+        text = (tmp_path / PAGES_FOLDER / f"index{suffix}.html").read_text(encoding="utf-8")
+        assert "05_claims.csv" in text
+        assert str(tmp_path) not in text
+        assert "05_shared.csv" in (tmp_path / PAGES_FOLDER / f"05{suffix}.html").read_text("utf-8")
+    assert len(make_single(tmp_path).files) == len(LANGUAGES)
+
+
+def test_a_link_to_nothing_is_a_table_that_is_not_there(tmp_path):
+    write(tmp_path, "05_shared", TABLES["05_shared"])
+    (tmp_path / "05_claims.csv").symlink_to("gone.csv")
+    (tmp_path / "05_claims.json").symlink_to("gone.json")
+    site = write_site(tmp_path)
+    assert not site.broken
+    assert "05_claims" in site.absent or any("05_claims" in line for line in site.missing)
+
+
+def test_a_value_that_no_chart_can_show_stops_no_other(tmp_path):
+    epochs = TABLES["04_epochs"].astype({"value": object})
+    epochs.loc[epochs.index[0], "value"] = "many"
+    write(tmp_path, "04_epochs", epochs)
+    write(tmp_path, "05_shared", TABLES["05_shared"])
+    site = write_site(tmp_path)
+    assert any(line.startswith("04_epochs.png: cannot be drawn (") for line in site.broken)
+    assert all("run notebooks/04_epochs.ipynb" in line for line in site.broken)
+    assert "05.html" in site.files
 
 
 def test_where_every_table_is_broken_the_overview_says_so(tmp_path, capsys):
