@@ -122,13 +122,13 @@ def _check(frame: pd.DataFrame, stamp: Mapping[str, Any], table: Path, again: st
         raise ValueError(f"{table} has no column {lacking[0]!r}; {again}")
     if frame.empty:
         raise ValueError(f"{table} holds no rows; {again}")
+    if not stamp.get("dataset"):
+        raise ValueError(f"{table.with_suffix('.json')} names no dataset; {again}")
     if strange := next(_strange(stamp), ""):
         raise ValueError(
             f"{table.with_suffix('.json')}: {strange}, as if another version had written it; "
             f"{again}"
         )
-    if not stamp.get("dataset"):
-        raise ValueError(f"{table.with_suffix('.json')} names no dataset; {again}")
     others = set(frame.get("dataset", ())) - set(stamp.get("datasets") or [stamp["dataset"]])
     if others:
         raise ValueError(
