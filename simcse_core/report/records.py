@@ -148,7 +148,7 @@ def _strange(stamp: Mapping[str, Any]) -> Iterator[str]:
                 yield f"one of {key} has no {lacking[0]}"
 
 
-_KINDS = {str: "text", list: "list", dict: "mapping"}
+_KINDS: dict[type, str] = {str: "text", list: "list", dict: "mapping"}
 
 
 def notebook_of(name: str) -> str:
