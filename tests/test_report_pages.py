@@ -174,7 +174,10 @@ def test_a_method_without_a_look_stops_its_own_chart_alone(
 ) -> None:
     write(results, "04_epochs", curve("epoch").replace({"method": {"whitening": "new"}}))
     made = make(results)
-    assert any("04_epochs.png: method 'new': no row in METHODS" in line for line in made.broken)
+    assert any(
+        "04_epochs.png: cannot be drawn (method 'new': no row in METHODS" in line
+        for line in made.broken
+    )
     assert few[1].files.keys() - made.files.keys() == {"04_epochs.png"}
 
 

@@ -414,7 +414,7 @@ def test_encoders_of_other_best_poolings_share_a_panel_and_their_lines_say_which
     figure = plot_before_after(table)
     lines = {ax.get_title(): [t.get_text() for t in ax.get_yticklabels()] for ax in figure.axes}
     assert lines["dev · [CLS]"] == ["tiny", "other"]
-    assert lines["dev · each one's best"] == ["tiny, mean", "other, pooler"]
+    assert lines["dev · best pooling of each"] == ["tiny, mean", "other, pooler"]
 
 
 def test_published_numbers_stand_beside_cls_alone() -> None:

@@ -112,7 +112,7 @@ def test_every_size_is_drawn(n: int) -> None:
 
 def test_policies_are_told_in_words() -> None:
     assert policy_name("always unsup-simcse tiny", "") == "always unsupervised SimCSE (tiny)"
-    assert policy_name("always tfidf-char", "", "zh") == "总用TF-IDF（字）"
+    assert policy_name("always tfidf-char", "", "zh") == "始终用 TF-IDF（字）"
     assert rule_name("-spectrum") == "the lowest effective rank"
     assert rule_name("+spectrum", "zh") == "有效秩最高者"
 
