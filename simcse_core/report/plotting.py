@@ -490,9 +490,9 @@ def finish(figure: Figure, title: str, caption: str) -> Figure:
 
 
 def _wrapped(line: str, inches: float) -> str:
-    """A line of a caption in lines that fit; an inch holds 16 letters or 9 Chinese characters."""
+    """A line of a caption in lines that fit; an inch holds 16 letters or 8.6 Chinese characters."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in line)
-    needed = (len(line) - wide) / 16 + wide / 9
+    needed = (len(line) - wide) / 16 + wide / 8.6
     return textwrap.fill(line, int(len(line) * inches / needed)) if needed > inches else line
 
 
