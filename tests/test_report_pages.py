@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -15,6 +16,7 @@ from simcse_core.report.pages import (
     Made,
     differing,
     draw_chart,
+    heading,
     make,
     told,
     write_chart,
@@ -224,3 +226,13 @@ def test_committed_charts_and_pages_are_what_their_tables_say(directory: Path) -
     made = make(directory)
     assert made.broken == []
     assert differing(directory, made) == [], "run make figures"
+
+
+def test_the_heading_names_each_data_set_once(results: Path) -> None:
+    one, other = (read_records(results, name) for name in FEW[:2])
+    named = {
+        name: replace(record, stamp={**record.stamp, "dataset": dataset})
+        for name, record, dataset in (("a", one, "CNSD"), ("b", other, "CNSD, bank, news"))
+    }
+    assert heading(named, "en") == "Results on CNSD, bank, news"
+    assert heading(named, "zh") == "CNSD、bank、news 上的结果"

@@ -172,8 +172,9 @@ def _page(records: Mapping[str, Records], language: str, made: Made) -> str:
 
 def heading(records: Mapping[str, Records], language: str) -> str:
     """The title of a folder's pages: its data by name."""
-    names = dict.fromkeys(say(str(r.stamp["dataset"]), language) for r in records.values())
-    datasets = LIST_COMMA[language].join(", ".join(names).split(", "))
+    named = [say(str(record.stamp["dataset"]), language) for record in records.values()]
+    # A notebook on several data sets names them in one line.
+    datasets = LIST_COMMA[language].join(dict.fromkeys(", ".join(named).split(", ")))
     return spaced(f"{datasets}上的结果") if language == "zh" else f"Results on {datasets}"
 
 

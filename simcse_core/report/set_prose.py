@@ -117,11 +117,8 @@ def tell_answer(rows: pd.DataFrame, *, language: str = "en") -> str:
     """What to take with so many sentences, with and without a ready-made encoder, as a list."""
     lines = []
     for n, here in rows.groupby("n_train"):
-        told = [_choice(row, language) for _, row in here.iterrows()]
-        size = quantity(float(str(n)), "n_train", language)
-        sentences = _joined(told, language)
-        colon = "：" if language == "zh" else ": "
-        lines.append(f"- **{size}**{colon}{sentences}")
+        lines.append(f"- **{quantity(float(str(n)), 'n_train', language)}**")
+        lines += [f"    - {_choice(row, language)}" for _, row in here.iterrows()]
     return "\n".join(lines)
 
 
@@ -223,17 +220,17 @@ _NOT_ENOUGH = {
     "zh": "{source} 多于 {most}（此时 {share}）",
 }
 _HAND = {
-    "own": {"en": "without a ready-made encoder", "zh": "没有现成编码器时"},
-    "ready-made": {"en": "with one", "zh": "有现成编码器时"},
+    "own": {"en": "Without a ready-made encoder", "zh": "没有现成的编码器"},
+    "ready-made": {"en": "With one", "zh": "有现成的编码器"},
 }
 _SOURCES = (
     {"en": "{} sources", "zh": "{} 个数据集"},
     {"en": "{} source", "zh": "{} 个数据集"},
 )
 _CHOICE = {
-    "en": "{hand}, **{policy}**: over {sets} it stays {regret} of Spearman on average below "
+    "en": "{hand}: **{policy}**. Over {sets} it stays {regret} of Spearman on average below "
     "whatever is best on each ({tfidf}: {counted}).",
-    "zh": "{hand}用**{policy}**：在 {sets}上平均比各自最好的方法低 {regret}"
+    "zh": "{hand}：**{policy}**。在 {sets}上平均比各自最好的方法低 {regret}"
     "（{tfidf}低 {counted}）。",
 }
 _CHANGE = {

@@ -215,6 +215,8 @@ _NO_SPACE = re.compile(
     r"(?<=[）。，；：、\u4e00-\u9fff]) +(?=[（）。，；：、\u4e00-\u9fff])"
     r"|(?<=[）。，；：、]) +(?=[\w+−[-])|(?<=[\w\]%]) +(?=[（）。，；：、])"
 )
+# With a space inside its marks, bold is none.
+_BOLD = re.compile(r"\*\* ?(.+?) ?\*\*")
 # How a place on a curve is counted: one, several, in Chinese.
 _UNITS = {
     "n_train": ("sentence", "sentences", "句"),
@@ -261,7 +263,7 @@ def listed(items: Sequence[str], language: str = "en") -> str:
 
 def spaced(text: str) -> str:
     """A Chinese text with a space wherever Chinese meets letters or digits, and nowhere else."""
-    return _BETWEEN_SCRIPTS.sub(" ", _NO_SPACE.sub("", text))
+    return _BOLD.sub(r"**\1**", _BETWEEN_SCRIPTS.sub(" ", _NO_SPACE.sub("", text)))
 
 
 def in_brackets(text: str, aside: str, language: str = "en") -> str:
