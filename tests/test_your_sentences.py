@@ -363,7 +363,7 @@ def test_several_epochs_are_measured_at_the_end_of_each(open_own: Open) -> None:
     rows = own.train_and_keep(open_own(), 16, num_epochs=3)
     assert sorted(set(rows["epoch"])) == [0, 1, 2, 3]
     assert training_table(rows).index.tolist() == [
-        "0 epochs",
+        "untrained",
         "1 epoch",
         "2 epochs",
         "3 epochs (kept)",
