@@ -430,7 +430,6 @@ def _checked_on_texts(notebook: str, values: Mapping[str, Any]) -> Experiment:
 
 def _checked_on_sets(notebook: str, values: Mapping[str, Any]) -> SetsExperiment:
     own = {name: values[name] for name in ("max_pairs", "n_unlabelled")}
-    named = {"recipe_encoders": values["recipe_encoders"]}
     every = [values["source"], *values["sources"]]
     first = {"extra": values["extra_sentences"], "columns": _columns(values)}
     run = SetsExperiment.on(
@@ -440,8 +439,8 @@ def _checked_on_sets(notebook: str, values: Mapping[str, Any]) -> SetsExperiment
         seeds=values["seeds"],
         output_dir=PROJECT_ROOT,
         sizes=values["sizes"],
+        recipe_encoders=values["recipe_encoders"],
         **own,
-        **named,
         **_settings(values),
     )
     check_fixed(run.data, values["fixed_on"])

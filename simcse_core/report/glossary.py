@@ -62,7 +62,7 @@ TERMS: tuple[tuple[dict[str, str], dict[str, str]], ...] = (
         {"en": "TF-IDF", "zh": "TF-IDF"},
         {
             "en": "Counts of characters or words, rare ones weighing more; no encoder.",
-            "zh": "数字或词的出现次数，少见的权重更高；不用编码器。",
+            "zh": "字或词的出现次数，少见的权重更高；不用编码器。",
         },
     ),
     (

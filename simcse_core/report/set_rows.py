@@ -12,7 +12,7 @@ import pandas as pd
 from simcse_core.config import Kind
 from simcse_core.report.methods import in_order, method
 from simcse_core.report.rows import cls_first
-from simcse_core.report.wording import COMMA, pooling_name, say, spaced
+from simcse_core.report.wording import COMMA, in_brackets, pooling_name, say, spaced
 
 PLAIN = "unsup-simcse"  # what the study is about, and what recipes are compared with
 COUNTED = "tfidf-char"
@@ -75,7 +75,7 @@ def habit_name(policy: str, language: str = "en") -> str:
     """What a habit always takes: a method, and in brackets the encoder if there is one."""
     name, _, encoder = policy.removeprefix(ALWAYS).partition(" ")
     told = method(name).name(language)
-    return _OF_ENCODER[language].format(told, encoder) if encoder else told
+    return in_brackets(told, encoder, language) if encoder else told
 
 
 def rule_name(rule: str, language: str = "en") -> str:
@@ -95,7 +95,6 @@ def protocol_name(encoder: str, pooling: str, language: str = "en") -> str:
     return COMMA[language].join([encoder, pooling_name(pooling, language)])
 
 
-_OF_ENCODER = {"en": "{} ({})", "zh": "{}（{}）"}
 _RULE = {"en": "the rule: {}", "zh": "规则：{}"}
 _ALWAYS = {"en": "always {}", "zh": "始终用{}"}
 _DIRECTION = {
