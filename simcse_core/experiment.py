@@ -36,6 +36,7 @@ from simcse_core.reading.columns import Columns
 from simcse_core.ready_plans import ReadyPlan, ready_plans
 from simcse_core.report.facts import facts
 from simcse_core.report.pages import told, write_chart
+from simcse_core.report.phrases import in_words
 from simcse_core.report.style import set_style
 from simcse_core.results import (
     Stamp,
@@ -163,7 +164,7 @@ class Experiment:
         if plan_of_run(folder) is None:  # a study has claimed its folder itself
             claim(folder, owner, NOTEBOOKS_BESIDE)
         with only_run(folder):  # refused now rather than after the first computation
-            print(run.describe())
+            run.note(run.describe())
         return run
 
     @classmethod
@@ -194,7 +195,7 @@ class Experiment:
         """The same run with ready-made encoders beside those that are studied; says which."""
         plans = self.ready_plans(ready_made)
         for plan in plans:
-            print(plan.describe())
+            self.note(plan.describe())
         run = replace(self, ready_made=plans)
         run._read.update(self._read)
         return run
@@ -403,8 +404,11 @@ class Experiment:
 
     def facts(self, results: pd.DataFrame) -> None:
         """Prints what holds of these rows on every machine."""
-        print(self.data.describe())
-        print(*facts(results), sep="\n")
+        self.note(self.data.describe(), *facts(results))
+
+    def note(self, *lines: str) -> None:
+        """Prints lines in the run's language, those that have Chinese words for them."""
+        print(in_words("\n".join(lines), self.language))
 
 
 def _load(

@@ -230,6 +230,7 @@ PARAMETERS: dict[str, Parse] = {
     "whitening_sentences": whole(2),
     "objectives": some(one_of(OBJECTIVES), "objectives"),
     "recipes": _recipes,
+    "recipe_encoders": some(text(), "names, folders or hub ids of encoders", empty=True),
     "max_pairs": whole(10, or_zero=True),
     "n_unlabelled": whole(20, MOST_PROBED),
     "fixed_on": some(text("the name of a data set"), "names of data sets", empty=True),

@@ -439,6 +439,7 @@ def _checked_on_sets(notebook: str, values: Mapping[str, Any]) -> SetsExperiment
         seeds=values["seeds"],
         output_dir=PROJECT_ROOT,
         sizes=values["sizes"],
+        recipe_encoders=values["recipe_encoders"],
         **own,
         **_settings(values),
     )

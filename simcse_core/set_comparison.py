@@ -43,6 +43,7 @@ WITHOUT_POOLING = [method for method, row in BASELINES.items() if row.reads is R
 NEAR = 0.01  # of Spearman: who loses no more by a choice has chosen right
 LABELLED = (10, 20, 50, 100, 200, 400)  # pairs
 N_DRAWS = 200
+BETWEEN = "; "  # names of sources in one cell of a table
 
 
 class Choice(NamedTuple):
@@ -474,7 +475,8 @@ def answer(judged: pd.DataFrame, differences_: pd.DataFrame) -> pd.DataFrame:
         that loses least over the sources (``policy``), its mean ``regret`` among what is at hand,
         that of TF-IDF, and what SimCSE changed on the encoder of that policy (where that is none
         that was trained, on the one that loses least after SimCSE): mean, lowest and highest over
-        sources.
+        sources, and the names of the sources where the interval over pairs is above 0 (``helped``)
+        or below it (``harmed``), with :data:`BETWEEN` between.
     """
     habits = judged[judged["policy"].str.startswith("always ")]
     ready = habits["encoder"].isin(list(READY_MADE)) | (habits["method"] == Kind.READY_MADE)
@@ -520,6 +522,6 @@ def _least(here: pd.DataFrame, changes: pd.DataFrame, n: int) -> dict[str, Any]:
         "change": float(mine["value"].mean()),
         "change_low": float(mine["value"].min()),
         "change_high": float(mine["value"].max()),
-        "helped": int((mine["pair_low"] > 0).sum()),
-        "harmed": int((mine["pair_high"] < 0).sum()),
+        "helped": BETWEEN.join(mine.loc[mine["pair_low"] > 0, "dataset"]),
+        "harmed": BETWEEN.join(mine.loc[mine["pair_high"] < 0, "dataset"]),
     }

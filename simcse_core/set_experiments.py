@@ -15,14 +15,15 @@ from simcse_core import set_cells
 from simcse_core.cells import Cell, named
 from simcse_core.config import HubData
 from simcse_core.data import SentencePool, StsPairs, StudyData, load_study_data
+from simcse_core.encoder_names import encoder_name
 from simcse_core.errors import DataError, ParameterError
 from simcse_core.experiment import Experiment
 from simcse_core.fitted_cells import READY_MADE
 from simcse_core.folders import owner_of
 from simcse_core.parameters import checked
-from simcse_core.plans import Plan
+from simcse_core.plans import Plan, best_pooling
 from simcse_core.reading.columns import Columns
-from simcse_core.recipes import RECIPES
+from simcse_core.recipes import PLAIN, RECIPES
 from simcse_core.set_comparison import LABELLED
 from simcse_core.set_data import SetData, set_apart
 from simcse_core.sources import SAMPLE_NAME
@@ -101,6 +102,7 @@ class SetsExperiment(Experiment):
         sizes: Sequence[int],
         max_pairs: int,
         n_unlabelled: int,
+        recipe_encoders: Sequence[str],
         **given: Any,
     ) -> Self:
         """Reads the sources, finds the encoders, and prints what is going to be run on what.
@@ -111,13 +113,16 @@ class SetsExperiment(Experiment):
             extra_sentences, columns: of ``source``.
             max_pairs: of each part of a source, 0 for all.
             n_unlabelled: sentences of each source that are probed and never trained on.
+            recipe_encoders: of the encoders those that every recipe and pooling is tried on, all if
+                empty; the others get plain SimCSE alone, under the pooling that is best there.
             given: the other parameters of ``Experiment.open``, and what the notebook has beside.
 
         Raises:
             ParameterError, FolderError: see ``Experiment.open``.
             DataError: a source that cannot be used, or has too little.
         """
-        own = {"sizes": sizes, "max_pairs": max_pairs, "n_unlabelled": n_unlabelled}
+        own: dict[str, object] = {"sizes": sizes, "max_pairs": max_pairs}
+        own |= {"n_unlabelled": n_unlabelled, "recipe_encoders": recipe_encoders}
         asked = {"source": source, "sources": sources, "extra_sentences": extra_sentences}
         named = checked({**asked, "hub": hub, **own})
         every = [named["source"], *named["sources"]]
@@ -137,14 +142,20 @@ class SetsExperiment(Experiment):
         output_dir: Path,
         **parameters: Any,
     ) -> Self:
-        """An experiment on sources that were read; nothing is printed or written."""
+        """An experiment on sources that were read; nothing is printed or written.
+
+        Raises:
+            ParameterError: an encoder for recipes is none of ``encoders``.
+        """
         assert isinstance(data, Sets)
-        runs = [
-            Experiment.on(
-                one, name, encoders=encoders, seeds=seeds, output_dir=output_dir, **parameters
+        given = {"encoders": encoders, "seeds": seeds, "output_dir": output_dir, **parameters}
+        whole = parameters["recipe_encoders"]
+        if unknown := [one for one in whole if one not in encoders]:
+            raise ParameterError(
+                f"recipe_encoders: {unknown[0]!r} is none of encoders, which are "
+                f"{', '.join(encoders)}"
             )
-            for one in data.every
-        ]
+        runs = [_narrowed(Experiment.on(one, name, **given), whole) for one in data.every]
         first = runs[0]
         plans = list(dict.fromkeys(plan for run in runs for plan in run.plans))
         run = cls(
@@ -179,6 +190,19 @@ class SetsExperiment(Experiment):
     def describe(self) -> str:
         """Each source with the encoders on it."""
         return "\n\n".join(run.describe() for run in self.runs)
+
+
+def _narrowed(run: Experiment, whole: Sequence[str]) -> Experiment:
+    """The run with the encoders that are not studied whole under their best pooling alone."""
+    names = [encoder_name(name) for name in whole] or [plan.encoder for plan in run.plans]
+    return replace(
+        run,
+        plans=[
+            plan
+            for plan in run.plans
+            if plan.encoder in names or plan.pooling is best_pooling(plan, run.data)
+        ],
+    )
 
 
 def load_sets(
@@ -246,16 +270,24 @@ def sets_cells(run: SetsExperiment, recipes: Sequence[str]) -> list[Cell]:
     Raises:
         ParameterError: more general text is to be mixed in than there is.
     """
-    sizes = run.parameters["sizes"]
+    sizes, whole = run.parameters["sizes"], run.parameters["recipe_encoders"]
+    names = [encoder_name(name) for name in whole]
+    of_encoders = {
+        plan.encoder: recipes if not names or plan.encoder in names else [PLAIN]
+        for plan in run.plans
+    }
     for one in run.runs:
         _check_general(one.data, sizes, recipes)
     return [
-        _of_set(cell, one.data) for one in run.runs for cell in _cells(run, one, sizes, recipes)
+        _of_set(cell, one.data) for one in run.runs for cell in _cells(run, one, sizes, of_encoders)
     ]
 
 
 def _cells(
-    run: SetsExperiment, one: Experiment, sizes: Sequence[int], recipes: Sequence[str]
+    run: SetsExperiment,
+    one: Experiment,
+    sizes: Sequence[int],
+    recipes: Mapping[str, Sequence[str]],
 ) -> list[Cell]:
     data, seeds = one.data, list(one.seeds)
     own = {"sizes": sorted(sizes), "seeds": seeds}
@@ -266,10 +298,10 @@ def _cells(
         cost = plan.cost(len(seeds) * max(sizes) + 2 * _n_measured(data))
         cells.append(_of_plan(plan, ["fitted"], set_cells.of_encoder, args, parts, cost))
         cells += [
-            _trajectory(data, replace(plan, train=replace(plan.train, seed=seed)), name, sizes)
+            _trajectory(data, plan, name, sizes, seed)
             for plan in plans
-            for name in recipes
-            if name not in _without_general(data, recipes)
+            for name in recipes[plan.encoder]
+            if name not in _without_general(data, [name])
             for seed in seeds
         ]
     for ready in run.ready_made:
@@ -296,13 +328,14 @@ def _check_general(data: StudyData, sizes: Sequence[int], recipes: Sequence[str]
                 )
 
 
-def _trajectory(data: StudyData, plan: Plan, name: str, sizes: Sequence[int]) -> Cell:
+def _trajectory(data: StudyData, plan: Plan, name: str, sizes: Sequence[int], seed: int) -> Cell:
     plan.untrained.check_trainable()
-    own = {"method": name, "train": asdict(plan.train), "sizes": sorted(sizes)}
+    mine = replace(plan, train=replace(plan.train, seed=seed))
+    own = {"method": name, "train": asdict(mine.train), "sizes": sorted(sizes)}
     own |= {"device": plan.device}
-    what = [plan.pooling, name, f"seed{plan.train.seed}"]
+    what = [plan.pooling, name, f"seed{seed}"]
     cost = plan.cost(*RECIPES[name].sentences(sizes, _n_measured(data)))
-    return _of_plan(plan, what, set_cells.trajectory, (data, plan, name, sizes), own, cost)
+    return _of_plan(plan, what, set_cells.trajectory, (data, mine, name, sizes), own, cost)
 
 
 def _n_measured(data: StudyData) -> int:

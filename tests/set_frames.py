@@ -132,7 +132,13 @@ def labels_frame() -> pd.DataFrame:
 
 def answer_frame() -> pd.DataFrame:
     """TF-IDF without a ready-made encoder, the ready-made one with it."""
-    common = {"sets": 2, "regret": 0.012, "counted_regret": 0.015, "helped": 1, "harmed": 1}
+    common = {
+        "sets": 2,
+        "regret": 0.012,
+        "counted_regret": 0.015,
+        "helped": "bank; news",
+        "harmed": np.nan,
+    }
     common |= {"change": -0.005, "change_low": -0.03, "change_high": 0.02}
     own = {"at_hand": "own", "policy": "always tfidf-char", "encoder": "tiny"}
     ready = {"at_hand": "ready-made", "policy": "always untrained e5-small-zh"}

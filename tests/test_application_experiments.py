@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +23,36 @@ Open = Callable[..., ApplicationExperiment]
 TRAINING = {"batch_size": 4, "learning_rate": 1e-3}
 
 
+def open_in(folder: Path, bert_dir: Path, **changed: Any) -> ApplicationExperiment:
+    """An experiment on small texts, with its results in ``out``."""
+    given = {
+        "application_source": str(write_source(folder / "texts")),
+        "encoders": [str(bert_dir)],
+        "pooling": "mean",
+        "training": TRAINING,
+        "n_train": 6,
+        "examples": [1, 2],
+        "labelled_examples": 3,
+        "unknown_shares": [0.5],
+        "seeds": [0, 1],
+        "output_dir": str(folder / "out"),
+        "language": "en",
+    }
+    return ApplicationExperiment.open_texts("07_applications", **{**given, **changed})
+
+
 @pytest.fixture
 def open_run(bert_dir: Path, tmp_path: Path) -> Open:
-    def opened(**changed: Any) -> ApplicationExperiment:
-        given = {
-            "application_source": str(write_source(tmp_path / "texts")),
-            "encoders": [str(bert_dir)],
-            "pooling": "mean",
-            "training": TRAINING,
-            "n_train": 6,
-            "examples": [1, 2],
-            "labelled_examples": 3,
-            "unknown_shares": [0.5],
-            "seeds": [0, 1],
-            "output_dir": str(tmp_path / "out"),
-            "language": "en",
-        }
-        return ApplicationExperiment.open_texts("07_applications", **{**given, **changed})
+    return partial(open_in, tmp_path, bert_dir)
 
-    return opened
+
+@pytest.fixture(scope="module")
+def measured(
+    bert_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ApplicationExperiment, pd.DataFrame]:
+    """An experiment and its rows, which are kept in its folder."""
+    run = open_in(tmp_path_factory.mktemp("measured"), bert_dir)
+    return run, measure_methods(run)
 
 
 def test_what_is_opened_is_told(open_run: Open, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,10 +88,9 @@ def test_more_texts_than_can_be_drawn_are_refused(open_run: Open) -> None:
 
 
 def test_every_method_is_measured_once_a_seed_and_kept(
-    open_run: Open, monkeypatch: pytest.MonkeyPatch
+    measured: tuple[ApplicationExperiment, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = open_run()
-    rows = measure_methods(run)
+    run, rows = measured
     counted = rows.groupby(["method", "seed"]).size().unstack()
     assert counted.index.to_list() == ["tfidf-char", "unsup-simcse", "untrained", "whitening"]
     assert counted.nunique().max() == counted.T.nunique().max() == 1
@@ -98,17 +109,16 @@ def never(name: str) -> Callable[..., pd.DataFrame]:
 
 
 def test_tables_charts_and_prose_are_made_of_what_was_measured(
-    open_run: Open, tmp_path: Path
+    measured: tuple[ApplicationExperiment, pd.DataFrame],
 ) -> None:
-    run = open_run()
-    rows = measure_methods(run)
+    run, rows = measured
     uses = {use: f"07_{use.replace('-', '_')}" for use in application_cells.USES}
     for use, name in uses.items():
         run.table(name, of_use(rows, use))
         run.chart(name)
         assert run.tell(f"use {name}").startswith("| encoder | pooling | method |")
         assert "In practice" in run.tell(f"practice {name}")
-        assert (tmp_path / "out" / f"{name}.png").is_file()
+        assert (run.output_dir / f"{name}.png").is_file()
     run.table("07_effects", application_differences(rows), made_from=list(uses.values()))
     assert "| search |" in run.tell("use 07_effects")
     facts = use_facts(rows)
@@ -117,8 +127,10 @@ def test_tables_charts_and_prose_are_made_of_what_was_measured(
     assert facts[-1] == "no missing value: True"
 
 
-def test_a_use_has_the_columns_that_say_something(open_run: Open) -> None:
-    rows = measure_methods(open_run())
+def test_a_use_has_the_columns_that_say_something(
+    measured: tuple[ApplicationExperiment, pd.DataFrame],
+) -> None:
+    _, rows = measured
     search = of_use(rows, "search")
     assert not {"examples", "unknown", "at"} & set(search)
     assert {"ci_low", "ci_high", "way"} <= set(search)

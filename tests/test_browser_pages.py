@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from browser import axe_source, open_browser
 from report_frames import write_all
+from site_for_tests import write_both_sites
 
 from simcse_core.profiles import NOTEBOOKS
-from simcse_core.report.site import PAGES_FOLDER, write_site
 
 pytestmark = pytest.mark.usefixtures("english_again")
 
@@ -35,9 +35,7 @@ def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = write_all(tmp_path_factory.mktemp("results"))
     (directory / "notebooks").mkdir()
     shutil.copy(NOTEBOOKS / f"{NOTEBOOK}.ipynb", directory / "notebooks")
-    write_site(directory)
-    write_site(directory, single=True)
-    return directory / PAGES_FOLDER
+    return write_both_sites(directory)
 
 
 def pages(site: Path) -> list[Path]:

@@ -285,29 +285,6 @@ def test_two_workers_and_one_give_the_same_bytes(
     assert b'"threads": 1' in next(iter(one.values()))
 
 
-def test_a_worker_that_is_killed_costs_its_cell_another_try_and_no_result(
-    two_workers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cells = [Cell(name, measured, (name,)) for name in "abc"]
-    cells.insert(1, Cell("d", dies_once, ("d", tmp_path / "flag")))
-    assert computed(cells, tmp_path) == ["a", "d", "b", "c"]
-    assert (tmp_path / "flag").exists()
-    assert names_kept(tmp_path) == [f"02-{name}.json" for name in "abcd"]
-    assert "failed" not in capsys.readouterr().out
-
-
-def test_a_cell_whose_worker_dies_again_is_named_with_the_cause_and_the_others_are_kept(
-    two_workers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cells = [Cell(name, measured, (name,)) for name in "abc"]
-    with pytest.raises(WorkerError, match=r"ended twice.*SIGKILL.*memory") as caught:
-        computed([Cell("d", dies, ("d",)), *cells], tmp_path)
-    assert caught.value.__notes__ == ["failed: 02-d; 3 other computed and kept"]
-    assert "02-d: failed (its process ended twice" in capsys.readouterr().out
-    assert names_kept(tmp_path) == ["02-a.json", "02-b.json", "02-c.json"]
-    assert computed(cells, tmp_path) == ["a", "b", "c"]
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_cell_that_fails_leaves_the_others_to_be_computed(
     two_workers: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: str
@@ -327,6 +304,24 @@ def test_an_error_that_cannot_be_sent_is_told_all_the_same(
     with pytest.raises(RuntimeError, match="OddError: odd"):
         computed(cells, tmp_path)
     assert names_kept(tmp_path) == ["02-a.json"]
+
+
+# What ends processes comes after what shares them.
+def test_a_cell_whose_worker_is_killed_is_tried_once_more_and_fails_alone(
+    two_workers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [Cell(name, measured, (name,)) for name in "abc"]
+    cells.insert(0, Cell("once", dies_once, ("once", tmp_path / "flag")))
+    twice = Cell("twice", dies, ("twice",))
+    with pytest.raises(WorkerError, match=r"ended twice.*SIGKILL.*memory") as caught:
+        computed([twice, *cells], tmp_path)
+    assert caught.value.__notes__ == ["failed: 02-twice; 4 other computed and kept"]
+    assert (tmp_path / "flag").exists()
+    said = capsys.readouterr().out
+    assert "02-twice: failed (its process ended twice" in said
+    assert said.count("failed") == 1
+    assert names_kept(tmp_path) == [f"02-{name}.json" for name in ("a", "b", "c", "once")]
+    assert computed(cells, tmp_path) == ["once", "a", "b", "c"]
 
 
 def test_cells_of_one_name_are_refused(tmp_path: Path) -> None:

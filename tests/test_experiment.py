@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -76,6 +77,16 @@ def test_what_is_opened_is_told(open_run: Open, capsys: pytest.CaptureFixture[st
     assert "cut at 12 tokens" in said
     assert said.endswith("seeds [0, 1] · sizes [2, 4]\n")
     assert (run.parameters, run.settings["max_seq_length"]) == ({"sizes": [2, 4]}, 12)
+
+
+def test_what_is_opened_and_what_holds_is_told_in_the_language_of_the_run(
+    open_run: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = open_run(language="zh")
+    run.note("rows: 3", "- More data adds little")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if not re.search("[\u4e00-\u9fff]", line)] == []
+    assert lines[-2:] == ["行数：3", "- 更多数据几乎没有提升"]
 
 
 def test_without_a_pooling_an_encoder_has_the_reports_and_its_best(

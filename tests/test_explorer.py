@@ -245,10 +245,10 @@ def test_the_answer_follows_what_is_typed(explorer: Explorer) -> None:
     shown = type_two(explorer, "我喝茶", "老师喝茶")
     first, second = fields(shown)
     answer = shown.box.children[-1]
-    assert "<table>" in answer.value
+    assert "<table" in answer.value
     first.value = ""
     assert "type a sentence" in answer.value
-    assert "<table>" not in answer.value
+    assert "<table" not in answer.value
     first.value = second.value
     assert answer.value.count(">1.000<") == 3  # one text twice, by each method
 

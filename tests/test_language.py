@@ -8,13 +8,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat import NotebookNode
-from notebooks_for_tests import run_study_apart
 from test_ready_profile import source
 
 from simcse_core.profiles import NOTEBOOKS
 from simcse_core.report.pages import differing, draw_chart, make
 from simcse_core.report.records import read_records
 from simcse_core.report.style import set_style
+from simcse_core.study import main
 
 __all__ = ["source"]  # a fixture
 NAME = "01_baselines"
@@ -29,12 +29,13 @@ def markdowns(cell: NotebookNode) -> list[str]:
 
 
 def test_a_notebook_run_in_chinese_stores_chinese(
-    source: Path, tmp_path: Path, bert_dir: Path
+    source: Path, tmp_path: Path, bert_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     out = tmp_path / "out"
     words = [f"--source={source}", f"--out={out}", "--only", NAME, "--seeds=0", "-planguage=zh"]
     words += [f"-pencoders=[{bert_dir}]", "-pwhitening_sentences=8"]
-    run_study_apart(words, tmp_path)
+    assert main(words) == 0
     notebook = nbformat.read(out / "notebooks" / f"{NAME}.ipynb", as_version=4)
     written = nbformat.read(NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
 

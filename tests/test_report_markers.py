@@ -86,15 +86,23 @@ def test_markers_that_do_not_fit_are_named_with_their_line(text: str, what: str)
 # --- kinds of result tables ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_kind_tells_something_of_its_table(kind: str, language: str, tmp_path: Path) -> None:
-    write_all(tmp_path)
+@pytest.fixture(scope="module")
+def every_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder of every table, with encoders of others and the grid of settings."""
+    directory = write_all(tmp_path_factory.mktemp("results"))
     beside = {"published": {"dev": {"BERT-BASE": 0.42}}, "ready_made": MADE}
     with_made = pd.concat([TABLES["01_baselines"], ready_made()], ignore_index=True)
-    write(tmp_path, "01_baselines", with_made, **beside)
-    write(tmp_path, "settings_grid", settings_grid())
-    filled = fill(part(kind, WORDS[kind]), result_kinds(tmp_path, language))
+    write(directory, "01_baselines", with_made, **beside)
+    write(directory, "settings_grid", settings_grid())
+    return directory
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_kind_tells_something_of_its_table(
+    kind: str, language: str, every_table: Path
+) -> None:
+    filled = fill(part(kind, WORDS[kind]), result_kinds(every_table, language))
     assert "stale" not in filled
     assert len(filled.splitlines()) > 2
     assert re.search(r"\d\.\d{3}", filled) or kind in ("claims", "verdicts")
@@ -106,7 +114,7 @@ def test_every_kind_is_explained() -> None:
 
 
 def test_where_the_report_measured_other_pairs_that_is_told(tmp_path: Path) -> None:
-    write_all(tmp_path)
+    write(tmp_path, "01_baselines", TABLES["01_baselines"])
     said = tell("published", read_records(tmp_path, "01_baselines"), [])
     assert said.startswith("The report measured other pairs than these")
 
@@ -132,7 +140,7 @@ def test_words_that_a_kind_does_not_take_are_named_with_file_and_line(
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are(tmp_path: Path) -> None:
-    write_all(tmp_path)
+    write(tmp_path, "05_claims", TABLES["05_claims"])
     with pytest.raises(ValueError, match="unknown kind 'story'; known: spearman, "):
         tell("story", read_records(tmp_path, "05_claims"), [])
 
@@ -141,7 +149,7 @@ def test_an_unknown_kind_is_refused_with_those_there_are(tmp_path: Path) -> None
 
 
 def test_a_file_is_filled_from_tables_that_are_named_from_its_folder(tmp_path: Path) -> None:
-    write_all(tmp_path / "figures" / "mini")
+    write(tmp_path / "figures" / "mini", "05_claims", TABLES["05_claims"])
     path = tmp_path / "CARD.md"
     path.write_text(part("claims", "figures/mini/05_claims"), encoding="utf-8")
     assert fill_file(path) is True
@@ -150,7 +158,7 @@ def test_a_file_is_filled_from_tables_that_are_named_from_its_folder(tmp_path: P
 
 
 def test_checking_leaves_a_file_as_it_is(tmp_path: Path) -> None:
-    write_all(tmp_path)
+    write(tmp_path, "05_claims", TABLES["05_claims"])
     path = tmp_path / "README.md"
     path.write_text(part("claims", "05_claims"), encoding="utf-8")
     assert fill_file(path, check=True) is True
@@ -167,7 +175,7 @@ def test_a_file_of_other_parts_is_filled_by_what_makes_them(tmp_path: Path) -> N
 def test_a_files_name_says_its_language(tmp_path: Path) -> None:
     assert language_of(Path("README.md")) == "en"
     assert language_of(Path("README.zh-CN.md")) == "zh"
-    write_all(tmp_path)
+    write(tmp_path, "05_claims", TABLES["05_claims"])
     path = tmp_path / "README.zh-CN.md"
     path.write_text(part("claims", "05_claims"), encoding="utf-8")
     fill_file(path)

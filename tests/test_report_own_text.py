@@ -21,11 +21,11 @@ from simcse_core.report.records import Records
 
 def test_a_line_for_each_point_says_what_was_measured_and_which_is_kept() -> None:
     table = training_table(own_text())
-    assert table.index.tolist() == ["0 sentences", "50 sentences (kept)", "100 sentences"]
+    assert table.index.tolist() == ["untrained", "50 sentences (kept)", "100 sentences"]
     assert table.loc["50 sentences (kept)"].tolist() == [
         *("1.500", "0.400", "-2.000", "0.600", "0.550")
     ]
-    assert table.loc["0 sentences", "loss"] == ""
+    assert table.loc["untrained", "loss"] == ""
 
 
 def test_the_kept_encoder_stands_beside_the_untrained_one_with_intervals() -> None:

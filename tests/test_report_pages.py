@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -12,8 +13,10 @@ from report_frames import TABLES, curve, write, write_all
 from simcse_core.config import PROJECT_ROOT
 from simcse_core.report.pages import (
     PAGES,
+    Made,
     differing,
     draw_chart,
+    heading,
     make,
     told,
     write_chart,
@@ -25,6 +28,7 @@ from simcse_core.report.topics import CHARTS, SECTIONS, TOPICS
 
 pytestmark = pytest.mark.usefixtures("english_again")
 
+FEW = ("02_differences", "03_large_data", "04_epochs", "04_differences")
 # Results folders whose pages are committed.
 COMMITTED = sorted(path.parent for path in PROJECT_ROOT.glob("figures/*/README.zh-CN.md"))
 
@@ -37,10 +41,26 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Made]:
+    """Another folder of the same tables, with its charts and pages, and these as they were made."""
+    directory = write_all(tmp_path_factory.mktemp("again"))
+    return directory, write_pages(directory)
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Made]:
+    """A results folder of few tables: enough for a chart to be spoilt and one to be left."""
+    directory = tmp_path_factory.mktemp("few")
+    for name in FEW:
+        write(directory, name, TABLES[name])
+    return directory, write_pages(directory)
+
+
 @pytest.fixture
-def results(written: Path, tmp_path: Path) -> Path:
+def results(few: tuple[Path, Made], tmp_path: Path) -> Path:
     """The same, to be spoilt."""
-    return Path(shutil.copytree(written, tmp_path / "results"))
+    return Path(shutil.copytree(few[0], tmp_path / "results"))
 
 
 def page(directory: Path, language: str = "en") -> str:
@@ -98,19 +118,19 @@ def test_a_page_says_how_its_tables_were_made(results: Path) -> None:
     assert "[05_sample.csv](05_sample.csv) (from 02_small_sample `abababababab`)" in text
 
 
-def test_the_same_tables_give_the_same_bytes(written: Path, tmp_path: Path) -> None:
-    again = write_all(tmp_path / "again")
-    write_pages(again)
+def test_the_same_tables_give_the_same_bytes(written: Path, again: tuple[Path, Made]) -> None:
     for path in written.iterdir():
-        assert path.read_bytes() == (again / path.name).read_bytes(), path.name
+        assert path.read_bytes() == (again[0] / path.name).read_bytes(), path.name
 
 
-def test_a_chart_for_a_notebook_has_the_bytes_of_make_figures(written: Path, results: Path) -> None:
+def test_a_chart_for_a_notebook_has_the_bytes_of_make_figures(
+    few: tuple[Path, Made], results: Path
+) -> None:
     (results / "04_epochs.png").unlink()
     set_style("en")
     figure = write_chart(results, "04_epochs")
     assert figure.legends[0].get_title().get_text() == "Spearman after each epoch"
-    assert (results / "04_epochs.png").read_bytes() == (written / "04_epochs.png").read_bytes()
+    assert (results / "04_epochs.png").read_bytes() == few[1].files["04_epochs.png"]
 
 
 def test_a_chart_carries_the_caption_of_its_own_records(written: Path) -> None:
@@ -126,29 +146,41 @@ def test_a_part_for_a_notebook_is_that_of_the_page(written: Path) -> None:
 # --- what is missing or broken ---------------------------------------------------------------
 
 
-def test_a_table_that_is_not_there_is_named_and_the_others_are_told(results: Path) -> None:
+def test_a_table_that_is_not_there_is_named_and_the_others_are_told(
+    few: tuple[Path, Made], results: Path
+) -> None:
     for path in results.glob("03_large_data.*"):
         path.unlink()
     made = write_pages(results)
-    assert len(made.missing) == 1
-    assert "03_large_data.json is not there; run notebooks/03_large_data.ipynb" in made.missing[0]
+    assert len(few[1].missing) == len(TABLES) - len(FEW)
+    (missing,) = [line for line in made.missing if "03_large_data.json" in line]
+    assert len(made.missing) == len(few[1].missing) + 1
+    assert "03_large_data.json is not there; run notebooks/03_large_data.ipynb" in missing
     assert not made.broken
     assert "03_large_data.png" not in page(results)
     assert "04_epochs.png" in page(results)
 
 
-def test_a_table_that_is_broken_is_named_and_the_others_are_told(results: Path) -> None:
+def test_a_table_that_is_broken_is_named_and_the_others_are_told(
+    few: tuple[Path, Made], results: Path
+) -> None:
     write(results, "03_large_data", curve().drop(columns="kind"))
     made = write_pages(results)
     assert [line for line in made.broken if "no column 'kind'" in line] == made.broken
-    assert len(made.files) == len(CHARTS) - 1 + len(PAGES)
+    assert few[1].files.keys() - made.files.keys() == {"03_large_data.png"}
+    assert made.files.keys() == {"04_epochs.png", *PAGES.values()}
 
 
-def test_a_method_without_a_look_stops_its_own_chart_alone(results: Path) -> None:
+def test_a_method_without_a_look_stops_its_own_chart_alone(
+    few: tuple[Path, Made], results: Path
+) -> None:
     write(results, "04_epochs", curve("epoch").replace({"method": {"whitening": "new"}}))
     made = make(results)
-    assert any("04_epochs.png: method 'new': no row in METHODS" in line for line in made.broken)
-    assert set(CHARTS) - {name.removesuffix(".png") for name in made.files} == {"04_epochs"}
+    assert any(
+        "04_epochs.png: cannot be drawn (method 'new': no row in METHODS" in line
+        for line in made.broken
+    )
+    assert few[1].files.keys() - made.files.keys() == {"04_epochs.png"}
 
 
 def test_a_folder_without_tables_gives_nothing(tmp_path: Path) -> None:
@@ -159,8 +191,11 @@ def test_a_folder_without_tables_gives_nothing(tmp_path: Path) -> None:
 # --- checking --------------------------------------------------------------------------------
 
 
-def test_a_folder_as_it_was_written_does_not_differ(written: Path) -> None:
-    assert differing(written, make(written)) == []
+def test_a_folder_as_it_was_written_does_not_differ(
+    written: Path, again: tuple[Path, Made], results: Path
+) -> None:
+    assert differing(written, again[1]) == []
+    assert differing(results, make(results)) == []
 
 
 def test_a_picture_or_page_of_other_numbers_differs(results: Path) -> None:
@@ -191,3 +226,13 @@ def test_committed_charts_and_pages_are_what_their_tables_say(directory: Path) -
     made = make(directory)
     assert made.broken == []
     assert differing(directory, made) == [], "run make figures"
+
+
+def test_the_heading_names_each_data_set_once(results: Path) -> None:
+    one, other = (read_records(results, name) for name in FEW[:2])
+    named = {
+        name: replace(record, stamp={**record.stamp, "dataset": dataset})
+        for name, record, dataset in (("a", one, "CNSD"), ("b", other, "CNSD, bank, news"))
+    }
+    assert heading(named, "en") == "Results on CNSD, bank, news"
+    assert heading(named, "zh") == "CNSD、bank、news 上的结果"

@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import matplotlib as mpl
@@ -70,6 +72,29 @@ CHARTS: dict[str, Callable[[], Figure]] = {
     "before, after, two poolings": lambda: plot_before_after(protocols(comparison()), **TOLD),
 }
 EVERY_CHART = pytest.mark.parametrize("draw", CHARTS.values(), ids=CHARTS.keys())
+EVERY_ENGLISH_CHART = pytest.mark.parametrize("name", CHARTS)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A chart, and the figures that were open when it was drawn."""
+
+    figure: Figure
+    left_open: list[int]
+
+
+@cache
+def _drawn(name: str) -> Drawn:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # what a missing glyph is to matplotlib
+        figure = CHARTS[name]()
+    return Drawn(figure, plt.get_fignums())
+
+
+def english(name: str) -> Drawn:
+    """A chart in English, to look at: drawn once for all tests, without a warning."""
+    set_style("en")
+    return _drawn(name)
 
 
 def texts(figure: Figure) -> list[str]:
@@ -89,18 +114,17 @@ def render(figure: Figure) -> None:
 # --- every chart -----------------------------------------------------------------------------
 
 
-@EVERY_CHART
-def test_a_chart_is_drawn_without_a_warning_or_a_missing_glyph(draw: Callable[[], Figure]) -> None:
-    set_style("en")
+@EVERY_ENGLISH_CHART
+def test_a_chart_is_drawn_without_a_warning_or_a_missing_glyph(name: str) -> None:
+    figure = english(name).figure
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # what a missing glyph is to matplotlib
-        render(draw())
+        warnings.simplefilter("error", UserWarning)
+        render(figure)
 
 
-@EVERY_CHART
-def test_every_axis_says_what_it_shows(draw: Callable[[], Figure]) -> None:
-    set_style("en")
-    panels = draw().axes
+@EVERY_ENGLISH_CHART
+def test_every_axis_says_what_it_shows(name: str) -> None:
+    panels = english(name).figure.axes
     for panel in panels:
         assert panel.get_xlabel()
         assert panel.get_title()
@@ -108,16 +132,16 @@ def test_every_axis_says_what_it_shows(draw: Callable[[], Figure]) -> None:
     assert panels[0].get_ylabel() or "tiny" in names  # a name for each line says enough
 
 
-@EVERY_CHART
-def test_every_chart_carries_its_title_and_its_caption(draw: Callable[[], Figure]) -> None:
-    figure = draw()
+@EVERY_ENGLISH_CHART
+def test_every_chart_carries_its_title_and_its_caption(name: str) -> None:
+    figure = english(name).figure
     assert figure.legends[0].get_title().get_text() == "What it shows"
     assert "bundled sample" in figure.get_supxlabel()
 
 
-@EVERY_CHART
-def test_dev_and_test_have_one_range_with_ticks_on_each(draw: Callable[[], Figure]) -> None:
-    figure = draw()
+@EVERY_ENGLISH_CHART
+def test_dev_and_test_have_one_range_with_ticks_on_each(name: str) -> None:
+    figure = english(name).figure
     figure.draw_without_rendering()
     assert len({ax.get_ylim() for ax in figure.axes if ax.get_ylabel()}) <= 1
     lines_named_once = [ax for ax in figure.axes if not ax.get_ylabel()]
@@ -128,39 +152,37 @@ def test_dev_and_test_have_one_range_with_ticks_on_each(draw: Callable[[], Figur
     assert len({ax.get_xlim() for ax in lines_named_once}) <= 1
 
 
-@EVERY_CHART
-def test_the_legend_lies_outside_of_every_panel(draw: Callable[[], Figure]) -> None:
-    figure = draw()
+@EVERY_ENGLISH_CHART
+def test_the_legend_lies_outside_of_every_panel(name: str) -> None:
+    figure = english(name).figure
     figure.draw_without_rendering()
     legend = figure.legends[0].get_window_extent()
     assert not [ax for ax in figure.axes if legend.overlaps(ax.get_window_extent())]
 
 
-@EVERY_CHART
-def test_whatever_is_labelled_in_a_panel_is_in_the_legend_once(draw: Callable[[], Figure]) -> None:
-    figure = draw()
+@EVERY_ENGLISH_CHART
+def test_whatever_is_labelled_in_a_panel_is_in_the_legend_once(name: str) -> None:
+    figure = english(name).figure
     labelled = {text for ax in figure.axes for text in ax.get_legend_handles_labels()[1]}
     entries = [text.get_text() for text in figure.legends[0].get_texts()]
     assert sorted(entries) == sorted(labelled)
 
 
-@EVERY_CHART
-def test_a_chart_is_shown_once_by_a_notebook(draw: Callable[[], Figure]) -> None:
+@EVERY_ENGLISH_CHART
+def test_a_chart_is_shown_once_by_a_notebook(name: str) -> None:
     # A figure that stays open is shown a second time when the cell ends.
-    draw()
-    assert not plt.get_fignums()
+    assert not english(name).left_open
 
 
-@EVERY_CHART
+@EVERY_ENGLISH_CHART
 def test_every_label_of_a_chart_has_a_chinese_form(
-    draw: Callable[[], Figure], monkeypatch: pytest.MonkeyPatch
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    said = texts(english(name).figure)
     install_fonts(monkeypatch, "Noto Sans CJK SC")
-    set_style("en")
-    english = texts(draw())
     set_style("zh")
-    chinese = texts(draw())
-    assert not set(english) & set(chinese)
+    chinese = texts(CHARTS[name]())
+    assert not set(said) & set(chinese)
 
 
 @EVERY_CHART
@@ -392,7 +414,7 @@ def test_encoders_of_other_best_poolings_share_a_panel_and_their_lines_say_which
     figure = plot_before_after(table)
     lines = {ax.get_title(): [t.get_text() for t in ax.get_yticklabels()] for ax in figure.axes}
     assert lines["dev · [CLS]"] == ["tiny", "other"]
-    assert lines["dev · each one's best"] == ["tiny, mean", "other, pooler"]
+    assert lines["dev · best pooling of each"] == ["tiny, mean", "other, pooler"]
 
 
 def test_published_numbers_stand_beside_cls_alone() -> None:

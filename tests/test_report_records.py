@@ -41,10 +41,15 @@ def plan(encoder: str, pooling: str = "cls", **train: object) -> dict[str, objec
 # --- reading ---------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def every_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder of every table."""
+    return write_all(tmp_path_factory.mktemp("results"))
+
+
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_comes_back_as_it_was_written(name: str, tmp_path: Path) -> None:
-    write_all(tmp_path)
-    found = read_records(tmp_path, name)
+def test_a_table_comes_back_as_it_was_written(name: str, every_table: Path) -> None:
+    found = read_records(every_table, name)
     assert found.name == name
     assert list(found.frame.columns) == list(TABLES[name].columns)
     assert len(found.frame) == len(TABLES[name])
@@ -65,7 +70,7 @@ def test_a_name_that_looks_like_a_gap_is_a_name(tmp_path: Path) -> None:
 def test_a_table_that_is_not_there_names_the_notebook_that_writes_it(
     suffix: str, tmp_path: Path
 ) -> None:
-    write_all(tmp_path)
+    write(tmp_path, "03_differences", TABLES["03_differences"])
     (tmp_path / f"03_differences.{suffix}").unlink()
     with pytest.raises(
         FileNotFoundError, match=rf"03_differences\.{suffix} is not there; run .*03_large_data"
@@ -148,7 +153,7 @@ def no_stamp(directory: Path) -> None:
 def test_what_is_no_table_is_refused_with_what_to_run_again(
     spoil: Callable[[Path], None], what: str, tmp_path: Path
 ) -> None:
-    write_all(tmp_path)
+    write(tmp_path, NAME, TABLES[NAME])
     spoil(tmp_path)
     with pytest.raises(ValueError, match=rf"{NAME}.*{what}.*; run .*{NAME}"):
         read_records(tmp_path, NAME)

@@ -112,7 +112,7 @@ def test_every_size_is_drawn(n: int) -> None:
 
 def test_policies_are_told_in_words() -> None:
     assert policy_name("always unsup-simcse tiny", "") == "always unsupervised SimCSE (tiny)"
-    assert policy_name("always tfidf-char", "", "zh") == "总用TF-IDF（字）"
+    assert policy_name("always tfidf-char", "", "zh") == "始终用 TF-IDF（字）"
     assert rule_name("-spectrum") == "the lowest effective rank"
     assert rule_name("+spectrum", "zh") == "有效秩最高者"
 
@@ -197,14 +197,19 @@ def test_labels_in_words_say_from_how_many_on_or_that_there_were_too_few() -> No
 
 
 def test_the_answer_has_a_line_for_each_number_of_sentences() -> None:
-    told = set_prose.tell_answer(answer_frame())
-    assert told.count("\n") == 0
-    first, second = told.split(" with one, ")
-    assert first.startswith("- **50 sentences**: without a ready-made encoder, **TF-IDF (char")
-    assert "over 2 sources it stays 0.012 of Spearman on average below" in first
-    assert "SimCSE changes tiny by -0.005 [-0.030, +0.020]" in first
-    assert second.startswith("**untrained (e5-small-zh)**: over 2 sources")
-    assert second.endswith("with a clear gain on 1 and a clear loss on 1.")
+    size, first, second = set_prose.tell_answer(answer_frame()).split("\n")
+    assert size == "- **50 sentences**"
+    assert first.startswith("    - Without a ready-made encoder: **TF-IDF (characters)**. Over 2")
+    assert "it stays 0.012 of Spearman on average below" in first
+    assert "SimCSE changes tiny by -0.005 on average, from -0.030 to +0.020" in first
+    assert second.startswith("    - With one: **untrained (e5-small-zh)**. Over 2 sources")
+    assert second.endswith("a clear gain on bank and news, a clear loss on none.")
+
+
+def test_a_name_in_bold_has_no_space_inside_its_marks_in_chinese() -> None:
+    told = set_prose.tell_answer(answer_frame(), language="zh")
+    assert "**未训练（e5-small-zh）**" in told
+    assert "**TF-IDF（字）**" in told
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

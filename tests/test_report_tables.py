@@ -229,9 +229,9 @@ def test_what_the_protocol_changes_in_a_verdict_is_told() -> None:
 
 def test_where_encoders_have_another_best_pooling_each_effect_says_which() -> None:
     table = claims_table(claims().assign(second_pooling=["mean", "best"]))
-    assert table["each one's best: effect"].tolist() == [
+    assert table["best pooling of each: effect"].tolist() == [
         "+0.050 (mean)",
-        "+0.010 (each one's best)",
+        "+0.010 (best pooling of each)",
     ]
 
 

@@ -5,6 +5,7 @@ import pytest
 from simcse_core.config import Pooling
 from simcse_core.report.wording import (
     capitalised,
+    in_brackets,
     listed,
     pooling_name,
     quantity,
@@ -61,6 +62,17 @@ def test_a_list_ends_with_and(items: list[str], english: str, chinese: str) -> N
 
 def test_chinese_keeps_a_space_from_letters_and_digits_but_not_from_marks() -> None:
     assert spaced("经SimCSE训练，50句得0.5（3个种子）") == "经 SimCSE 训练，50 句得 0.5（3 个种子）"
+
+
+def test_chinese_has_no_space_beside_its_marks_nor_between_its_words() -> None:
+    assert spaced("在 随附样本（非 CNSD） 上，变化从 -0.1（50 句） 到 +0.2。 又") == (
+        "在随附样本（非 CNSD）上，变化从 -0.1（50 句）到 +0.2。又"
+    )
+
+
+def test_what_is_said_aside_stands_in_the_brackets_of_the_language() -> None:
+    assert in_brackets("50 sentences", "kept") == "50 sentences (kept)"
+    assert in_brackets("50 句", "保留", "zh") == "50 句（保留）"
 
 
 def test_a_sentence_begins_with_a_capital_and_keeps_the_others() -> None:

@@ -9,6 +9,8 @@ from set_frames import FAIR, GOOD, LABELS, PERFECT, SETS, scored, study, two_set
 
 from simcse_core import set_comparison
 from simcse_core.errors import DataError
+from simcse_core.recipes import PLAIN
+from simcse_core.report import set_rows
 from simcse_core.set_comparison import (
     answer,
     best_poolings,
@@ -281,6 +283,29 @@ def test_the_answer_is_the_habit_that_loses_least_with_and_without_a_ready_made_
     assert ready["regret"] == pytest.approx(0.0)
     assert ready["counted_regret"] == pytest.approx(36 / 504)
     assert ready["change"] == pytest.approx(-24 / 504)
+
+
+@pytest.mark.parametrize(
+    ("lows", "highs", "helped", "harmed"),
+    [
+        ({"sample": 0.01, "bank": -0.2}, {"sample": 0.1, "bank": -0.1}, "sample", "bank"),
+        ({"sample": 0.01, "bank": 0.02}, {"sample": 0.1, "bank": 0.1}, "sample; bank", ""),
+        ({"sample": 0.0, "bank": -0.1}, {"sample": 0.1, "bank": 0.0}, "", ""),
+    ],
+)
+def test_the_answer_names_the_sources_whose_interval_leaves_out_0(
+    lows: dict[str, float], highs: dict[str, float], helped: str, harmed: str
+) -> None:
+    changes = gains(two_sets(), STUDIES)
+    changes["pair_low"] = changes["dataset"].map(lows)
+    changes["pair_high"] = changes["dataset"].map(highs)
+    own = answer(judge(two_sets(), ["sample"]), changes).iloc[0]
+    assert (own["helped"], own["harmed"]) == (helped, harmed)
+
+
+def test_charts_and_prose_mean_what_the_comparison_means() -> None:
+    told = set_rows.PLAIN, set_rows.COUNTED, set_rows.BETWEEN
+    assert told == (PLAIN, set_comparison.COUNTED, set_comparison.BETWEEN)
 
 
 def test_where_nothing_was_trained_of_the_best_the_change_is_told_of_what_was() -> None:

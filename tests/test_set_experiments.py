@@ -12,9 +12,10 @@ import pytest
 from simcse_core import SentenceEncoder, set_cells, trained_cells
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData, sample_sentences
+from simcse_core.encoder import SentenceEncoder
 from simcse_core.errors import DataError, ParameterError
 from simcse_core.evaluation import evaluate_sts
-from simcse_core.plans import Plan
+from simcse_core.plans import Plan, best_pooling
 from simcse_core.recipes import PLAIN, RECIPES
 from simcse_core.results import read_table
 from simcse_core.set_cells import trajectory
@@ -46,7 +47,7 @@ def sets(study_data: StudyData) -> Sets:
 
 def opened(sets: Sets, bert_dir: Path, folder: Path, **changes: Any) -> SetsExperiment:
     own: dict[str, Any] = {"encoders": [str(bert_dir)], "seeds": [0], "sizes": [4, 8]}
-    own |= {"pooling": ["cls", "mean"], "training": TRAIN}
+    own |= {"pooling": ["cls", "mean"], "training": TRAIN, "recipe_encoders": []}
     return SetsExperiment.on(sets, "09_elsewhere", **(own | changes), output_dir=folder)
 
 
@@ -61,7 +62,7 @@ def test_a_trajectory_scores_what_training_on_so_many_sentences_gives(
     encoder = plan.load()
     train_simcse(encoder, sample_sentences(data.pool.sentences, 4, 3), plan.train)
     assert own[PLAIN, 4] == evaluate_sts(encoder.encode, data.test)["spearman"]
-    assert set(test["method"]) == {"untrained", PLAIN, "simcse-whitening", "simcse-interpolated"}
+    assert set(test["method"]) == {"untrained", PLAIN, "simcse-whitening"}
     assert set(test.loc[test["n_train"] == 8, "kind"]) == {"trained"}
 
 
@@ -257,3 +258,43 @@ def test_a_rule_is_fixed_on_sources_that_are_there(sets: Sets) -> None:
     check_fixed(sets, ["other"])
     with pytest.raises(DataError, match="fixed_on: no source is called 'others'; there are"):
         check_fixed(sets, ["others"])
+
+
+def test_more_seeds_and_recipes_load_no_encoder_again(
+    sets: Sets, bert_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    load = Plan.load
+    monkeypatch.setattr(Plan, "load", lambda plan: loaded.append(plan.encoder) or load(plan))
+    few = opened(sets, bert_dir, tmp_path, seeds=[0])
+    sets_cells(few, [PLAIN])
+    once = len(loaded)
+    many = opened(sets, bert_dir, tmp_path, seeds=[0, 1, 2])
+    assert len(sets_cells(many, [PLAIN, "simcse-slower"])) > len(sets_cells(few, [PLAIN]))
+    assert len(loaded) == 2 * once
+
+
+def test_every_recipe_and_pooling_is_tried_on_the_encoders_that_are_named(
+    sets: Sets, bert_dir: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    SentenceEncoder.from_pretrained(bert_dir, "mean", max_seq_length=9).save(other)
+    named = {"encoders": [str(bert_dir), str(other)], "recipe_encoders": [str(other)]}
+    run = opened(sets, bert_dir, tmp_path, pooling=["mean", "best"], **named)
+    cells = sets_cells(run, [PLAIN, "simcse-slower"])
+    trained = [cell for cell in cells if "train" in cell.parts and cell.parts["dataset"] == "other"]
+    tried = {(c.args[1].encoder, c.args[1].pooling, c.parts["method"]) for c in trained}
+    best, own = (
+        best_pooling(Plan(str(folder), Pooling.CLS, TrainConfig()), sets.every[1])
+        for folder in (bert_dir, other)
+    )
+    assert best is not Pooling.MEAN
+    whole = {(str(other), p, m) for p in ("mean", own) for m in (PLAIN, "simcse-slower")}
+    assert tried == whole | {(str(bert_dir), best, PLAIN)}
+
+
+def test_an_encoder_for_recipes_is_one_of_the_run(
+    sets: Sets, bert_dir: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ParameterError, match="recipe_encoders: 'mini-bert' is none of encoders"):
+        opened(sets, bert_dir, tmp_path, recipe_encoders=["mini-bert"])

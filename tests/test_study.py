@@ -146,15 +146,21 @@ print(len(before), written() == before)
 """
 
 
-@pytest.mark.parametrize(("workers", "n_before"), [(2, 2), (1, 0)])
+@pytest.mark.parametrize(
+    ("workers", "names", "n_before"), [(2, ("01_a", "02_b"), 2), (1, ("01_a",), 0)]
+)
 def test_notebooks_of_a_study_of_two_workers_find_their_cells_computed(
-    project: Path, write_notebook: WriteNotebook, workers: int, n_before: int
+    project: Path,
+    write_notebook: WriteNotebook,
+    workers: int,
+    names: tuple[str, ...],
+    n_before: int,
 ) -> None:
-    for name in ("01_a", "02_b"):
+    for name in names:
         write_notebook(name, FINDS.format(name=name), training={"batch_size": 2}, seeds=[0, 1])
     executed = run_study("quick", out=project / "out", workers=workers)
     said = [outputs(path).splitlines()[-1] for path in executed]
-    assert said == [f"{n_before} {workers == 2}"] * 2
+    assert said == [f"{n_before} {workers == 2}"] * len(names)
 
 
 def test_kernels_are_told_the_scheduler(

@@ -11,7 +11,7 @@ from simcse_core.config import Kind
 from simcse_core.report.methods import method
 from simcse_core.report.rows import of_kind, on, splits
 from simcse_core.report.tables import to_markdown
-from simcse_core.report.wording import COLON, capitalised, quantity, say, spaced
+from simcse_core.report.wording import COLON, capitalised, in_brackets, quantity, say, spaced
 
 SAME, OTHER = "cosine, same meaning", "cosine, unrelated"
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+\-.!~$&])")
@@ -136,7 +136,8 @@ def tell_neighbours(rows: pd.DataFrame, methods: Sequence[str], language: str = 
     for name in methods:
         mine = rows[rows["method"] == name].sort_values("rank")
         columns[method(name).name(language)] = [
-            f"{as_text(s)} ({c:.2f})" for s, c in zip(mine["sentence"], mine["cosine"], strict=True)
+            in_brackets(as_text(s), f"{c:.2f}", language)
+            for s, c in zip(mine["sentence"], mine["cosine"], strict=True)
         ] or [_NO_NEIGHBOURS[language]]
     table = pd.DataFrame({name: pd.Series(found, dtype=object) for name, found in columns.items()})
     table.index = pd.Index(range(1, len(table) + 1), name=say("rank", language))

@@ -101,6 +101,12 @@ def label_path(ax: Axes) -> None:
     ax.plot([], [], color="0.5", label=label("one seed"), **_FAINT)
 
 
+def label_numbers(ax: Axes) -> None:
+    """The entry of the numbers that stand beside a path."""
+    look: dict[str, Any] = {"marker": "$n$", "color": "0.3", "markeredgewidth": 0.3}
+    ax.plot([], [], linestyle="none", label=label("sentences trained on"), **look)
+
+
 def draw_bar(ax: Axes, rows: pd.DataFrame, y: float) -> None:
     """A mean over seeds and the mean ends of its interval over pairs, lying at ``y``."""
     name = rows["method"].iloc[0]

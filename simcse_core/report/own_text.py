@@ -12,7 +12,7 @@ import pandas as pd
 from simcse_core.config import Kind
 from simcse_core.report.methods import method
 from simcse_core.report.rows import of_kind, on, spearman, splits
-from simcse_core.report.wording import capitalised, quantity, say, spaced
+from simcse_core.report.wording import capitalised, in_brackets, quantity, say, spaced
 
 HELD_OUT = "held-out"
 # What is drawn and listed along training, and the split it is measured on.
@@ -53,9 +53,13 @@ def training_table(results: pd.DataFrame, *, language: str = "en") -> pd.DataFra
         say(name, language): mine.groupby(x)["value"].mean() for name, mine in along(results)
     }
     table = pd.DataFrame(columns).sort_index()
-    lines = [
-        quantity(point, x, language) + (f" ({say('kept', language)})" if point == kept else "")
+    places = {
+        point: quantity(point, x, language) if point else say("untrained", language)
         for point in table.index
+    }
+    lines = [
+        in_brackets(place, say("kept", language), language) if point == kept else place
+        for point, place in places.items()
     ]
     cells = table.map(lambda value: "" if pd.isna(value) else f"{value:.3f}")
     return cells.set_axis(pd.Index(lines, name=say("seen", language)))

@@ -11,10 +11,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from simcse_core.errors import one_line
 from simcse_core.files import write_bytes
 from simcse_core.report.markers import tell
 from simcse_core.report.plotting import as_png, save_chart
-from simcse_core.report.records import Records, caption, read_records
+from simcse_core.report.records import Records, caption, notebook_of, read_records
 from simcse_core.report.style import language as chart_language
 from simcse_core.report.style import set_style
 from simcse_core.report.topics import CHARTS, SECTIONS, TOPICS, Topic
@@ -95,8 +96,9 @@ def draw(directory: Path, language: str, made: Made) -> dict[str, Records]:
         if (topic.table or name) in records:
             try:
                 made.files[f"{name}.png"] = as_png(draw_chart(records, name))
-            except ValueError as error:
-                made.broken.append(f"{name}.png: {error}")
+            except Exception as error:  # what a table holds is not known to be what a chart needs
+                again = f"run {notebook_of(name)} again"
+                made.broken.append(f"{name}.png: cannot be drawn ({one_line(error)}); {again}")
     return records
 
 
@@ -170,8 +172,9 @@ def _page(records: Mapping[str, Records], language: str, made: Made) -> str:
 
 def heading(records: Mapping[str, Records], language: str) -> str:
     """The title of a folder's pages: its data by name."""
-    names = dict.fromkeys(say(str(r.stamp["dataset"]), language) for r in records.values())
-    datasets = LIST_COMMA[language].join(", ".join(names).split(", "))
+    named = [say(str(record.stamp["dataset"]), language) for record in records.values()]
+    # A notebook on several data sets names them in one line.
+    datasets = LIST_COMMA[language].join(dict.fromkeys(", ".join(named).split(", ")))
     return spaced(f"{datasets}上的结果") if language == "zh" else f"Results on {datasets}"
 
 
@@ -231,8 +234,9 @@ def _told_topic(
         if table in records:
             try:
                 parts.append(tell(kind, records[table], words, language))
-            except ValueError as error:
-                made.broken.append(f"{table}: {error}")
+            except Exception as error:
+                again = f"run {notebook_of(table)} again"
+                made.broken.append(f"{table}: cannot be told ({one_line(error)}); {again}")
     alt = topic.alt[language] if topic.alt and f"{name}.png" in made.files else ""
     told = list(filter(None, parts))
     return ToldTopic(name, topic.title[language], topic.guide[language], alt, told)

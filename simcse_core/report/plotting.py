@@ -41,12 +41,14 @@ from simcse_core.report.marks import (
     draw_published_lines,
     draw_seeds,
     label_bars,
+    label_numbers,
     label_path,
     label_seeds,
     label_small,
 )
 from simcse_core.report.methods import METHODS, PUBLISHED, in_order, method
 from simcse_core.report.own_text import along, kept_place, place_column
+from simcse_core.report.phrases import in_words
 from simcse_core.report.rows import (
     Facet,
     at_last,
@@ -61,13 +63,15 @@ from simcse_core.report.rows import (
     trained_methods,
 )
 from simcse_core.report.style import label, language
-from simcse_core.report.wording import COMMA, pooling_name, quantity
+from simcse_core.report.wording import COLON, COMMA, pooling_name, quantity
 
 # Split to encoder to Spearman: numbers of others, drawn for comparison.
 Published = Mapping[str, Mapping[str, float]]
 
 # A Spearman axis is at least this wide: on a narrower one, noise looks like a trend.
 NARROWEST = 5 * HARDLY_ANY
+# Inches of a chart of two panels.
+USUAL_WIDTH = 11.6
 LOWEST = 2.6  # inches of a panel where there are many
 LINE = 0.56  # inches of a line with a name
 BETWEEN = 0.09  # inches above and below a panel: its title stands nearer to it than to others
@@ -244,6 +248,7 @@ def plot_geometry(results: pd.DataFrame, *, title: str = "", caption: str = "") 
             spot = mine[mine["n_train"] == mine["n_train"].max()][PLANE].mean()
             draw_mark(ax, spot["uniformity"], spot["alignment"], method(name))
         label_path(ax)
+        label_numbers(ax)
         ax.set(
             xlabel=label("Uniformity (lower is better)"),
             ylabel=label("Alignment (lower is better)"),
@@ -322,11 +327,15 @@ def plot_lengths(lengths: pd.DataFrame, *, title: str = "", caption: str = "") -
     """
     figure, axes = _axes([3.2], 1, width=6.5)
     ax = axes[0, 0]
-    for is_cut, name, colour in ((False, "whole", "C0"), (True, "cut", "C3")):
+    looks = {
+        "read whole": {"color": METHODS["unsup-simcse"].colour},
+        "cut at the encoder's limit": {"color": METHODS["whitening"].colour, "hatch": "//"},
+    }
+    for is_cut, (name, look) in zip((False, True), looks.items(), strict=True):
         mine = lengths[lengths["is_cut"].astype(bool) == is_cut]
         if len(mine):
             bars = (mine["n_tokens"], mine["n_sentences"])
-            ax.bar(*bars, width=1.0, color=colour, label=label(name))
+            ax.bar(*bars, width=1.0, label=label(name), **look)
     ax.set(xlabel=label("Tokens"), ylabel=label("Sentences"))
     return finish(figure, title, caption)
 
@@ -436,7 +445,8 @@ def _panels(
 def _say_why_empty(ax: Axes, rows: pd.DataFrame) -> None:
     if "value" in rows and rows["value"].isna().all():
         why = next(iter(rows["missing"].dropna()), "") if "missing" in rows else ""
-        text = ": ".join(filter(None, (label("no value"), why)))
+        parts = (label("no value"), in_words(why, language()))
+        text = COLON[language()].join(filter(None, parts))
         ax.text(0.5, 0.5, textwrap.fill(text, 40), ha="center", transform=ax.transAxes)
 
 
@@ -470,18 +480,20 @@ def finish(figure: Figure, title: str, caption: str) -> Figure:
     """Title, legend and caption, all outside the panels."""
     _legend(figure, title)
     if caption:
-        lines = [_wrapped(line, figure.get_figwidth()) for line in caption.split("\n")]
+        # A wide chart is shown smaller, and its caption is to be read too.
+        larger = max(1.0, figure.get_figwidth() / USUAL_WIDTH)
+        lines = [_wrapped(line, figure.get_figwidth() / larger) for line in caption.split("\n")]
         figure.supxlabel(
-            "\n".join(lines), fontsize=8, color="0.35", x=0.01, ha="left", linespacing=1.4
+            "\n".join(lines), fontsize=8 * larger, color="0.35", x=0.01, ha="left", linespacing=1.4
         )
     plt.close(figure)  # a notebook shows the returned figure once, not twice
     return figure
 
 
 def _wrapped(line: str, inches: float) -> str:
-    """A line of a caption in lines that fit; an inch holds 16 letters or 9 Chinese characters."""
+    """A line of a caption in lines that fit; an inch holds 16 letters or 8.6 Chinese characters."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in line)
-    needed = (len(line) - wide) / 16 + wide / 9
+    needed = (len(line) - wide) / 16 + wide / 8.6
     return textwrap.fill(line, int(len(line) * inches / needed)) if needed > inches else line
 
 

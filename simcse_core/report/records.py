@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,21 @@ COLUMNS = {
         "spearman"
     ),
     "claims": " ".join(["claim criterion", *JUDGED, *(f"second_{key}" for key in JUDGED)]),
+}
+# What a stamp's parts are, and what each of a list of them must name.
+_STAMP: dict[str, tuple[type, tuple[str, ...]]] = {
+    "dataset": (str, ()),
+    "datasets": (list, ()),
+    "plans": (list, ("encoder", "pooling")),
+    "ready_made": (
+        list,
+        ("encoder", "pooling", "prefix", "parameters", "megabytes", "licence"),
+    ),
+    "encoders": (dict, ()),
+    "versions": (dict, ()),
+    "made_from": (dict, ()),
+    "published": (dict, ()),
+    "ceilings": (dict, ()),
 }
 # These are shown as they were written: +0.10 is no number to be rounded again.
 _TEXTS = ("claim", "criterion", *JUDGED, *(f"second_{key}" for key in JUDGED))
@@ -109,12 +124,31 @@ def _check(frame: pd.DataFrame, stamp: Mapping[str, Any], table: Path, again: st
         raise ValueError(f"{table} holds no rows; {again}")
     if not stamp.get("dataset"):
         raise ValueError(f"{table.with_suffix('.json')} names no dataset; {again}")
+    if strange := next(_strange(stamp), ""):
+        raise ValueError(
+            f"{table.with_suffix('.json')}: {strange}, as if another version had written it; "
+            f"{again}"
+        )
     others = set(frame.get("dataset", ())) - set(stamp.get("datasets") or [stamp["dataset"]])
     if others:
         raise ValueError(
             f"{table} was measured on {min(map(str, others))}, while its stamp names "
             f"{stamp['dataset']}; {again}"
         )
+
+
+def _strange(stamp: Mapping[str, Any]) -> Iterator[str]:
+    """What of a stamp is not what this version writes."""
+    for key, (kind, named) in _STAMP.items():
+        part = stamp.get(key, kind())
+        if not isinstance(part, kind):
+            yield f"{key} is no {_KINDS[kind]}"
+        for one in part if named else ():
+            if lacking := [name for name in named if not isinstance(one, dict) or name not in one]:
+                yield f"one of {key} has no {lacking[0]}"
+
+
+_KINDS: dict[type, str] = {str: "text", list: "list", dict: "mapping"}
 
 
 def notebook_of(name: str) -> str:
@@ -131,7 +165,8 @@ def caption(records: Records, language: str = "en") -> str:
     Seeds are those in the rows, never those that were asked for. Training settings are told where a
     row was trained. Encoders with the same poolings and settings share a line.
     """
-    parts = [say(str(records.stamp["dataset"]), language), *_split_names(records.frame, language)]
+    names = [say(name, language) for name in str(records.stamp["dataset"]).split(", ")]
+    parts = [LIST_COMMA[language].join(names), *_split_names(records.frame, language)]
     parts += _seeds(records.frame, language)
     lines = [" · ".join(parts), *_encoder_lines(records, language)]
     lines += [_ready_made_line(records, language), bounds(records, language)]

@@ -27,7 +27,7 @@ from simcse_core.report.set_rows import (
     recipes,
 )
 from simcse_core.report.style import label, language
-from simcse_core.report.wording import COLON, quantity
+from simcse_core.report.wording import COLON, in_brackets, quantity
 
 _MARKERS = "osD^vP*X"
 
@@ -145,7 +145,7 @@ def plot_rule(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Figu
                     markerfacecolor=face,
                     linestyle="none",
                     clip_on=False,
-                    label=f"{source} ({label('rule fixed here')})" if source in fixed else source,
+                    label=_with_its_part(source, source in fixed),
                 )
     rule = str(rows["rule"].iloc[0])
     ax.set(
@@ -156,6 +156,11 @@ def plot_rule(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Figu
     )
     ax.grid(visible=False, axis="y")
     return finish(figure, title, caption)
+
+
+def _with_its_part(source: str, fixed: bool) -> str:
+    """A source by its name, and whether the rule was fixed on it."""
+    return in_brackets(source, label("rule fixed here"), language()) if fixed else source
 
 
 def plot_labels(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:

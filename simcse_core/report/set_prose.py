@@ -9,6 +9,7 @@ import pandas as pd
 from simcse_core.report.methods import method
 from simcse_core.report.set_rows import (
     ALWAYS,
+    BETWEEN,
     COUNTED,
     PLAIN,
     gains_of,
@@ -116,11 +117,8 @@ def tell_answer(rows: pd.DataFrame, *, language: str = "en") -> str:
     """What to take with so many sentences, with and without a ready-made encoder, as a list."""
     lines = []
     for n, here in rows.groupby("n_train"):
-        told = [_choice(row, language) for _, row in here.iterrows()]
-        size = quantity(float(str(n)), "n_train", language)
-        sentences = _joined(told, language)
-        colon = "：" if language == "zh" else ": "
-        lines.append(f"- **{size}**{colon}{sentences}")
+        lines.append(f"- **{quantity(float(str(n)), 'n_train', language)}**")
+        lines += [f"    - {_choice(row, language)}" for _, row in here.iterrows()]
     return "\n".join(lines)
 
 
@@ -136,11 +134,17 @@ def _choice(row: pd.Series, language: str) -> str:
         "change": f"{row['change']:+.3f}",
         "low": f"{row['change_low']:+.3f}",
         "high": f"{row['change_high']:+.3f}",
-        "helped": f"{row['helped']:.0f}",
-        "harmed": f"{row['harmed']:.0f}",
+        "helped": _sources(row["helped"], language),
+        "harmed": _sources(row["harmed"], language),
     }
     parts = [_CHOICE, *([_CHANGE] if pd.notna(row["change"]) else [])]
     return _joined([part[language].format(**told) for part in parts], language)
+
+
+def _sources(names: object, language: str) -> str:
+    """The sources of a cell; an empty one is read as no value."""
+    found = [say(name, language) for name in str(names).split(BETWEEN)] if names == names else []
+    return listed([name for name in found if name], language) or _NONE[language]
 
 
 def _number(value: float, language: str) -> str:
@@ -216,25 +220,26 @@ _NOT_ENOUGH = {
     "zh": "{source} 多于 {most}（此时 {share}）",
 }
 _HAND = {
-    "own": {"en": "without a ready-made encoder", "zh": "没有现成编码器时"},
-    "ready-made": {"en": "with one", "zh": "有现成编码器时"},
+    "own": {"en": "Without a ready-made encoder", "zh": "没有现成的编码器"},
+    "ready-made": {"en": "With one", "zh": "有现成的编码器"},
 }
 _SOURCES = (
     {"en": "{} sources", "zh": "{} 个数据集"},
     {"en": "{} source", "zh": "{} 个数据集"},
 )
 _CHOICE = {
-    "en": "{hand}, **{policy}**: over {sets} it stays {regret} of Spearman on average below "
+    "en": "{hand}: **{policy}**. Over {sets} it stays {regret} of Spearman on average below "
     "whatever is best on each ({tfidf}: {counted}).",
-    "zh": "{hand}用**{policy}**：在 {sets}上平均比各自最好的方法低 {regret}"
+    "zh": "{hand}：**{policy}**。在 {sets}上平均比各自最好的方法低 {regret}"
     "（{tfidf}低 {counted}）。",
 }
 _CHANGE = {
-    "en": "There SimCSE changes {encoder} by {change} [{low}, {high}], with a clear gain on "
-    "{helped} and a clear loss on {harmed}.",
-    "zh": "此处 SimCSE 使 {encoder} 变化 {change} [{low}, {high}]，"
-    "其中明显提高的有 {helped} 个，明显降低的有 {harmed} 个。",
+    "en": "SimCSE changes {encoder} by {change} on average, from {low} to {high}: a clear gain on "
+    "{helped}, a clear loss on {harmed}.",
+    "zh": "SimCSE 使 {encoder} 平均变化 {change}，最低 {low}，最高 {high}："
+    "明显提高的有{helped}，明显降低的有{harmed}。",
 }
+_NONE = {"en": "none", "zh": "：无"}
 
 # By the name of the table without the notebook's number.
 TELL = {"gains": tell_gains, "rule": tell_rule, "labels": tell_labels, "answer": tell_answer}

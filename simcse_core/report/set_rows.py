@@ -12,10 +12,11 @@ import pandas as pd
 from simcse_core.config import Kind
 from simcse_core.report.methods import in_order, method
 from simcse_core.report.rows import cls_first
-from simcse_core.report.wording import COMMA, pooling_name, say
+from simcse_core.report.wording import COMMA, in_brackets, pooling_name, say, spaced
 
 PLAIN = "unsup-simcse"  # what the study is about, and what recipes are compared with
 COUNTED = "tfidf-char"
+BETWEEN = "; "  # names of sources in one cell of a table
 ALWAYS = "always "  # how a habit's policy begins
 
 
@@ -66,14 +67,15 @@ def policy_name(policy: str, rule: str, language: str = "en") -> str:
     """A policy in words: the rule with its probe, or what is always taken."""
     if not policy.startswith(ALWAYS):
         return _RULE[language].format(rule_name(rule, language))
-    return _ALWAYS[language].format(habit_name(policy, language))
+    told = _ALWAYS[language].format(habit_name(policy, language))
+    return spaced(told) if language == "zh" else told
 
 
 def habit_name(policy: str, language: str = "en") -> str:
     """What a habit always takes: a method, and in brackets the encoder if there is one."""
     name, _, encoder = policy.removeprefix(ALWAYS).partition(" ")
     told = method(name).name(language)
-    return _OF_ENCODER[language].format(told, encoder) if encoder else told
+    return in_brackets(told, encoder, language) if encoder else told
 
 
 def rule_name(rule: str, language: str = "en") -> str:
@@ -93,9 +95,8 @@ def protocol_name(encoder: str, pooling: str, language: str = "en") -> str:
     return COMMA[language].join([encoder, pooling_name(pooling, language)])
 
 
-_OF_ENCODER = {"en": "{} ({})", "zh": "{}（{}）"}
 _RULE = {"en": "the rule: {}", "zh": "规则：{}"}
-_ALWAYS = {"en": "always {}", "zh": "总用{}"}
+_ALWAYS = {"en": "always {}", "zh": "始终用{}"}
 _DIRECTION = {
     "en": {"+": "the highest {}", "-": "the lowest {}"},
     "zh": {"+": "{}最高者", "-": "{}最低者"},

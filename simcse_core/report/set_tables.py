@@ -21,7 +21,7 @@ from simcse_core.report.set_rows import (
 )
 from simcse_core.report.tables import mean_and_range
 from simcse_core.report.use_rows import line_name, lines
-from simcse_core.report.wording import pooling_name, quantity, say
+from simcse_core.report.wording import in_brackets, pooling_name, quantity, say
 
 
 def methods_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
@@ -131,7 +131,7 @@ def indicators_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFram
     for name, mine in rows.groupby("indicator", sort=False):
         mark = "+" if mine["sign"].iloc[0] > 0 else "−"
         cells = {
-            str(row["dataset"]): f"{row['agree']:.0%}{_in_brackets(row['correlation'])}"
+            str(row["dataset"]): _agreement(row["agree"], row["correlation"], language)
             for row in mine.to_dict(orient="records")
         }
         table[f"{mark} {say(str(name), language)}"] = cells
@@ -142,16 +142,19 @@ def indicators_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFram
     return frame
 
 
-def _in_brackets(correlation: float) -> str:
-    """Nothing where there is none, as of a single point."""
-    return "" if math.isnan(correlation) else f" ({correlation:+.2f})"
+def _agreement(agree: float, correlation: float, language: str) -> str:
+    """How often signs agree, and the correlation where there is one: a single point has none."""
+    told = f"{agree:.0%}"
+    return told if math.isnan(correlation) else in_brackets(told, f"{correlation:+.2f}", language)
 
 
 def labels_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
     """How often so many labelled pairs choose right on each source, and what they lose."""
     table = {
         str(source): {
-            f"{row['pairs']:.0f}": f"{row['right']:.0%} ({row['regret']:.3f})"
+            f"{row['pairs']:.0f}": in_brackets(
+                f"{row['right']:.0%}", f"{row['regret']:.3f}", language
+            )
             for row in mine.to_dict(orient="records")
         }
         for source, mine in rows.groupby("dataset", sort=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from markupsafe import Markup
@@ -100,5 +101,9 @@ def _notebooks(directory: Path, site: Made, language: str) -> dict[str, bytes]:
 
 
 def _tables(directory: Path) -> dict[str, bytes]:
-    found = sorted([*directory.glob("[0-9][0-9]_*.csv"), *directory.glob("[0-9][0-9]_*.json")])
-    return {path.name: path.read_bytes() for path in found}
+    """The tables and stamps as they are; who tells them says which of them cannot be read."""
+    tables = {}
+    for path in sorted([*directory.glob("[0-9][0-9]_*.csv"), *directory.glob("[0-9][0-9]_*.json")]):
+        with suppress(OSError):
+            tables[path.name] = path.read_bytes()
+    return tables

@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from simcse_core.report.as_html import as_html
+from simcse_core.report.glossary import ABOUT, TERMS
 from simcse_core.report.markers import tell
 from simcse_core.report.pages import Made, Section, ToldTopic, draw, heading, sections
 from simcse_core.report.records import Records, notebook_of
@@ -35,6 +36,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "chapters": "Chapters",
         "other": "中文",
         "answer": "What to do with a few hundred sentences",
+        "terms": "Words used here",
         "charts": "Every chart",
         "lacking": "Not in this folder",
         "broken": "Broken in this folder",
@@ -56,6 +58,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "chapters": "章节",
         "other": "English",
         "answer": "手头有几百条句子，怎么用",
+        "terms": "用到的术语",
         "charts": "全部图表",
         "lacking": "本目录中没有的结果",
         "broken": "本目录中损坏的结果",
@@ -148,8 +151,8 @@ class Telling:
         )
 
     def overview(self, notebooks: Sequence[str]) -> Markup:
-        """The answer, the claims, a picture of every chapter, and what is not there."""
-        parts = [Markup("<h1>{}</h1>").format(self.title), self._broken()]
+        """What this is, the answer, the claims, every chart, and what is not there."""
+        parts = [Markup("<h1>{}</h1>").format(self.title), self._broken(), self._about()]
         kind, table = _ANSWER
         if table in self.records:
             answer = as_html(tell(kind, self.records[table], (), self.language))
@@ -167,12 +170,25 @@ class Telling:
         return Markup("\n").join([*parts, self._lacking()])
 
     def _charts(self) -> list[Markup]:
-        parts = [Markup("<h2>{}</h2>").format(self.words["charts"])]
-        for section in self.sections:
-            link = Markup('<h3><a href="{}">{}</a></h3>')
-            parts.append(link.format(page_file(section.number, self.language), section.title))
-            parts += [self._figure(topic) for topic in section.topics if topic.alt]
-        return parts
+        """Every chart, small, above a link to where its chapter tells of it."""
+        head = Markup("<h2>{}</h2>").format(self.words["charts"])
+        caption = Markup('<figcaption><a href="{}#{}">{}</a></figcaption>')
+        figures = [
+            self._figure(topic, caption.format(self._page_of(section), topic.name, topic.title))
+            for section in self.sections
+            for topic in section.topics
+        ]
+        return [head, Markup('<div class="charts">{}</div>').format(Markup("").join(figures))]
+
+    def _page_of(self, section: Section) -> str:
+        return page_file(section.number, self.language)
+
+    def _about(self) -> Markup:
+        """What is measured, and the words for it folded away."""
+        pair = Markup("<dt>{}</dt><dd>{}</dd>")
+        terms = [pair.format(term[self.language], text[self.language]) for term, text in TERMS]
+        told = Markup("<p>{}</p><details><summary>{}</summary><dl>{}</dl></details>")
+        return told.format(ABOUT[self.language], self.words["terms"], Markup("").join(terms))
 
     def section(self, section: Section) -> Markup:
         """What one notebook measured."""
@@ -204,22 +220,21 @@ class Telling:
         return Markup("{}<ul>{}</ul>").format(head, Markup("").join(items))
 
     def _topic(self, topic: ToldTopic, level: int) -> Markup:
-        head = Markup(f"<h{level}>{{}}</h{level}>").format(topic.title)
+        head = Markup(f'<h{level} id="{{}}">{{}}</h{level}>').format(topic.name, topic.title)
         guide = Markup('<div class="guide">{}</div>').format(as_html(topic.guide))
         told = [as_html(part, self.words["table"].format(topic.title)) for part in topic.parts]
         return Markup("\n").join([head, guide, self._figure(topic), *told])
 
-    def _figure(self, topic: ToldTopic) -> Markup:
+    def _figure(self, topic: ToldTopic, caption: Markup = Markup("")) -> Markup:
+        """A chart that opens alone where it is a file of its own; nothing where there is none."""
         if not topic.alt:
             return Markup("")
-        file, text = (
-            self.picture(f"{topic.name}.png"),
-            f"{topic.title}{COLON[self.language]}{topic.alt}",
-        )
+        file = self.picture(f"{topic.name}.png")
+        text = f"{topic.title}{COLON[self.language]}{topic.alt}"
         image = Markup('<img src="{}" alt="{}">').format(file, text)
         if not self.single:
             image = Markup('<a href="{}">{}</a>').format(file, image)
-        return Markup("<figure>{}</figure>").format(image)
+        return Markup('<figure tabindex="0">{}{}</figure>').format(image, caption)
 
     def _made_by(self, records: Sequence[Records]) -> Markup:
         """What the stamps of a section's tables say, folded away."""

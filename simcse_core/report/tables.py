@@ -16,6 +16,7 @@ import pandas as pd
 from simcse_core.config import BEST, Kind, Pooling
 from simcse_core.report.claim_words import claim_name, criterion_words
 from simcse_core.report.methods import in_order, method
+from simcse_core.report.phrases import in_words
 from simcse_core.report.rows import (
     Facet,
     at_last,
@@ -363,13 +364,14 @@ def mean_and_range(rows: pd.DataFrame, *, digits: int = 4, language: str = "en")
     gaps = rows[values.isna()]
     why = "".join(gaps["missing"].dropna()[:1] if "missing" in gaps else "").partition(";")[0]
     missing = say("missing", language)
+    told_why = f"{missing}{COLON[language]}{in_words(why, language)}" if why else missing
     if len(gaps) == len(rows):
-        return f"{missing}: {why}" if why else missing if len(rows) else ""
+        return told_why if len(rows) else ""
     low, mean, high = (f"{v:.{digits}f}" for v in values.agg(["min", "mean", "max"]))
     told = mean if values.nunique() == 1 else f"{mean} [{low}, {high}]"
     if gaps.empty:
         return told
-    return f"{told}, {_of(len(gaps), len(rows), language)}{missing}: {why}"
+    return f"{told}{COMMA[language]}{_of(len(gaps), len(rows), language)}{told_why}"
 
 
 def _of(some: int, every: int, language: str) -> str:

@@ -499,7 +499,7 @@ TOPICS: dict[str, Topic] = {
             "rule takes the method that one measure without labels finds best; hollow marks are "
             "sources that it was fixed on.",
             "zh": "每种选法在测试集上比该数据集手头最好的方法低多少 Spearman，对句数与种子取平均。"
-            "选法或是按规则，或是总用同一种方法；规则取某个无标注指标上最好的方法。"
+            "选法或是按规则，或是始终用同一种方法；规则取某个无标注指标上最好的方法。"
             "空心标记为用来确定规则的数据集。",
         },
         told=("several 09_rule", "several_table 09_rule", "several_table 09_indicators"),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from simcse_core.report.marks import draw_bar, draw_seeds, label_seeds, marker_style
 from simcse_core.report.methods import in_order, method
@@ -37,7 +37,7 @@ def plot_search(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fi
     figure, axes = plt.subplots(
         1,
         len(_METRICS),
-        figsize=(3.1 * len(_METRICS) + 3, 0.45 * len(names) + 2),
+        figsize=(2.4 * len(_METRICS) + 3.2, 0.45 * len(names) + 2),
         sharey=True,
         layout="constrained",
     )
@@ -55,6 +55,8 @@ def plot_search(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Fi
             label=label("95 % interval over queries"),
         )
         ax.set(title=head, yticks=range(len(names)), yticklabels=names)
+        # The last number of a panel would touch the first one of the next.
+        ax.xaxis.set_major_locator(MaxNLocator(4, prune="both"))
     axes[0].invert_yaxis()
     return finish(figure, title, caption)
 
@@ -120,11 +122,11 @@ def plot_out_of_scope(rows: pd.DataFrame, *, title: str = "", caption: str = "")
                 unknown_name(name, share, language(), between="\n") for name, share, _ in found
             ]
             _draw_places(ax, [part for _, _, part in found], names)
-            ax.set(ylabel=head)
+            ax.set(ylabel=label(head))
 
         return draw
 
-    panels = [by_unknown("auroc", "AUROC"), by_unknown("fpr@95", "FPR@95")]
+    panels = [by_unknown("auroc", "AUROC"), by_unknown("fpr@95", "FPR@95 (lower is better)")]
     return _grid(only(rows, way="softmax"), panels, title, caption)
 
 

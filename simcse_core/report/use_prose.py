@@ -23,7 +23,7 @@ from simcse_core.report.use_rows import (
     unknowns,
     with_encoder,
 )
-from simcse_core.report.wording import COMMA, listed, pooling_name, say, spaced
+from simcse_core.report.wording import COMMA, in_brackets, listed, pooling_name, say, spaced
 
 ENOUGH = 0.95  # recall at which a list of intents counts as long enough
 GAIN = 0.02  # of Recall@5, below which more examples are not worth writing
@@ -160,7 +160,8 @@ def _changes(rows: pd.DataFrame, language: str) -> str:
         told = f"{change.mean():+.3f}"
         if len(change) > 1:
             told += f" [{change.min():+.3f}, {change.max():+.3f}]"
-        found.append(f"{told} ({encoder}{COMMA[language]}{pooling_name(pooling, language)})")
+        whose = f"{encoder}{COMMA[language]}{pooling_name(pooling, language)}"
+        found.append(in_brackets(told, whose, language))
     trained = method("unsup-simcse").name(language)
     return f"{trained}{'：' if language == 'zh' else ': '}{listed(found, language)}"
 

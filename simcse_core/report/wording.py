@@ -24,6 +24,7 @@ CHINESE = {
     "dev": "验证集",
     "test": "测试集",
     "one seed": "单个种子",
+    "sentences trained on": "训练句数",
     "range over seeds": "种子间范围",
     "95 % interval over pairs": "句对抽样的 95 % 区间",
     "box: quartiles; whiskers: 5 % to 95 %": "箱：四分位；须：5 % 至 95 %",
@@ -33,8 +34,8 @@ CHINESE = {
     "no value": "没有数值",
     "Tokens": "词元数",
     "Sentences": "句数",
-    "cut": "被截断",
-    "whole": "完整",
+    "read whole": "完整读入",
+    "cut at the encoder's limit": "超出上限，被截断",
     "kept": "保留",
     "sentence": "句子",
     "another one": "另一句",
@@ -157,7 +158,7 @@ CHINESE = {
     "out-of-scope recall": "范围外召回",
     "held-out intents": "留出的意图",
     "out of scope": "范围外话语",
-    "other services": "其他服务的文本",
+    "other services": "其他服务",
     "nearest": "最近示例",
     "logistic": "逻辑回归",
     "vectors": "向量",
@@ -172,13 +173,14 @@ CHINESE = {
     "recall@5": "Recall@5",
     "auroc": "AUROC",
     "fpr@95": "FPR@95",
+    "FPR@95 (lower is better)": "FPR@95（越低越好）",
 }
 POOLINGS = {
     Pooling.CLS: ("[CLS]", "[CLS]"),
     Pooling.POOLER: ("pooler", "pooler"),
     Pooling.MEAN: ("mean", "均值"),
     Pooling.FIRST_LAST_MEAN: ("first-last-mean", "首末层均值"),
-    BEST: ("each one's best", "各自最佳"),
+    BEST: ("best pooling of each", "各自最佳池化"),
     OWN: ("its own", "自带"),
 }
 # How the parts of a use are named in English, where that is not their name in the results.
@@ -208,6 +210,13 @@ COLON = {"en": ": ", "zh": "："}
 _BETWEEN_SCRIPTS = re.compile(
     r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9*+`-])|(?<=[A-Za-z0-9*`\]])(?=[\u4e00-\u9fff])"
 )
+# Chinese marks have their space in them, and Chinese words have none between them.
+_NO_SPACE = re.compile(
+    r"(?<=[）。，；：、\u4e00-\u9fff]) +(?=[（）。，；：、\u4e00-\u9fff])"
+    r"|(?<=[）。，；：、]) +(?=[\w+−[-])|(?<=[\w\]%]) +(?=[（）。，；：、])"
+)
+# With a space inside its marks, bold is none.
+_BOLD = re.compile(r"\*\* ?(.+?) ?\*\*")
 # How a place on a curve is counted: one, several, in Chinese.
 _UNITS = {
     "n_train": ("sentence", "sentences", "句"),
@@ -253,8 +262,13 @@ def listed(items: Sequence[str], language: str = "en") -> str:
 
 
 def spaced(text: str) -> str:
-    """A Chinese text with a space wherever Chinese meets letters or digits."""
-    return _BETWEEN_SCRIPTS.sub(" ", text)
+    """A Chinese text with a space wherever Chinese meets letters or digits, and nowhere else."""
+    return _BOLD.sub(r"**\1**", _BETWEEN_SCRIPTS.sub(" ", _NO_SPACE.sub("", text)))
+
+
+def in_brackets(text: str, aside: str, language: str = "en") -> str:
+    """A text with what is said aside in brackets behind it."""
+    return f"{text}（{aside}）" if language == "zh" else f"{text} ({aside})"
 
 
 def capitalised(text: str) -> str:

@@ -22,7 +22,7 @@ from tools.benchmark.arithmetic import grid_cost, linear_parameters
 from tools.benchmark.measure import LIBRARY, SETTINGS, Benchmark, Model, competitors, n_turns
 from tools.benchmark.processes import BenchmarkError, working
 from tools.benchmark.quality import compare_quality
-from tools.benchmark.task import MAX_LENGTH, Task, clock_name, device
+from tools.benchmark.task import MATRIX, MAX_LENGTH, Task, clock_name, device
 from tools.machine import describe_machine
 
 MINI = "mini-bert-wwm-ext"
@@ -86,7 +86,10 @@ def _benchmark(options: argparse.Namespace, data: StudyData) -> Iterator[Benchma
     """A benchmark with its matrix products running and a bar over all turns to come."""
     bf16 = has_bf16(torch.device(device()))
     precisions = {"float32": False} | ({"bfloat16": True} if bf16 else {})
-    products = [Task("matrix product", options.threads, bf16=on) for on in precisions.values()]
+    products = [
+        Task("matrix product", options.threads, bf16=on, matrix=MATRIX)
+        for on in precisions.values()
+    ]
     turns = len(options.models) * n_turns(options.rounds, len(options.batch_sizes), bf16)
     turns += len(options.scaling) + 2 * options.quality
     with (

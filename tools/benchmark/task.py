@@ -16,6 +16,7 @@ import torch
 
 MAX_LENGTH = 64
 EVALUATION_BATCH = 64
+MATRIX = 2048  # rows of the square matrices whose product shows what the machine can do
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Task:
         pairs: first sentences, second sentences and labels; empty where nothing is evaluated.
         evaluations: how often to evaluate.
         bf16: forward in bfloat16.
+        matrix: rows of the square matrices that a ``matrix product`` multiplies.
     """
 
     competitor: str
@@ -43,6 +45,7 @@ class Task:
     pairs: Sequence[Sequence[Any]] = ()
     evaluations: int = 0
     bf16: bool = False
+    matrix: int = MATRIX
 
     @property
     def name(self) -> str:

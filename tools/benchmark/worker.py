@@ -27,7 +27,6 @@ COMPETITORS = {
     "sentence-transformers": ("tools.benchmark.library", "SentenceTransformersTrainer"),
 }
 PROBES = 8  # sentences that every competitor embeds first, to show that the weights are the same
-MATRIX = 2048
 
 
 @dataclass
@@ -70,10 +69,10 @@ def peak_memory() -> dict[str, int]:
         return {"peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, **gpu}
 
 
-def multiply_matrices(turns: Turns, bf16: bool) -> None:
-    """Each turn answers with the best rate of a few square products, in operations a second."""
+def multiply_matrices(turns: Turns, n: int, bf16: bool) -> None:
+    """Each turn answers with the best rate of a few products, in operations a second."""
     dtype = torch.bfloat16 if bf16 else torch.float32
-    left, right = (torch.randn(MATRIX, MATRIX, device=device()).to(dtype) for _ in range(2))
+    left, right = (torch.randn(n, n, device=device()).to(dtype) for _ in range(2))
     best = 0.0
     while True:
         for _ in range(5):
@@ -81,7 +80,7 @@ def multiply_matrices(turns: Turns, bf16: bool) -> None:
             left @ right
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
-            best = max(best, 2 * MATRIX**3 / (turns.now() - started))
+            best = max(best, 2 * n**3 / (turns.now() - started))
         turns.reply(flops=best)
         best = 0.0
 
@@ -94,7 +93,7 @@ def main() -> None:
     torch.set_num_threads(task.threads)
     turns.now = clock(task.threads)
     if task.competitor == "matrix product":
-        multiply_matrices(turns, task.bf16)
+        multiply_matrices(turns, task.matrix, task.bf16)
     module, name = COMPETITORS[task.competitor]
     competitor = getattr(importlib.import_module(module), name)(task)
     turns.reply(
