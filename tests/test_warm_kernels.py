@@ -92,7 +92,9 @@ def test_kernels_begin_with_what_was_imported_in_their_own_folder_and_environmen
 @pytest.mark.usefixtures("_warm")
 def test_a_kernel_is_interrupted_and_its_end_is_noticed() -> None:
     with _notebook() as notebook:
-        notebook.client.execute("import time; print('begun', flush=True); time.sleep(600)")
+        # Else a kernel refuses, for a moment after an error, what it is asked next.
+        waits = "import time; print('begun', flush=True); time.sleep(600)"
+        notebook.client.execute(waits, stop_on_error=False)
         while notebook.client.get_iopub_msg(timeout=SECONDS)["msg_type"] != "stream":
             pass
         notebook.manager.interrupt_kernel()
