@@ -196,20 +196,22 @@ def test_labels_in_words_say_from_how_many_on_or_that_there_were_too_few() -> No
     assert "50 on sample and more than 100 on bank (80% there)" in told
 
 
-def test_the_answer_has_a_line_for_each_number_of_sentences() -> None:
-    size, first, second = set_prose.tell_answer(answer_frame()).split("\n")
-    assert size == "- **50 sentences**"
-    assert first.startswith("    - Without a ready-made encoder: **TF-IDF (characters)**. Over 2")
-    assert "it stays 0.012 of Spearman on average below" in first
-    assert "SimCSE changes tiny by -0.005 on average, from -0.030 to +0.020" in first
-    assert second.startswith("    - With one: **untrained (e5-small-zh)**. Over 2 sources")
-    assert second.endswith("a clear gain on bank and news, a clear loss on none.")
+def test_the_answer_has_a_line_for_each_number_of_sentences_and_what_is_at_hand() -> None:
+    table = set_tables.answer_table(answer_frame())
+    assert list(table.index) == ["50", "50"]
+    assert list(table["at hand"]) == ["tiny", "e5-small-zh (ready-made)"]
+    assert list(table["take"]) == ["**TF-IDF (characters)**", "**untrained**"]
+    assert list(table["below the best"]) == ["0.012", "0.012"]
+    assert list(table["TF-IDF below it"]) == ["0.015", "0.100"]
+    assert list(table["SimCSE changes"]) == ["-0.005 [-0.030, +0.020]"] * 2
+    assert list(table["clear gain"]) == ["bank and news"] * 2
+    assert list(table["clear loss"]) == ["–"] * 2
 
 
 def test_a_name_in_bold_has_no_space_inside_its_marks_in_chinese() -> None:
-    told = set_prose.tell_answer(answer_frame(), language="zh")
-    assert "**未训练（e5-small-zh）**" in told
-    assert "**TF-IDF（字）**" in told
+    rows = answer_frame().assign(encoder="tiny")
+    table = set_tables.answer_table(rows, language="zh")
+    assert list(table["选用"]) == ["**TF-IDF（字）**", "**未训练（e5-small-zh）**"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -217,10 +219,9 @@ def test_a_name_in_bold_has_no_space_inside_its_marks_in_chinese() -> None:
 def test_an_answer_says_nothing_of_what_has_no_value(language: str, lost: list[str]) -> None:
     rows = answer_frame()
     rows.loc[rows["at_hand"] == "own", lost] = math.nan
-    told = set_prose.tell_answer(rows, language=language)
-    assert "nan" not in told
-    changes = {"en": "SimCSE changes", "zh": "SimCSE 使"}[language]
-    assert told.count(changes) == (1 if "change" in lost else 2)
+    first, second = set_tables.answer_table(rows, language=language).to_numpy().tolist()
+    assert (first.count(""), second.count("")) == (1, 0)
+    assert "nan" not in str(first)
 
 
 def test_a_source_whose_name_begins_with_an_underscore_is_in_the_legend(

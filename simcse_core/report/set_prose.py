@@ -9,18 +9,16 @@ import pandas as pd
 from simcse_core.report.methods import method
 from simcse_core.report.set_rows import (
     ALWAYS,
-    BETWEEN,
     COUNTED,
     PLAIN,
     gains_of,
-    habit_name,
     moved,
     policies,
     policy_name,
     recipes,
     rule_name,
 )
-from simcse_core.report.wording import COMMA, listed, quantity, say, spaced
+from simcse_core.report.wording import COMMA, listed, quantity, spaced
 
 ENOUGH = 0.9  # of the draws
 
@@ -113,44 +111,6 @@ def tell_labels(rows: pd.DataFrame, *, language: str = "en") -> str:
     return _joined([_LABELS[language].format(listed(parts, language))], language)
 
 
-def tell_answer(rows: pd.DataFrame, *, language: str = "en") -> str:
-    """What to take with so many sentences, with and without a ready-made encoder, as a list."""
-    lines = []
-    for n, here in rows.groupby("n_train"):
-        lines.append(f"- **{quantity(float(str(n)), 'n_train', language)}**")
-        lines += [f"    - {_choice(row, language)}" for _, row in here.iterrows()]
-    return "\n".join(lines)
-
-
-def _choice(row: pd.Series, language: str) -> str:
-    told = {
-        "hand": _HAND[str(row["at_hand"])][language],
-        "policy": habit_name(str(row["policy"]), language),
-        "regret": f"{row['regret']:.3f}",
-        "counted": _number(row["counted_regret"], language),
-        "tfidf": method(COUNTED).name(language),
-        "sets": _SOURCES[row["sets"] == 1][language].format(f"{row['sets']:.0f}"),
-        "encoder": row["encoder"],
-        "change": f"{row['change']:+.3f}",
-        "low": f"{row['change_low']:+.3f}",
-        "high": f"{row['change_high']:+.3f}",
-        "helped": _sources(row["helped"], language),
-        "harmed": _sources(row["harmed"], language),
-    }
-    parts = [_CHOICE, *([_CHANGE] if pd.notna(row["change"]) else [])]
-    return _joined([part[language].format(**told) for part in parts], language)
-
-
-def _sources(names: object, language: str) -> str:
-    """The sources of a cell; an empty one is read as no value."""
-    found = [say(name, language) for name in str(names).split(BETWEEN)] if names == names else []
-    return listed([name for name in found if name], language) or _NONE[language]
-
-
-def _number(value: float, language: str) -> str:
-    return say("missing", language) if pd.isna(value) else f"{value:.3f}"
-
-
 def _joined(parts: Sequence[str], language: str) -> str:
     return spaced("".join(parts)) if language == "zh" else " ".join(parts)
 
@@ -219,27 +179,6 @@ _NOT_ENOUGH = {
     "en": "more than {most} on {source} ({share} there)",
     "zh": "{source} 多于 {most}（此时 {share}）",
 }
-_HAND = {
-    "own": {"en": "Without a ready-made encoder", "zh": "没有现成的编码器"},
-    "ready-made": {"en": "With one", "zh": "有现成的编码器"},
-}
-_SOURCES = (
-    {"en": "{} sources", "zh": "{} 个数据集"},
-    {"en": "{} source", "zh": "{} 个数据集"},
-)
-_CHOICE = {
-    "en": "{hand}: **{policy}**. Over {sets} it stays {regret} of Spearman on average below "
-    "whatever is best on each ({tfidf}: {counted}).",
-    "zh": "{hand}：**{policy}**。在 {sets}上平均比各自最好的方法低 {regret}"
-    "（{tfidf}低 {counted}）。",
-}
-_CHANGE = {
-    "en": "SimCSE changes {encoder} by {change} on average, from {low} to {high}: a clear gain on "
-    "{helped}, a clear loss on {harmed}.",
-    "zh": "SimCSE 使 {encoder} 平均变化 {change}，最低 {low}，最高 {high}："
-    "明显提高的有{helped}，明显降低的有{harmed}。",
-}
-_NONE = {"en": "none", "zh": "：无"}
 
 # By the name of the table without the notebook's number.
-TELL = {"gains": tell_gains, "rule": tell_rule, "labels": tell_labels, "answer": tell_answer}
+TELL = {"gains": tell_gains, "rule": tell_rule, "labels": tell_labels}

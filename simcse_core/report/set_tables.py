@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
+from typing import Any
 
 import pandas as pd
 
+from simcse_core.config import Kind
 from simcse_core.report.methods import method
 from simcse_core.report.rows import at_last
 from simcse_core.report.set_rows import (
+    BETWEEN,
     COUNTED,
     PLAIN,
     at_place,
     gains_of,
+    habit_name,
     moved,
     places,
     policies,
@@ -21,7 +26,7 @@ from simcse_core.report.set_rows import (
 )
 from simcse_core.report.tables import mean_and_range
 from simcse_core.report.use_rows import line_name, lines
-from simcse_core.report.wording import in_brackets, pooling_name, quantity, say
+from simcse_core.report.wording import in_brackets, listed, pooling_name, quantity, say
 
 
 def methods_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
@@ -164,10 +169,56 @@ def labels_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
     return frame
 
 
+def answer_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
+    """What to take with so many sentences, with and without a ready-made encoder, and SimCSE on it.
+
+    What SimCSE changes is the mean over sources, with the lowest and highest of them in brackets.
+    """
+    table = [
+        {
+            say("sentences", language): f"{row['n_train']:,.0f}",
+            say("at hand", language): _at_hand(row, language),
+            say("take", language): f"**{_taken(row, language)}**",
+            say("below the best", language): f"{row['regret']:.3f}",
+            say("TF-IDF below it", language): _known(row["counted_regret"], "{:.3f}"),
+            say("SimCSE changes", language): _known(
+                row["change"], f"{{:+.3f}} [{row['change_low']:+.3f}, {row['change_high']:+.3f}]"
+            ),
+            say("clear gain", language): _sources(row["helped"], language),
+            say("clear loss", language): _sources(row["harmed"], language),
+        }
+        for row in rows.to_dict(orient="records")
+    ]
+    return pd.DataFrame(table).set_index(say("sentences", language))
+
+
+def _at_hand(row: dict[Hashable, Any], language: str) -> str:
+    """The encoder; in brackets that others made it, if so."""
+    if row["at_hand"] != Kind.READY_MADE:
+        return str(row["encoder"])
+    return in_brackets(str(row["encoder"]), method(Kind.READY_MADE).name(language), language)
+
+
+def _taken(row: dict[Hashable, Any], language: str) -> str:
+    """A method; with its encoder, if it is another than the line's."""
+    return habit_name(str(row["policy"]).removesuffix(f" {row['encoder']}"), language)
+
+
+def _known(value: float, form: str) -> str:
+    return "" if math.isnan(value) else form.format(value)
+
+
+def _sources(names: object, language: str) -> str:
+    """The sources of a cell, or a dash; an empty one is read as no value."""
+    found = [say(name, language) for name in str(names).split(BETWEEN)] if names == names else []
+    return listed([name for name in found if name], language) or "–"
+
+
 TABLES = {
     "elsewhere": methods_table,
     "gains": gains_table,
     "rule": rule_table,
     "indicators": indicators_table,
     "labels": labels_table,
+    "answer": answer_table,
 }

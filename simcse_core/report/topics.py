@@ -439,12 +439,15 @@ TOPICS: dict[str, Topic] = {
         title={"en": "What to take with few sentences", "zh": "句子不多时用什么"},
         guide={
             "en": "The one method that, taken on every source, stays least below the method that "
-            "is best on each; mean over seeds. Encoders stand under the pooling that is best "
-            "untrained on dev. A gain or loss is clear where the interval over pairs leaves out 0.",
-            "zh": "若在所有数据集上都用同一种方法，哪一种平均最接近各数据集上的最佳；多种子平均。"
-            "编码器用其未训练时在验证集上最好的池化。“明显”指句对区间不含 0。",
+            "is best on each (Spearman; mean over sources and seeds). Encoders stand under the "
+            "pooling that is best untrained on dev. What SimCSE changes has the lowest and highest "
+            "source in brackets; a gain or loss is clear where the interval over pairs leaves "
+            "out 0.",
+            "zh": "若在所有数据集上都用同一种方法，哪一种最接近各数据集上的最佳"
+            "（Spearman；对数据集与种子平均）。编码器用其未训练时在验证集上最好的池化。"
+            "SimCSE 带来的变化后方括号内为最低与最高的数据集；“明显”指句对区间不含 0。",
         },
-        told=("several 09_answer",),
+        told=("several_table 09_answer",),
     ),
     "09_elsewhere": Topic(
         title={
