@@ -259,13 +259,12 @@ def quantity(point: float, x: str, language: str = "en") -> str:
 
 
 def listed(items: Sequence[str], language: str = "en") -> str:
-    """a, b and c; a、b和c."""
+    """a, b and c; a、b 和 c."""
+    if len(items) < 2:
+        return "".join(items)
     last = "和" if language == "zh" else " and "
-    return (
-        last.join([LIST_COMMA[language].join(items[:-1]), items[-1]])
-        if len(items) > 1
-        else "".join(items)
-    )
+    told = last.join([LIST_COMMA[language].join(items[:-1]), items[-1]])
+    return spaced(told) if language == "zh" else told
 
 
 def spaced(text: str) -> str:
