@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import combinations
@@ -82,11 +82,14 @@ class SetsExperiment(Experiment):
 
     Attributes:
         runs: one for each source, with the poolings that are best there.
+        whole: the encoders that every recipe and pooling is tried on, by the names of their plans;
+            the others get plain SimCSE alone, under the pooling that is best on a source.
     """
 
     data: Sets
     modules: Sequence[str] = ("simcse_core.set_cells", "simcse_core.set_comparison")
     runs: Sequence[Experiment] = ()
+    whole: Collection[str] = ()
 
     @classmethod
     def open_sets(
@@ -113,8 +116,7 @@ class SetsExperiment(Experiment):
             extra_sentences, columns: of ``source``.
             max_pairs: of each part of a source, 0 for all.
             n_unlabelled: sentences of each source that are probed and never trained on.
-            recipe_encoders: of the encoders those that every recipe and pooling is tried on, all if
-                empty; the others get plain SimCSE alone, under the pooling that is best there.
+            recipe_encoders: of the encoders those that are studied whole, all if empty.
             given: the other parameters of ``Experiment.open``, and what the notebook has beside.
 
         Raises:
@@ -149,12 +151,13 @@ class SetsExperiment(Experiment):
         """
         assert isinstance(data, Sets)
         given = {"encoders": encoders, "seeds": seeds, "output_dir": output_dir, **parameters}
-        whole = parameters["recipe_encoders"]
-        if unknown := [one for one in whole if one not in encoders]:
+        asked = parameters["recipe_encoders"]
+        if unknown := [one for one in asked if one not in encoders]:
             raise ParameterError(
                 f"recipe_encoders: {unknown[0]!r} is none of encoders, which are "
                 f"{', '.join(encoders)}"
             )
+        whole = [encoder_name(one) for one in asked or encoders]
         runs = [_narrowed(Experiment.on(one, name, **given), whole) for one in data.every]
         first = runs[0]
         plans = list(dict.fromkeys(plan for run in runs for plan in run.plans))
@@ -168,6 +171,7 @@ class SetsExperiment(Experiment):
             first.language,
             first.settings,
             runs=runs,
+            whole=whole,
         )
         run.check_every_size()
         return run
@@ -192,17 +196,14 @@ class SetsExperiment(Experiment):
         return "\n\n".join(run.describe() for run in self.runs)
 
 
-def _narrowed(run: Experiment, whole: Sequence[str]) -> Experiment:
+def _narrowed(run: Experiment, whole: Collection[str]) -> Experiment:
     """The run with the encoders that are not studied whole under their best pooling alone."""
-    names = [encoder_name(name) for name in whole] or [plan.encoder for plan in run.plans]
-    return replace(
-        run,
-        plans=[
-            plan
-            for plan in run.plans
-            if plan.encoder in names or plan.pooling is best_pooling(plan, run.data)
-        ],
-    )
+    plans = [
+        plan
+        for plan in run.plans
+        if plan.encoder in whole or plan.pooling is best_pooling(plan, run.data)
+    ]
+    return replace(run, plans=plans)
 
 
 def load_sets(
@@ -270,26 +271,13 @@ def sets_cells(run: SetsExperiment, recipes: Sequence[str]) -> list[Cell]:
     Raises:
         ParameterError: more general text is to be mixed in than there is.
     """
-    sizes, whole = run.parameters["sizes"], run.parameters["recipe_encoders"]
-    names = [encoder_name(name) for name in whole]
-    of_encoders = {
-        plan.encoder: recipes if not names or plan.encoder in names else [PLAIN]
-        for plan in run.plans
-    }
     for one in run.runs:
-        _check_general(one.data, sizes, recipes)
-    return [
-        _of_set(cell, one.data) for one in run.runs for cell in _cells(run, one, sizes, of_encoders)
-    ]
+        _check_general(one.data, run.parameters["sizes"], recipes)
+    return [_of_set(cell, one.data) for one in run.runs for cell in _cells(run, one, recipes)]
 
 
-def _cells(
-    run: SetsExperiment,
-    one: Experiment,
-    sizes: Sequence[int],
-    recipes: Mapping[str, Sequence[str]],
-) -> list[Cell]:
-    data, seeds = one.data, list(one.seeds)
+def _cells(run: SetsExperiment, one: Experiment, recipes: Sequence[str]) -> list[Cell]:
+    data, sizes, seeds = one.data, run.parameters["sizes"], list(one.seeds)
     own = {"sizes": sorted(sizes), "seeds": seeds}
     cells = [Cell("text", set_cells.of_text, (data, sizes, seeds), own)]
     for plans in one.encoder_plans():
@@ -297,10 +285,11 @@ def _cells(
         args, parts = (data, plan, poolings, sizes, seeds), {**own, "poolings": poolings}
         cost = plan.cost(len(seeds) * max(sizes) + 2 * _n_measured(data))
         cells.append(_of_plan(plan, ["fitted"], set_cells.of_encoder, args, parts, cost))
+        tried = recipes if plan.encoder in run.whole else [PLAIN]
         cells += [
             _trajectory(data, plan, name, sizes, seed)
             for plan in plans
-            for name in recipes[plan.encoder]
+            for name in tried
             if name not in _without_general(data, [name])
             for seed in seeds
         ]
