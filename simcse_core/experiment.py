@@ -48,6 +48,7 @@ from simcse_core.results import (
     write_table,
 )
 from simcse_core.text_profile import describe_tokens
+from simcse_core.untrained_encoder import UntrainedEncoder, untrained_encoders
 from simcse_core.workers import n_threads, use_threads
 
 # Whose code decides the numbers of a table.
@@ -173,17 +174,22 @@ class Experiment:
         data: StudyData,
         name: str,
         *,
-        encoders: Sequence[str],
+        encoders: Sequence[str | UntrainedEncoder],
         seeds: Sequence[int],
         output_dir: Path,
         language: str = "en",
         origin: Mapping[str, Any] | None = None,
         **parameters: Any,
     ) -> Self:
-        """An experiment on data that was read; nothing is printed or written."""
+        """An experiment on data that was read; nothing is printed or written.
+
+        Args:
+            encoders: by their names, or shared with experiments on other data.
+        """
         settings = {key: parameters.pop(key) for key in SETTINGS if key in parameters}
-        asked = {("poolings" if key == "pooling" else key): v for key, v in settings.items()}
-        found = [plan for encoder in encoders for plan in make_plans(encoder, data, **asked)]
+        poolings, training = settings.get("pooling", PROTOCOLS), settings.get("training")
+        looked_at = untrained_encoders(encoders, settings.get("max_seq_length"))
+        found = [plan for one in looked_at for plan in make_plans(one, data, poolings, training)]
         plans = distinct(found, RESERVED_LABELS)
         for plan in {plan.stamp["encoder"]: plan for plan in plans}.values():
             plan.check_known(data.held_out() or data.pool.sentences)
@@ -221,7 +227,7 @@ class Experiment:
                 self.data.describe(),
                 *(plan.describe() for plan in self.plans),
                 *self._describe_best(),
-                *dict.fromkeys(self._describe_lengths(plan) for plan in self.plans),
+                *dict.fromkeys(self._describe_lengths(plan) for plan, *_ in self.encoder_plans()),
                 " · ".join([f"seeds {list(self.seeds)}", *own]),
             ]
         )
@@ -273,8 +279,14 @@ class Experiment:
 
         Everything that a notebook computes goes through here, as one list where it can.
         """
+        self.let_go()
         frames = compute_cells(cells, self.output_dir, self.name, self.of_every_cell())
         return [frame.assign(experiment=self.name) for frame in frames]
+
+    def let_go(self) -> None:
+        """Takes the encoders that were loaded for planning out of memory."""
+        for plan in self.plans:
+            plan.let_go()
 
     def of_every_cell(self) -> dict[str, object]:
         """What decides each of its cells, beside the cell's own parts."""

@@ -150,7 +150,7 @@ def trajectory_cells(
     cells = []
     held_out = len(run.data.held_out()) * len(points)
     for plan in plans:
-        plan.untrained.check_trainable()
+        plan.check_trainable()
         for method in methods:
             for seed in run.seeds:
                 mine = replace(plan, train=replace(plan.train, seed=seed))

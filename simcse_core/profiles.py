@@ -378,6 +378,7 @@ def check_meaning(step: Step) -> Planned:
                 run = check(step.path.stem, values)
                 run = replace(run, ready_made=run.ready_plans(values.get("ready_made", [])))
                 cells = planned_cells(_code(step.path), run, values)
+                run.let_go()
                 return Planned(step.path.stem, cells, run.of_every_cell())
         if need := sorted(values.keys() & {*MEANINGS, "ready_made"}):
             raise ParameterError(

@@ -27,6 +27,7 @@ from simcse_core.recipes import PLAIN, RECIPES
 from simcse_core.set_comparison import LABELLED
 from simcse_core.set_data import SetData, set_apart
 from simcse_core.sources import SAMPLE_NAME
+from simcse_core.untrained_encoder import UntrainedEncoder, untrained_encoders
 from simcse_core.workers import n_threads
 
 
@@ -139,7 +140,7 @@ class SetsExperiment(Experiment):
         data: StudyData,
         name: str,
         *,
-        encoders: Sequence[str],
+        encoders: Sequence[str | UntrainedEncoder],
         seeds: Sequence[int],
         output_dir: Path,
         **parameters: Any,
@@ -150,14 +151,14 @@ class SetsExperiment(Experiment):
             ParameterError: an encoder for recipes is none of ``encoders``.
         """
         assert isinstance(data, Sets)
-        given = {"encoders": encoders, "seeds": seeds, "output_dir": output_dir, **parameters}
-        asked = parameters["recipe_encoders"]
-        if unknown := [one for one in asked if one not in encoders]:
+        shared = untrained_encoders(encoders, parameters.get("max_seq_length"))
+        given = {"encoders": shared, "seeds": seeds, "output_dir": output_dir, **parameters}
+        names, asked = [one.name for one in shared], parameters["recipe_encoders"]
+        if unknown := [one for one in asked if encoder_name(one) not in names]:
             raise ParameterError(
-                f"recipe_encoders: {unknown[0]!r} is none of encoders, which are "
-                f"{', '.join(encoders)}"
+                f"recipe_encoders: {unknown[0]!r} is none of encoders, which are {', '.join(names)}"
             )
-        whole = [encoder_name(one) for one in asked or encoders]
+        whole = [encoder_name(one) for one in asked] or names
         runs = [_narrowed(Experiment.on(one, name, **given), whole) for one in data.every]
         first = runs[0]
         plans = list(dict.fromkeys(plan for run in runs for plan in run.plans))
@@ -318,7 +319,7 @@ def _check_general(data: StudyData, sizes: Sequence[int], recipes: Sequence[str]
 
 
 def _trajectory(data: StudyData, plan: Plan, name: str, sizes: Sequence[int], seed: int) -> Cell:
-    plan.untrained.check_trainable()
+    plan.check_trainable()
     mine = replace(plan, train=replace(plan.train, seed=seed))
     own = {"method": name, "train": asdict(mine.train), "sizes": sorted(sizes)}
     own |= {"device": plan.device}

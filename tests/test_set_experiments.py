@@ -259,18 +259,30 @@ def test_a_rule_is_fixed_on_sources_that_are_there(sets: Sets) -> None:
         check_fixed(sets, ["others"])
 
 
-def test_more_seeds_and_recipes_load_no_encoder_again(
-    sets: Sets, bert_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_encoder_is_loaded_once_for_all_sources_poolings_seeds_and_recipes(
+    sets: Sets, bert_dir: Path, tmp_path: Path, loaded_encoders: list[str]
 ) -> None:
-    loaded: list[str] = []
-    load = Plan.load
-    monkeypatch.setattr(Plan, "load", lambda plan: loaded.append(plan.encoder) or load(plan))
-    few = opened(sets, bert_dir, tmp_path, seeds=[0])
-    sets_cells(few, [PLAIN])
-    once = len(loaded)
-    many = opened(sets, bert_dir, tmp_path, seeds=[0, 1, 2])
-    assert len(sets_cells(many, [PLAIN, "simcse-slower"])) > len(sets_cells(few, [PLAIN]))
-    assert len(loaded) == 2 * once
+    other = tmp_path / "other"
+    SentenceEncoder.from_pretrained(bert_dir, "mean", max_seq_length=9).save(other)
+    encoders = [str(bert_dir), str(other)]
+    loaded_encoders.clear()
+    own = {"encoders": encoders, "pooling": ["cls", "mean", "best"], "recipe_encoders": encoders}
+    run = opened(sets, bert_dir, tmp_path, seeds=[0, 1], **own)
+    assert "is the best pooling untrained" in run.describe()
+    # Each source has text alone, and of each encoder what is fitted and two seeds of two recipes
+    # under each pooling that is studied.
+    assert len(sets_cells(run, [PLAIN, "simcse-slower"])) == sum(
+        1 + 2 + 4 * len(one.plans) for one in run.runs
+    )
+    assert loaded_encoders == encoders
+
+
+def test_a_trajectory_loads_an_encoder_for_each_of_its_runs_alone(
+    data: SetData, bert_dir: Path, loaded_encoders: list[str]
+) -> None:
+    plan = Plan(str(bert_dir), Pooling.MEAN, TrainConfig(**TRAIN), label="mine")
+    rows = trajectory(data, plan, PLAIN, [4, 8])
+    assert (loaded_encoders, set(rows["encoder"])) == ([str(bert_dir)], {"mine"})
 
 
 def test_every_recipe_and_pooling_is_tried_on_the_encoders_that_are_named(
