@@ -23,6 +23,7 @@ from simcse_core.label_free import HELD_OUT
 from simcse_core.probes import PAIRS, PROBES
 from simcse_core.ready_made import READY_MADE
 from simcse_core.recipes import PLAIN
+from simcse_core.set_data import FEWEST_PAIRS
 from simcse_core.statistics import (
     bootstrap_interval,
     pack_cosines,
@@ -41,7 +42,7 @@ AT_HAND = (
 # What averages tokens whatever the pooling, and so belongs to every pooling of its encoder.
 WITHOUT_POOLING = [method for method, row in BASELINES.items() if row.reads is Reads.TOKENS]
 NEAR = 0.01  # of Spearman: who loses no more by a choice has chosen right
-LABELLED = (10, 20, 50, 100, 200, 400)  # pairs
+LABELLED = (FEWEST_PAIRS, 20, 50, 100, 200, 400)  # pairs
 N_DRAWS = 200
 BETWEEN = "; "  # names of sources in one cell of a table
 
@@ -211,7 +212,6 @@ def judge(rows: pd.DataFrame, fixed_on: Collection[str]) -> pd.DataFrame:
 
 
 _BY_PROBE = "rule "
-RULE = _BY_PROBE.strip()
 
 
 def rule_of(judged: pd.DataFrame) -> tuple[str, int]:

@@ -18,15 +18,8 @@ from simcse_core.plans import Plan, best_pooling
 from simcse_core.recipes import PLAIN, RECIPES
 from simcse_core.results import read_table
 from simcse_core.set_cells import trajectory
-from simcse_core.set_data import SetData, set_apart
-from simcse_core.set_experiments import (
-    Sets,
-    SetsExperiment,
-    check_fixed,
-    load_sets,
-    measure_sets,
-    sets_cells,
-)
+from simcse_core.set_data import SetData, Sets, set_apart
+from simcse_core.set_experiments import SetsExperiment, measure_sets, sets_cells
 from simcse_core.sources import SAMPLE_NAME
 from simcse_core.training import TrainingError, train_simcse
 
@@ -187,19 +180,6 @@ def test_what_a_source_cannot_give_is_refused_with_its_name(
         opened(sets, bert_dir, tmp_path, **changes)
 
 
-def test_two_sources_of_one_name_are_refused(sets: Sets) -> None:
-    with pytest.raises(DataError, match="sources: two are called 'other'"):
-        Sets.of([sets.every[1], sets.every[1]])
-
-
-@pytest.mark.parametrize("names", [("one", "other"), ("a", "a-copy"), ("x", "天")])
-def test_two_sources_of_one_content_are_refused(study_data: StudyData, names: list[str]) -> None:
-    every = [set_apart(replace(study_data, name=name), 0, 6) for name in names]
-    said = f"sources: '{names[0]}' and '{names[1]}' hold the same pairs and text"
-    with pytest.raises(DataError, match=said):
-        Sets.of(every)
-
-
 @pytest.mark.parametrize(("sizes", "n"), [([4], 3), ([2, 8], 7), ([8], 0)])
 def test_more_general_text_than_there_is_is_refused_before_anything_is_computed(
     sets: Sets,
@@ -218,25 +198,6 @@ def test_more_general_text_than_there_is_is_refused_before_anything_is_computed(
     assert sets_cells(run, [PLAIN])
 
 
-@pytest.mark.parametrize("name", ["nowhere", "~nobody-of-that-name/x", "sample-text", "/dev/null"])
-def test_a_further_source_is_refused_by_the_parameter_that_names_it(name: str) -> None:
-    with pytest.raises(DataError, match=r"^sources: (?!source)"):
-        load_sets(["sample", name], {}, 0, 20)
-    with pytest.raises(DataError, match=r"^source: "):
-        load_sets([name, "sample"], {}, 0, 20)
-
-
-@pytest.mark.parametrize("split", ["dev", "test"])
-@pytest.mark.parametrize("n", [2, 9])
-def test_a_source_of_few_pairs_is_refused_by_its_name(tmp_path: Path, split: str, n: int) -> None:
-    for name in ("dev", "test"):
-        pairs = [f"{i}||{i}日月||{i}天地||{i % 6}\n" for i in range(n if name == split else 10)]
-        (tmp_path / f"cnsd-sts-{name}.txt").write_text("".join(pairs), encoding="utf-8")
-    said = f"sources: {tmp_path.name} has {n} pairs of {split}, and at least 10 are needed"
-    with pytest.raises(DataError, match=said):
-        load_sets(["sample", str(tmp_path)], {}, 0, 20)
-
-
 @pytest.mark.parametrize("name", [PLAIN, "esimcse", "simcse-slower"])
 def test_a_loss_that_is_no_number_leaves_what_was_reached(
     data: SetData, bert_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -251,12 +212,6 @@ def test_a_loss_that_is_no_number_leaves_what_was_reached(
     monkeypatch.setattr(set_cells, "train", broken)
     rows = trajectory(data, Plan(str(bert_dir), Pooling.MEAN, TrainConfig(**TRAIN)), name, [4, 8])
     assert set(rows["method"]) == ({"untrained"} if name == PLAIN else set())
-
-
-def test_a_rule_is_fixed_on_sources_that_are_there(sets: Sets) -> None:
-    check_fixed(sets, ["other"])
-    with pytest.raises(DataError, match="fixed_on: no source is called 'others'; there are"):
-        check_fixed(sets, ["others"])
 
 
 def test_an_encoder_is_loaded_once_for_all_sources_poolings_seeds_and_recipes(
