@@ -39,7 +39,9 @@ class SetsExperiment(Experiment):
     """
 
     data: Sets
-    modules: Sequence[str] = ("simcse_core.set_cells", "simcse_core.set_comparison")
+    modules: Sequence[str] = tuple(
+        f"simcse_core.{name}" for name in ("set_cells", "set_choice", "set_indicators")
+    )
     runs: Sequence[Experiment] = ()
     whole: Collection[str] = ()
 
