@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from simcse_core.cells import Cell, compute_cells
 from simcse_core.comparison import MEAN_OF_ENCODERS
-from simcse_core.config import BEST, PROTOCOLS, HubData
+from simcse_core.config import BEST, PROTOCOLS, HubData, encoder_settings
 from simcse_core.data import StudyData, load_study_data
 from simcse_core.errors import DataError
 from simcse_core.fitted_cells import NO_ENCODER
@@ -31,7 +31,7 @@ from simcse_core.folders import (
     plan_of_run,
 )
 from simcse_core.parameters import checked
-from simcse_core.plans import Plan, best_pooling, distinct, make_plan, make_plans
+from simcse_core.plans import Plan, best_pooling, distinct, make_plans
 from simcse_core.reading.columns import Columns
 from simcse_core.ready_plans import ReadyPlan, ready_plans
 from simcse_core.report.facts import facts
@@ -348,14 +348,14 @@ class Experiment:
 
         A notebook that trains nothing has no parameter for it.
         """
-        plans = self.plans
-        if not trained:
-            own = [make_plan(plan.encoder, plan.pooling).train for plan in plans]
-            return [
-                {**plan.stamp, "train": asdict(train)}
-                for plan, train in zip(plans, own, strict=True)
-            ]
-        return [{**plan.stamp, "train": asdict(plan.train)} for plan in plans]
+        trains = [
+            plan.train if trained else encoder_settings(plan.encoder, plan.pooling).train
+            for plan in self.plans
+        ]
+        return [
+            {**plan.stamp, "train": asdict(train)}
+            for plan, train in zip(self.plans, trains, strict=True)
+        ]
 
     def _data_with(self, extra_sentences: Sequence[str] | None) -> str:
         """The fingerprint of this run's data with a pool of other files beside the source's."""

@@ -11,7 +11,7 @@ from typing import Any, Self
 import pandas as pd
 
 from simcse_core import set_cells
-from simcse_core.cells import Cell, named
+from simcse_core.cells import Cell, named, of_plan
 from simcse_core.data import StudyData
 from simcse_core.encoder_names import encoder_name
 from simcse_core.errors import DataError, ParameterError
@@ -189,7 +189,7 @@ def _cells(run: SetsExperiment, one: Experiment, recipes: Sequence[str]) -> list
         plan, poolings = plans[0], [plan.pooling for plan in plans]
         args, parts = (data, plan, poolings, sizes, seeds), {**own, "poolings": poolings}
         cost = plan.cost(len(seeds) * max(sizes) + 2 * _n_measured(data))
-        cells.append(_of_plan(plan, ["fitted"], set_cells.of_encoder, args, parts, cost))
+        cells.append(of_plan(plan, ["fitted"], set_cells.of_encoder, args, parts, cost))
         tried = recipes if plan.encoder in run.whole else [PLAIN]
         cells += [
             _trajectory(data, plan, name, sizes, seed)
@@ -229,26 +229,13 @@ def _trajectory(data: StudyData, plan: Plan, name: str, sizes: Sequence[int], se
     own |= {"device": plan.device}
     what = [plan.pooling, name, f"seed{seed}"]
     cost = plan.cost(*RECIPES[name].sentences(sizes, _n_measured(data)))
-    return _of_plan(plan, what, set_cells.trajectory, (data, mine, name, sizes), own, cost)
+    return of_plan(plan, what, set_cells.trajectory, (data, mine, name, sizes), own, cost)
 
 
 def _n_measured(data: StudyData) -> int:
     """Texts that are encoded to score once: of pairs, and of probes each whole, halved, cut."""
     assert isinstance(data, SetData)
     return len(data.held_out()) + 4 * len(data.unlabelled)
-
-
-def _of_plan(
-    plan: Plan,
-    what: Sequence[str],
-    compute: Any,
-    args: tuple[Any, ...],
-    own: dict[str, Any],
-    cost: float,
-) -> Cell:
-    parts = {**plan.stamp, **own}
-    name = named(plan.stamp, *what)
-    return Cell(name, compute, args, parts, memory=plan.memory, cost=cost)
 
 
 def _of_set(cell: Cell, data: StudyData) -> Cell:
