@@ -125,11 +125,13 @@ class UntrainedEncoder:
 
 
 def untrained_encoders(
-    encoders: Sequence[str | UntrainedEncoder], max_seq_length: int | None = None
+    encoders: Sequence[str | Path | UntrainedEncoder], max_seq_length: int | None = None
 ) -> list[UntrainedEncoder]:
     """Encoders by their names, none loaded yet; those that other plans share stay as they are."""
     return [
-        UntrainedEncoder(encoder, max_seq_length or None) if isinstance(encoder, str) else encoder
+        encoder
+        if isinstance(encoder, UntrainedEncoder)
+        else UntrainedEncoder(encoder, max_seq_length or None)
         for encoder in encoders
     ]
 

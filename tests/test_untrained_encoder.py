@@ -87,7 +87,7 @@ def test_its_own_pooling_is_what_its_folder_says(
 def test_names_are_shared_encoders_of_that_length_and_shared_ones_stay(bert_dir: Path) -> None:
     (one,) = untrained_encoders([str(bert_dir)], 12)
     assert untrained_encoders([one], 30) == [one]
-    (own,) = untrained_encoders([str(bert_dir)], 0)  # as notebooks say the encoder's own
+    (own,) = untrained_encoders([bert_dir], 0)  # as notebooks say the encoder's own
     assert (one.max_seq_length, own.max_seq_length) == (12, None)
 
 
