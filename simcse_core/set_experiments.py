@@ -195,7 +195,7 @@ def _cells(run: SetsExperiment, one: Experiment, recipes: Sequence[str]) -> list
             _trajectory(data, plan, name, sizes, seed)
             for plan in plans
             for name in tried
-            if name not in _without_general(data, [name])
+            if not _mixes_with_itself(name, data)
             for seed in seeds
         ]
     for ready in run.ready_made:
@@ -204,15 +204,14 @@ def _cells(run: SetsExperiment, one: Experiment, recipes: Sequence[str]) -> list
     return cells
 
 
-def _without_general(data: StudyData, recipes: Sequence[str]) -> list[str]:
-    """Recipes that mix general text in, where the data is itself that text."""
-    return [name for name in recipes if RECIPES[name].general and data.name == SAMPLE_NAME]
+def _mixes_with_itself(recipe: str, data: StudyData) -> bool:
+    """Whether a recipe mixes general text in and the data is itself that text."""
+    return bool(RECIPES[recipe].general) and data.name == SAMPLE_NAME
 
 
 def _check_general(data: StudyData, sizes: Sequence[int], recipes: Sequence[str]) -> None:
-    left_out = _without_general(data, recipes)
     for name in recipes:
-        if (n := RECIPES[name].general) and name not in left_out:
+        if (n := RECIPES[name].general) and not _mixes_with_itself(name, data):
             assert isinstance(data, SetData)
             wanted, there = n * max(sizes), len(set_cells.general_text(data))
             if wanted > there:
