@@ -31,7 +31,7 @@ from simcse_core.folders import (
     plan_of_run,
 )
 from simcse_core.parameters import checked
-from simcse_core.plans import Plan, best_pooling, distinct, make_plans
+from simcse_core.plans import Plan, best_pooling, distinct, make_plans, named_poolings
 from simcse_core.reading.columns import Columns
 from simcse_core.ready_plans import ReadyPlan, ready_plans
 from simcse_core.report.facts import facts
@@ -242,7 +242,7 @@ class Experiment:
     def _describe_best(self) -> Iterator[str]:
         """Lines for people: which pooling of each encoder was found to be best, if that was asked.
 
-        The best one may be one that is studied anyway, which leaves one protocol fewer.
+        The best one may be named too, which leaves one protocol fewer.
         """
         asked = self.settings.get("pooling", PROTOCOLS)
         if BEST not in asked:
@@ -250,9 +250,9 @@ class Experiment:
         for plans in self.encoder_plans():
             best = best_pooling(plans[0], self.data)
             told = f"{plans[0].stamp['encoder']}: {best} is the best pooling untrained, on dev"
-            fewer = len(plans) < len(asked)
             count = "one protocol" if len(plans) == 1 else f"{len(plans)} protocols"
-            yield f"{told}, and named too: {count}" if fewer else told
+            named_too = best in named_poolings(plans[0], asked)
+            yield f"{told}, and named too: {count}" if named_too else told
 
     def check_sizes(self, sizes: Sequence[int], parameter: str = "sizes") -> None:
         """Raises a DataError that names the parameter unless every size can be drawn."""

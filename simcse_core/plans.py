@@ -192,6 +192,13 @@ def make_plans(
     return found
 
 
+def named_poolings(plan: Plan, asked: Sequence[str]) -> list[Pooling]:
+    """The poolings of an encoder that are asked for by name, or as its own."""
+    return [
+        plan._seen.own_pooling() if one == OWN else Pooling(one) for one in asked if one != BEST
+    ]
+
+
 def _sharing(
     encoder: UntrainedEncoder, pooling: str, training: Mapping[str, object] | None = None
 ) -> Plan:

@@ -65,12 +65,15 @@ class UntrainedEncoder:
         self._fingerprints: dict[Pooling, str] = {}
         self._traits: dict[Pooling, Traits] = {}
         self._size: Size | None = None
+        self._own_pooling: Pooling | None = None
 
     def own_pooling(self) -> Pooling:
         """What its folder says, or what a bundled encoder serves under."""
-        encoder = SentenceEncoder.from_pretrained(self.name, None, self.max_seq_length)
-        self._loaded.setdefault(encoder.pooling, encoder)
-        return encoder.pooling
+        if self._own_pooling is None:
+            encoder = SentenceEncoder.from_pretrained(self.name, None, self.max_seq_length)
+            self._own_pooling = encoder.pooling
+            self._loaded.setdefault(encoder.pooling, encoder)
+        return self._own_pooling
 
     def under(self, pooling: Pooling) -> SentenceEncoder:
         """The encoder under a pooling.

@@ -259,6 +259,21 @@ def test_every_recipe_and_pooling_is_tried_on_the_encoders_that_are_named(
     assert tried == whole | {(str(bert_dir), best, PLAIN)}
 
 
+def test_an_encoder_under_its_best_pooling_alone_is_told_as_such(
+    sets: Sets, bert_dir: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    SentenceEncoder.from_pretrained(bert_dir, "mean", max_seq_length=9).save(other)
+    best = best_pooling(Plan(str(bert_dir), Pooling.CLS, TrainConfig()), sets.every[0])
+    assert best is not Pooling.MEAN
+    named = {"encoders": [str(bert_dir), str(other)], "recipe_encoders": [str(other)]}
+    for pooling, too in (("mean", ""), (best.value, ", and named too: one protocol")):
+        run = opened(sets, bert_dir, tmp_path, pooling=[pooling, "best"], **named).runs[0]
+        assert [plan.pooling for plan in run.plans if plan.encoder == str(bert_dir)] == [best]
+        told = f"tiny-bert: {best} is the best pooling untrained, on dev{too}"
+        assert told in run.describe().splitlines()
+
+
 def test_an_encoder_for_recipes_is_one_of_the_run(
     sets: Sets, bert_dir: Path, tmp_path: Path
 ) -> None:
