@@ -27,6 +27,7 @@ from simcse_core.applications.tables import read_columns
 from simcse_core.data import SentencePool, StsPairs, StudyData, fingerprint, load_sts
 from simcse_core.duplicates import written_form
 from simcse_core.errors import DataError
+from simcse_core.files import expanded
 from simcse_core.labels import label
 
 SAMPLE = "sample"
@@ -162,7 +163,7 @@ def load_application_data(source: str | Path, smallest: int) -> ApplicationData:
 def _open(source: str | Path) -> _Texts:
     if str(source) == SAMPLE:
         return _read_own(SAMPLE_DIRECTORY, SAMPLE_NAME)
-    folder = Path(os.path.expanduser(source))
+    folder = expanded(source)
     for mark, read in _LAYOUTS.items():
         if os.path.exists(folder / mark):
             return read(folder, label(folder.resolve().name, "texts"))

@@ -12,7 +12,7 @@ import pandas as pd
 from simcse_core import application_cells
 from simcse_core.application_cells import COUNTED, DETAILS, NO_ENCODER, Draws
 from simcse_core.application_data import ApplicationData, load_application_data
-from simcse_core.cells import Cell, named
+from simcse_core.cells import Cell, of_plan
 from simcse_core.experiment import STUDIED, Experiment
 from simcse_core.folders import owner_of
 from simcse_core.parameters import checked
@@ -107,11 +107,9 @@ def method_cells(run: ApplicationExperiment) -> list[Cell]:
     ]
     for plan in run.plans:
         args = (run.data, plan, draws, n, run.seeds)
-        parts = {**plan.stamp, **own, "seeds": list(run.seeds)}
+        parts, what = {**own, "seeds": list(run.seeds)}, [plan.pooling, "fitted"]
         cost = plan.cost(encoded=n_texts + n * len(run.seeds))
-        name = named(plan.stamp, plan.pooling, "fitted")
-        compute = application_cells.of_encoder
-        cells.append(Cell(name, compute, args, parts, cost=cost))
+        cells.append(of_plan(plan, what, application_cells.of_encoder, args, parts, cost))
         cells += [_trained(run, plan, method, seed) for method in STUDIED for seed in run.seeds]
     return cells
 
@@ -126,13 +124,14 @@ def _trained(run: ApplicationExperiment, plan: Plan, method: str, seed: int) -> 
         "n_train": n,
         "device": plan.device,
     }
-    return Cell(
-        named(plan.stamp, plan.pooling, method, f"seed{seed}"),
+    return of_plan(
+        plan,
+        [plan.pooling, method, f"seed{seed}"],
         application_cells.trained,
         (run.data, mine, method, run.draws, n),
-        {**plan.stamp, **own},
+        own,
+        plan.cost(len(run.data.held_out()), plan.train.num_epochs * n),
         resumes=True,
-        cost=plan.cost(len(run.data.held_out()), plan.train.num_epochs * n),
     )
 
 

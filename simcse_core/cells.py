@@ -21,6 +21,7 @@ from simcse_core.checkpoint import Checkpoint
 from simcse_core.errors import one_line
 from simcse_core.files import safe_name
 from simcse_core.folders import only_run
+from simcse_core.plans import Plan
 from simcse_core.progress import progress
 from simcse_core.results import Stamp, changes, keep, kept, kept_like, stamp
 from simcse_core.under_way import UnderWay, tell_study
@@ -72,6 +73,26 @@ class Cell:
 def named(encoder: Mapping[str, Any], *what: str) -> str:
     """The name of a cell of an encoder, from the encoder's own stamp and what is computed of it."""
     return "-".join([encoder["encoder"], encoder["fingerprint"], *what])
+
+
+def of_plan(
+    plan: Plan,
+    what: Sequence[str],
+    compute: Callable[..., pd.DataFrame],
+    args: tuple[Any, ...],
+    own: Mapping[str, object],
+    cost: float,
+    **more: Any,
+) -> Cell:
+    """A cell that an encoder takes part in: its name, stamp and memory are those of the plan.
+
+    Args:
+        what: is computed of it, for the name.
+        own: what decides the result beside the encoder.
+        more: ``resumes`` and ``among`` of the cell.
+    """
+    name, parts = named(plan.stamp, *what), {**plan.stamp, **own}
+    return Cell(name, compute, args, parts, memory=plan.memory, cost=cost, **more)
 
 
 # Is told how far it is, every now and then.

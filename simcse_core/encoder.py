@@ -268,6 +268,17 @@ class SentenceEncoder:
         encoder._check_itself()
         return encoder
 
+    def with_pooling(self, pooling: Pooling | str) -> SentenceEncoder:
+        """The same encoder under another pooling, with the same weights in memory.
+
+        Raises:
+            EncoderError: it lacks the pooling, or fails its trial under it.
+        """
+        twin = copy.copy(self)
+        twin.pooling = Pooling(pooling)
+        twin._check_itself()
+        return twin
+
     @property
     def fingerprint(self) -> str:
         """First 12 hex digits of SHA-256 over all that decides a vector, as it is now.

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from simcse_core.cells import Cell, compute_cells
 from simcse_core.comparison import MEAN_OF_ENCODERS
-from simcse_core.config import BEST, PROTOCOLS, HubData
+from simcse_core.config import BEST, PROTOCOLS, HubData, encoder_settings
 from simcse_core.data import StudyData, load_study_data
 from simcse_core.errors import DataError
 from simcse_core.fitted_cells import NO_ENCODER
@@ -31,7 +31,7 @@ from simcse_core.folders import (
     plan_of_run,
 )
 from simcse_core.parameters import checked
-from simcse_core.plans import Plan, best_pooling, distinct, make_plan, make_plans
+from simcse_core.plans import Plan, best_pooling, distinct, make_plans, named_poolings
 from simcse_core.reading.columns import Columns
 from simcse_core.ready_plans import ReadyPlan, ready_plans
 from simcse_core.report.facts import facts
@@ -48,6 +48,7 @@ from simcse_core.results import (
     write_table,
 )
 from simcse_core.text_profile import describe_tokens
+from simcse_core.untrained_encoder import UntrainedEncoder, untrained_encoders
 from simcse_core.workers import n_threads, use_threads
 
 # Whose code decides the numbers of a table.
@@ -173,17 +174,22 @@ class Experiment:
         data: StudyData,
         name: str,
         *,
-        encoders: Sequence[str],
+        encoders: Sequence[str | UntrainedEncoder],
         seeds: Sequence[int],
         output_dir: Path,
         language: str = "en",
         origin: Mapping[str, Any] | None = None,
         **parameters: Any,
     ) -> Self:
-        """An experiment on data that was read; nothing is printed or written."""
+        """An experiment on data that was read; nothing is printed or written.
+
+        Args:
+            encoders: by their names, or shared with experiments on other data.
+        """
         settings = {key: parameters.pop(key) for key in SETTINGS if key in parameters}
-        asked = {("poolings" if key == "pooling" else key): v for key, v in settings.items()}
-        found = [plan for encoder in encoders for plan in make_plans(encoder, data, **asked)]
+        poolings, training = settings.get("pooling", PROTOCOLS), settings.get("training")
+        looked_at = untrained_encoders(encoders, settings.get("max_seq_length"))
+        found = [plan for one in looked_at for plan in make_plans(one, data, poolings, training)]
         plans = distinct(found, RESERVED_LABELS)
         for plan in {plan.stamp["encoder"]: plan for plan in plans}.values():
             plan.check_known(data.held_out() or data.pool.sentences)
@@ -221,7 +227,7 @@ class Experiment:
                 self.data.describe(),
                 *(plan.describe() for plan in self.plans),
                 *self._describe_best(),
-                *dict.fromkeys(self._describe_lengths(plan) for plan in self.plans),
+                *dict.fromkeys(self._describe_lengths(plan) for plan, *_ in self.encoder_plans()),
                 " · ".join([f"seeds {list(self.seeds)}", *own]),
             ]
         )
@@ -236,7 +242,7 @@ class Experiment:
     def _describe_best(self) -> Iterator[str]:
         """Lines for people: which pooling of each encoder was found to be best, if that was asked.
 
-        The best one may be one that is studied anyway, which leaves one protocol fewer.
+        The best one may be named too, which leaves one protocol fewer.
         """
         asked = self.settings.get("pooling", PROTOCOLS)
         if BEST not in asked:
@@ -244,9 +250,9 @@ class Experiment:
         for plans in self.encoder_plans():
             best = best_pooling(plans[0], self.data)
             told = f"{plans[0].stamp['encoder']}: {best} is the best pooling untrained, on dev"
-            fewer = len(plans) < len(asked)
             count = "one protocol" if len(plans) == 1 else f"{len(plans)} protocols"
-            yield f"{told}, and named too: {count}" if fewer else told
+            named_too = best in named_poolings(plans[0], asked)
+            yield f"{told}, and named too: {count}" if named_too else told
 
     def check_sizes(self, sizes: Sequence[int], parameter: str = "sizes") -> None:
         """Raises a DataError that names the parameter unless every size can be drawn."""
@@ -273,8 +279,14 @@ class Experiment:
 
         Everything that a notebook computes goes through here, as one list where it can.
         """
+        self.let_go()
         frames = compute_cells(cells, self.output_dir, self.name, self.of_every_cell())
         return [frame.assign(experiment=self.name) for frame in frames]
+
+    def let_go(self) -> None:
+        """Takes the encoders that were loaded for planning out of memory."""
+        for plan in self.plans:
+            plan.let_go()
 
     def of_every_cell(self) -> dict[str, object]:
         """What decides each of its cells, beside the cell's own parts."""
@@ -336,14 +348,14 @@ class Experiment:
 
         A notebook that trains nothing has no parameter for it.
         """
-        plans = self.plans
-        if not trained:
-            own = [make_plan(plan.encoder, plan.pooling).train for plan in plans]
-            return [
-                {**plan.stamp, "train": asdict(train)}
-                for plan, train in zip(plans, own, strict=True)
-            ]
-        return [{**plan.stamp, "train": asdict(plan.train)} for plan in plans]
+        trains = [
+            plan.train if trained else encoder_settings(plan.encoder, plan.pooling).train
+            for plan in self.plans
+        ]
+        return [
+            {**plan.stamp, "train": asdict(train)}
+            for plan, train in zip(self.plans, trains, strict=True)
+        ]
 
     def _data_with(self, extra_sentences: Sequence[str] | None) -> str:
         """The fingerprint of this run's data with a pool of other files beside the source's."""

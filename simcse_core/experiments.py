@@ -12,7 +12,7 @@ from functools import partial
 import pandas as pd
 
 from simcse_core import fitted_cells, trained_cells
-from simcse_core.cells import Cell, named
+from simcse_core.cells import Cell, named, of_plan
 from simcse_core.config import Kind
 from simcse_core.experiment import STUDIED, Experiment
 from simcse_core.objectives import OBJECTIVES
@@ -40,10 +40,9 @@ def untrained_cells(run: Experiment, whitening_sentences: int) -> list[Cell]:
     own = {"n_sample": whitening_sentences, "seeds": list(run.seeds)}
     cells = [Cell("text", fitted_cells.of_text, (run.data,))]
     for plan, *_ in run.encoder_plans():
-        args, parts = (run.data, plan, whitening_sentences, run.seeds), {**plan.stamp, **own}
+        args = (run.data, plan, whitening_sentences, run.seeds)
         cost = plan.cost(encoded=_n_fitted(run, whitening_sentences))
-        name, compute = named(plan.stamp), fitted_cells.of_encoder
-        cells.append(Cell(name, compute, args, parts, memory=plan.memory, cost=cost))
+        cells.append(of_plan(plan, [], fitted_cells.of_encoder, args, own, cost))
     return [*cells, *ready_made_cells(run)]
 
 
@@ -150,7 +149,7 @@ def trajectory_cells(
     cells = []
     held_out = len(run.data.held_out()) * len(points)
     for plan in plans:
-        plan.untrained.check_trainable()
+        plan.check_trainable()
         for method in methods:
             for seed in run.seeds:
                 mine = replace(plan, train=replace(plan.train, seed=seed))
@@ -162,14 +161,14 @@ def trajectory_cells(
                     "device": plan.device,
                 }
                 cells.append(
-                    Cell(
-                        named(plan.stamp, plan.pooling, method, f"seed{seed}"),
+                    of_plan(
+                        plan,
+                        [plan.pooling, method, f"seed{seed}"],
                         trained_cells.trajectory,
                         (run.data, mine, method, n_train, points),
-                        {**plan.stamp, **own},
+                        own,
+                        plan.cost(held_out, plan.train.num_epochs * n_train),
                         resumes=True,
-                        memory=plan.memory,
-                        cost=plan.cost(held_out, plan.train.num_epochs * n_train),
                         among=partial(trained_cells.at_points, n_train=n_train, points=points),
                     )
                 )
@@ -184,11 +183,9 @@ def fitted_curve_cells(
     cells = [Cell("text-fitted", fitted_cells.of_text_samples, (run.data, sizes, run.seeds), own)]
     for plans in encoders:
         plan, poolings = plans[0], [plan.pooling for plan in plans]
-        args = (run.data, plan, poolings, sizes, run.seeds)
-        parts = {**plan.stamp, **own, "poolings": poolings}
-        name, compute = named(plan.stamp, "fitted"), fitted_cells.of_samples
+        args, parts = (run.data, plan, poolings, sizes, run.seeds), {**own, "poolings": poolings}
         cost = plan.cost(encoded=_n_fitted(run, max(sizes)))
-        cells.append(Cell(name, compute, args, parts, memory=plan.memory, cost=cost))
+        cells.append(of_plan(plan, ["fitted"], fitted_cells.of_samples, args, parts, cost))
     return cells
 
 

@@ -70,7 +70,7 @@ def along_training(
             kind=seen.map(lambda n: objective.kind if n else Kind.UNTRAINED),
             epoch=(seen > 0).astype(float),
         ),
-        encoder=plan.stamp["encoder"],
+        encoder=encoder.name,
         pooling=plan.pooling,
         seed=plan.train.seed,
         dataset=data.name,

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and JSON that is kept with a checksum of its own."""
+"""Files that appear whole or not at all, JSON with a checksum, and paths as users say them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ from typing import IO, Any
 UNFINISHED = ".simcse-tmp"
 CHECKSUM = "checksum"  # the key under which sealed JSON keeps it
 LONGEST_NAME = 120  # bytes of a file's name without its endings; file systems take 255
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """The path that a user means and that is read, ``~`` and ``~name`` being homes.
+
+    Where nobody has that name it stays as it is, so that nothing is there; a path that is written
+    to goes through :func:`simcse_core.folders.resolved`, which refuses it.
+    """
+    return Path(os.path.expanduser(path))  # pathlib raises for nobody's home
 
 
 def write_json(path: Path, content: object) -> None:

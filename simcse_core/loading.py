@@ -21,6 +21,7 @@ from transformers.utils import logging as transformers_logging
 
 from simcse_core.config import ASSETS, BUNDLED_ENCODERS
 from simcse_core.errors import EncoderError, one_line
+from simcse_core.files import expanded
 from simcse_core.hub import fetch_encoder
 from simcse_core.ready_made import READY_MADE, ready_made_folder
 
@@ -47,7 +48,7 @@ def locate_encoder(name: str) -> tuple[Path, str]:
         return ASSETS / name, name
     if name in READY_MADE:
         return ready_made_folder(name), name
-    folder = Path(os.path.expanduser(name))
+    folder = expanded(name)
     if not os.path.isdir(folder):  # which raises for no name, as pathlib does for long ones
         path, commit = fetch_encoder(name)
         return path, f"{name.partition('@')[0]}@{commit[:7]}"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from math import isnan
 from pathlib import Path
@@ -29,6 +29,7 @@ from simcse_core.errors import ParameterError
 from simcse_core.evaluation import look_up, pair_cosines
 from simcse_core.labels import label
 from simcse_core.statistics import spearman
+from simcse_core.untrained_encoder import UntrainedEncoder
 
 MOST_UNKNOWN = 0.5  # share of tokens
 # The best poolings that a study found before its notebooks run, which take them from there.
@@ -45,6 +46,7 @@ class Plan:
     Attributes:
         max_seq_length: tokens after which a sentence is cut; None for the encoder's own setting.
         label: what it is called on results; empty for its own name.
+        shared: what it looks at, with other plans of the encoder; None for one of its own.
     """
 
     encoder: str
@@ -52,6 +54,7 @@ class Plan:
     train: TrainConfig
     max_seq_length: int | None = None
     label: str = ""
+    shared: UntrainedEncoder | None = field(default=None, repr=False, compare=False)
 
     def load(self) -> SentenceEncoder:
         """A fresh copy of the encoder, untrained."""
@@ -61,27 +64,38 @@ class Plan:
 
     def __getstate__(self) -> dict[str, Any]:
         """What it is pickled as: without the encoder that was loaded for looking."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
 
     @cached_property
+    def _seen(self) -> UntrainedEncoder:
+        return self.shared or UntrainedEncoder(self.encoder, self.max_seq_length)
+
+    @property
     def untrained(self) -> SentenceEncoder:
         """The encoder as it is, for looking only: whoever trains takes a fresh copy."""
-        return self.load()
+        encoder = copy(self._seen.under(self.pooling))
+        encoder.name = self.label or label(encoder.name)
+        return encoder
+
+    def let_go(self) -> None:
+        """Takes the encoder that was loaded for looking out of memory."""
+        self._seen.let_go()
 
     @cached_property
     def stamp(self) -> dict[str, Any]:
         """What of the encoder decides a result, and what it is called on results."""
+        seen = self._seen.traits(self.pooling)
         return {
-            "encoder": self.untrained.name,
-            "fingerprint": self.untrained.fingerprint,
+            "encoder": self.label or label(seen.name),
+            "fingerprint": seen.fingerprint,
             "pooling": self.pooling.value,
-            "max_seq_length": self.untrained.max_seq_length,
+            "max_seq_length": seen.max_seq_length,
         }
 
     @property
     def device(self) -> str:
         """Where it runs: cpu or cuda."""
-        return self.untrained.device.type
+        return self._seen.traits(self.pooling).device
 
     @property
     def memory(self) -> int:
@@ -91,10 +105,9 @@ class Plan:
         measured on a branch, all in float32; and what a step keeps for its gradients, twice the 34
         bytes a token, unit and layer of 16-bit training (Korthikanti et al., 2022).
         """
-        model, tokens = self.untrained.model, 2 * self.train.batch_size
-        n_parameters = sum(weights.numel() for weights in model.parameters())
-        units = model.config.hidden_size * model.config.num_hidden_layers
-        return 7 * 4 * n_parameters + 2 * 34 * units * tokens * self.untrained.max_seq_length
+        size, tokens = self._seen.size(self.pooling), 2 * self.train.batch_size
+        kept = 2 * 34 * size.units * tokens * self._seen.traits(self.pooling).max_seq_length
+        return 7 * 4 * size.parameters + kept
 
     def cost(self, encoded: int, trained: int = 0) -> float:
         """What encoding and training on so many sentences cost, for comparing cells.
@@ -102,16 +115,19 @@ class Plan:
         In sentences that are encoded, times the weights of the layers: what their time is nearly
         proportional to, whatever the encoder.
         """
-        model = self.untrained.model
-        kept_aside = {id(weights) for weights in model.get_input_embeddings().parameters()}
-        in_layers = sum(w.numel() for w in model.parameters() if id(w) not in kept_aside)
+        in_layers = self._seen.size(self.pooling).layer_parameters
         return float((encoded + TRAINING_COST * trained) * in_layers)
+
+    def check_trainable(self) -> None:
+        """Raises an EncoderError that says why, if the encoder can encode and not be trained."""
+        if not self._seen.traits(self.pooling).trainable:
+            self.untrained.check_trainable()
 
     def describe(self) -> str:
         """One line for people, without any path of the machine."""
         t = self.train
         return (
-            f"{self.untrained.name}: {self.pooling} pooling, batch {t.batch_size}, learning rate "
+            f"{self.stamp['encoder']}: {self.pooling} pooling, batch {t.batch_size}, learning rate "
             f"{t.learning_rate:g}, dropout {t.dropout:g}, temperature {t.temperature:g}"
         )
 
@@ -119,7 +135,7 @@ class Plan:
         self, sentences: Sequence[str], measured: str = "sentences of dev and test"
     ) -> str:
         """One line for people: how many of the sentences that are ``measured`` are cut."""
-        n, longest = self.untrained.n_truncated(sentences), self.untrained.max_seq_length
+        n, longest = self.untrained.n_truncated(sentences), self.stamp["max_seq_length"]
         cut = f"cut at {longest} tokens: {n:,} of the {len(sentences):,} {measured}"
         unknown = self.untrained.unknown_share(sentences)
         return f"{cut}; {unknown:.2%} of their tokens are unknown" if unknown else cut
@@ -129,8 +145,8 @@ class Plan:
         if (unknown := self.untrained.unknown_share(sentences)) > MOST_UNKNOWN:
             raise ParameterError(
                 f"encoder: {unknown:.0%} of the tokens of dev and test are unknown to "
-                f"{self.untrained.name}, so that it takes most sentences for one another; name an "
-                "encoder whose vocabulary has these characters"
+                f"{self.stamp['encoder']}, so that it takes most sentences for one another; name "
+                "an encoder whose vocabulary has these characters"
             )
 
 
@@ -153,11 +169,10 @@ def make_plan(
 
 
 def make_plans(
-    encoder: str | Path,
+    encoder: UntrainedEncoder,
     data: StudyData,
     poolings: Sequence[str] = PROTOCOLS,
     training: Mapping[str, object] | None = None,
-    max_seq_length: int | None = None,
 ) -> list[Plan]:
     """An encoder under each of several poolings, once where :data:`BEST` is one that is named too.
 
@@ -168,14 +183,27 @@ def make_plans(
     found: list[Plan] = []
     for asked in poolings:
         if asked == OWN:
-            asked = SentenceEncoder.from_pretrained(encoder_name(encoder)).pooling.value
+            asked = encoder.own_pooling().value
         if asked == BEST:
             data.require_pairs("dev")
-            loaded = make_plan(encoder, own_pooling(encoder_name(encoder)), None, max_seq_length)
-            asked = best_pooling(loaded, data).value
-        plan = make_plan(encoder, asked, training, max_seq_length)
+            asked = best_pooling(_sharing(encoder, own_pooling(encoder.name)), data).value
+        plan = _sharing(encoder, asked, training)
         found += [plan] if plan not in found else []
     return found
+
+
+def named_poolings(plan: Plan, asked: Sequence[str]) -> list[Pooling]:
+    """The poolings of an encoder that are asked for by name, or as its own."""
+    return [
+        plan._seen.own_pooling() if one == OWN else Pooling(one) for one in asked if one != BEST
+    ]
+
+
+def _sharing(
+    encoder: UntrainedEncoder, pooling: str, training: Mapping[str, object] | None = None
+) -> Plan:
+    plan = make_plan(encoder.name, pooling, training, encoder.max_seq_length)
+    return replace(plan, shared=encoder)
 
 
 def best_pooling(plan: Plan, data: StudyData) -> Pooling:
@@ -187,13 +215,11 @@ def best_pooling(plan: Plan, data: StudyData) -> Pooling:
         ValueError: none has a score, as where all cosines are the same.
         ParameterError: most of what the encoder is to read is unknown to it.
     """
-    encoder = copy(plan.untrained)
-    encoder.pooling = encoder.poolings()[0]  # whatever the plan's own, which the fingerprint covers
-    key = f"{encoder.fingerprint} {data.fingerprint}"
+    key = f"{plan._seen.whatever_pooling(plan.pooling)} {data.fingerprint}"
     if key not in _BEST:
         if not (found := _handed_over(key)):
             plan.check_known(data.held_out())
-            found = _best_on_dev(encoder, data)
+            found = _best_on_dev(plan.untrained, data)
         _BEST[key] = found
     return _BEST[key]
 
@@ -239,9 +265,9 @@ def distinct(plans: Sequence[Plan], reserved: Collection[str] = ()) -> list[Plan
     Raises:
         EncoderNameError: one encoder twice.
     """
-    found = [(plan.encoder, plan.untrained.name, plan.stamp["fingerprint"]) for plan in plans]
+    found = [(plan.encoder, plan.stamp["encoder"], plan.stamp["fingerprint"]) for plan in plans]
     labels = unique_labels(found, reserved)
     return [
-        plan if plan.untrained.name == mine else replace(plan, label=mine)
+        plan if plan.stamp["encoder"] == mine else replace(plan, label=mine)
         for plan, mine in zip(plans, labels, strict=True)
     ]

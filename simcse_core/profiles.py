@@ -26,7 +26,8 @@ from simcse_core.objectives import OBJECTIVES
 from simcse_core.parameters import checked
 from simcse_core.planned_cells import NOTHING_PLANNED, Planned, planned_cells
 from simcse_core.reading.columns import Columns
-from simcse_core.set_experiments import SetsExperiment, check_fixed, load_sets
+from simcse_core.set_data import check_fixed, load_sets
+from simcse_core.set_experiments import SetsExperiment
 from simcse_core.yaml_values import parse_yaml
 from simcse_core.your_sentences import draw
 
@@ -378,6 +379,7 @@ def check_meaning(step: Step) -> Planned:
                 run = check(step.path.stem, values)
                 run = replace(run, ready_made=run.ready_plans(values.get("ready_made", [])))
                 cells = planned_cells(_code(step.path), run, values)
+                run.let_go()
                 return Planned(step.path.stem, cells, run.of_every_cell())
         if need := sorted(values.keys() & {*MEANINGS, "ready_made"}):
             raise ParameterError(

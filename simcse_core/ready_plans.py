@@ -125,7 +125,10 @@ def ready_plans(
     labels = unique_labels(
         [(name, told["encoder"], told["fingerprint"]) for name, told in found], reserved
     )
-    return [replace(plan, label=mine) for plan, mine in zip(plans, labels, strict=True)]
+    return [
+        plan if plan.stamp["encoder"] == mine else replace(plan, label=mine)
+        for plan, mine in zip(plans, labels, strict=True)
+    ]
 
 
 def sentences_per_second(

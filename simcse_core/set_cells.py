@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from simcse_core.config import Kind, Pooling
+from simcse_core.config import Kind, Pooling, TrainConfig
 from simcse_core.data import load_sentences, sample_sentences
 from simcse_core.duplicates import written_form
 from simcse_core.encoder import SentenceEncoder
@@ -18,7 +18,7 @@ from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
 from simcse_core.probes import Probes
 from simcse_core.ready_plans import ReadyPlan
-from simcse_core.recipes import PLAIN, RECIPES, Moment, Recipe
+from simcse_core.recipes import PLAIN, RECIPES, Moment
 from simcse_core.results import tidy
 from simcse_core.set_data import SetData
 from simcse_core.trained_cells import UNTRAINED, untrained_vectors
@@ -74,11 +74,13 @@ def trajectory(data: SetData, plan: Plan, name: str, sizes: Sequence[int]) -> pd
         Tidy rows of every reading of the recipe. Points that a loss that is not finite kept from
         being reached are not there.
     """
-    recipe = RECIPES[name]
-    frames = [_run(data, plan, name, recipe, mine) for mine in recipe.runs(sizes)]
+    frames = []
+    for mine in RECIPES[name].runs(sizes):
+        encoder = plan.load()
+        frames.append(_run(data, encoder, plan.train, name, mine))
     return tidy(
         pd.concat(frames, ignore_index=True),
-        encoder=plan.stamp["encoder"],
+        encoder=encoder.name,
         pooling=plan.pooling,
         seed=plan.train.seed,
         dataset=data.name,
@@ -87,20 +89,20 @@ def trajectory(data: SetData, plan: Plan, name: str, sizes: Sequence[int]) -> pd
 
 
 def _run(
-    data: SetData, plan: Plan, name: str, recipe: Recipe, sizes: Sequence[int]
+    data: SetData, encoder: SentenceEncoder, own: TrainConfig, name: str, sizes: Sequence[int]
 ) -> pd.DataFrame:
-    encoder, (texts, measure) = plan.load(), measure_set(data)
+    recipe, (texts, measure) = RECIPES[name], measure_set(data)
     start = encoder.copy_for_inference()
     recipe.hold(encoder)
     objective = OBJECTIVES[recipe.objective]
-    own = objective.draw(data, sizes[-1], plan.train.seed)
-    examples = _with_general(own, data, recipe.general, plan.train.seed)
-    config, every = recipe.config(plan.train), 1 + recipe.general
+    drawn = objective.draw(data, sizes[-1], own.seed)
+    examples = _with_general(drawn, data, recipe.general, own.seed)
+    config, every = recipe.config(own), 1 + recipe.general
     seen = iter([*([0] if name == PLAIN else []), *sizes])
 
     def measure_here(trained: SentenceEncoder) -> Rows:
         n = next(seen)
-        moment = Moment(trained, start, own[:n], texts)
+        moment = Moment(trained, start, drawn[:n], texts)
         readings = recipe.read(name) if n else {UNTRAINED: _untrained}
         at = {"kind": Kind.TRAINED if n else Kind.UNTRAINED, "n_train": n}
         rows: Rows = []

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import combinations
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import pandas as pd
 
 from simcse_core import set_cells
-from simcse_core.cells import Cell, named
-from simcse_core.config import HubData
-from simcse_core.data import SentencePool, StsPairs, StudyData, load_study_data
+from simcse_core.cells import Cell, named, of_plan
+from simcse_core.data import StudyData
 from simcse_core.encoder_names import encoder_name
 from simcse_core.errors import DataError, ParameterError
 from simcse_core.experiment import Experiment
@@ -24,56 +22,10 @@ from simcse_core.parameters import checked
 from simcse_core.plans import Plan, best_pooling
 from simcse_core.reading.columns import Columns
 from simcse_core.recipes import PLAIN, RECIPES
-from simcse_core.set_comparison import LABELLED
-from simcse_core.set_data import SetData, set_apart
+from simcse_core.set_data import SetData, Sets, load_sets
 from simcse_core.sources import SAMPLE_NAME
+from simcse_core.untrained_encoder import UntrainedEncoder, untrained_encoders
 from simcse_core.workers import n_threads
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sets(StudyData):
-    """Several sources under one name; what is asked of pairs is asked of each of them."""
-
-    every: Sequence[SetData]
-
-    MEASURED: ClassVar[str] = "sentences of dev and test of all sources"
-
-    @classmethod
-    def of(cls, every: Sequence[SetData]) -> Self:
-        """These sources, told apart by their names.
-
-        Raises:
-            DataError: two have one name, so that their results would be mixed up, or one content.
-        """
-        names, prints = ([getattr(d, key) for d in every] for key in ("name", "fingerprint"))
-        if twice := next((name for name in names if names.count(name) > 1), ""):
-            raise DataError(
-                f"sources: two are called {twice!r}; name one alone, or rename its folder or file"
-            )
-        for one, other in combinations(every, 2):
-            if one.fingerprint == other.fingerprint:
-                raise DataError(
-                    f"sources: {one.name!r} and {other.name!r} hold the same pairs and text, which "
-                    "would count twice; name one of them"
-                )
-        nothing = StsPairs([], [], every[0].dev.scores[:0])
-        return cls(
-            ", ".join(names),
-            nothing,
-            nothing,
-            SentencePool([], 0, 0, 0),
-            None,
-            " ".join(prints),
-            every=every,
-        )
-
-    def held_out(self) -> list[str]:
-        """Every unique sentence that is measured."""
-        return list(dict.fromkeys(s for data in self.every for s in data.held_out()))
-
-    def describe(self) -> str:
-        """Each source's own lines."""
-        return "\n\n".join(data.describe() for data in self.every)
 
 
 @dataclass(frozen=True)
@@ -82,11 +34,16 @@ class SetsExperiment(Experiment):
 
     Attributes:
         runs: one for each source, with the poolings that are best there.
+        whole: the encoders that every recipe and pooling is tried on, by the names of their plans;
+            the others get plain SimCSE alone, under the pooling that is best on a source.
     """
 
     data: Sets
-    modules: Sequence[str] = ("simcse_core.set_cells", "simcse_core.set_comparison")
+    modules: Sequence[str] = tuple(
+        f"simcse_core.{name}" for name in ("set_cells", "set_choice", "set_indicators")
+    )
     runs: Sequence[Experiment] = ()
+    whole: Collection[str] = ()
 
     @classmethod
     def open_sets(
@@ -113,8 +70,7 @@ class SetsExperiment(Experiment):
             extra_sentences, columns: of ``source``.
             max_pairs: of each part of a source, 0 for all.
             n_unlabelled: sentences of each source that are probed and never trained on.
-            recipe_encoders: of the encoders those that every recipe and pooling is tried on, all if
-                empty; the others get plain SimCSE alone, under the pooling that is best there.
+            recipe_encoders: of the encoders those that are studied whole, all if empty.
             given: the other parameters of ``Experiment.open``, and what the notebook has beside.
 
         Raises:
@@ -137,7 +93,7 @@ class SetsExperiment(Experiment):
         data: StudyData,
         name: str,
         *,
-        encoders: Sequence[str],
+        encoders: Sequence[str | UntrainedEncoder],
         seeds: Sequence[int],
         output_dir: Path,
         **parameters: Any,
@@ -148,13 +104,14 @@ class SetsExperiment(Experiment):
             ParameterError: an encoder for recipes is none of ``encoders``.
         """
         assert isinstance(data, Sets)
-        given = {"encoders": encoders, "seeds": seeds, "output_dir": output_dir, **parameters}
-        whole = parameters["recipe_encoders"]
-        if unknown := [one for one in whole if one not in encoders]:
+        shared = untrained_encoders(encoders, parameters.get("max_seq_length"))
+        given = {"encoders": shared, "seeds": seeds, "output_dir": output_dir, **parameters}
+        names, asked = [one.name for one in shared], parameters["recipe_encoders"]
+        if unknown := [one for one in asked if encoder_name(one) not in names]:
             raise ParameterError(
-                f"recipe_encoders: {unknown[0]!r} is none of encoders, which are "
-                f"{', '.join(encoders)}"
+                f"recipe_encoders: {unknown[0]!r} is none of encoders, which are {', '.join(names)}"
             )
+        whole = [encoder_name(one) for one in asked] or names
         runs = [_narrowed(Experiment.on(one, name, **given), whole) for one in data.every]
         first = runs[0]
         plans = list(dict.fromkeys(plan for run in runs for plan in run.plans))
@@ -168,6 +125,7 @@ class SetsExperiment(Experiment):
             first.language,
             first.settings,
             runs=runs,
+            whole=whole,
         )
         run.check_every_size()
         return run
@@ -192,66 +150,14 @@ class SetsExperiment(Experiment):
         return "\n\n".join(run.describe() for run in self.runs)
 
 
-def _narrowed(run: Experiment, whole: Sequence[str]) -> Experiment:
+def _narrowed(run: Experiment, whole: Collection[str]) -> Experiment:
     """The run with the encoders that are not studied whole under their best pooling alone."""
-    names = [encoder_name(name) for name in whole] or [plan.encoder for plan in run.plans]
-    return replace(
-        run,
-        plans=[
-            plan
-            for plan in run.plans
-            if plan.encoder in names or plan.pooling is best_pooling(plan, run.data)
-        ],
-    )
-
-
-def load_sets(
-    sources: Sequence[str],
-    hub: Mapping[str, object],
-    max_pairs: int,
-    n_unlabelled: int,
-    extra: Sequence[str] = (),
-    columns: Columns = Columns(),
-) -> Sets:
-    """Reads the sources, each with sentences set apart.
-
-    Args:
-        extra, columns: further files and the columns of the first source.
-
-    Raises:
-        DataError: one that cannot be used, or has few pairs; the message names it.
-    """
-    ids, every = HubData.from_mapping(hub), []
-    for i, source in enumerate(sources):
-        own = (extra, ids, columns) if not i else ((), ids, Columns())
-        try:
-            data = load_study_data(source, *own)
-            _check_enough(data)
-            every.append(set_apart(data, max_pairs, n_unlabelled))
-        except DataError as error:
-            said = str(error)  # which knows of one source alone
-            if not i or not said.startswith("source: "):
-                raise
-            raise DataError(said.replace("source", "sources", 1)) from error
-    return Sets.of(every)
-
-
-def _check_enough(data: StudyData) -> None:
-    for split, pairs in data.splits().items():
-        if len(pairs) < LABELLED[0]:
-            raise DataError(
-                f"source: {data.name} has {len(pairs)} pairs of {split}, and at least "
-                f"{LABELLED[0]} are needed; give more, or leave it out"
-            )
-
-
-def check_fixed(data: Sets, fixed_on: Sequence[str]) -> None:
-    """Raises a DataError unless each name is that of a source."""
-    names = [one.name for one in data.every]
-    if unknown := [name for name in fixed_on if name not in names]:
-        raise DataError(
-            f"fixed_on: no source is called {unknown[0]!r}; there are {', '.join(names)}"
-        )
+    plans = [
+        plan
+        for plan in run.plans
+        if plan.encoder in whole or plan.pooling is best_pooling(plan, run.data)
+    ]
+    return replace(run, plans=plans)
 
 
 def measure_sets(run: SetsExperiment, recipes: Sequence[str]) -> pd.DataFrame:
@@ -270,38 +176,26 @@ def sets_cells(run: SetsExperiment, recipes: Sequence[str]) -> list[Cell]:
     Raises:
         ParameterError: more general text is to be mixed in than there is.
     """
-    sizes, whole = run.parameters["sizes"], run.parameters["recipe_encoders"]
-    names = [encoder_name(name) for name in whole]
-    of_encoders = {
-        plan.encoder: recipes if not names or plan.encoder in names else [PLAIN]
-        for plan in run.plans
-    }
     for one in run.runs:
-        _check_general(one.data, sizes, recipes)
-    return [
-        _of_set(cell, one.data) for one in run.runs for cell in _cells(run, one, sizes, of_encoders)
-    ]
+        _check_general(one.data, run.parameters["sizes"], recipes)
+    return [_of_set(cell, one.data) for one in run.runs for cell in _cells(run, one, recipes)]
 
 
-def _cells(
-    run: SetsExperiment,
-    one: Experiment,
-    sizes: Sequence[int],
-    recipes: Mapping[str, Sequence[str]],
-) -> list[Cell]:
-    data, seeds = one.data, list(one.seeds)
+def _cells(run: SetsExperiment, one: Experiment, recipes: Sequence[str]) -> list[Cell]:
+    data, sizes, seeds = one.data, run.parameters["sizes"], list(one.seeds)
     own = {"sizes": sorted(sizes), "seeds": seeds}
     cells = [Cell("text", set_cells.of_text, (data, sizes, seeds), own)]
     for plans in one.encoder_plans():
         plan, poolings = plans[0], [plan.pooling for plan in plans]
         args, parts = (data, plan, poolings, sizes, seeds), {**own, "poolings": poolings}
         cost = plan.cost(len(seeds) * max(sizes) + 2 * _n_measured(data))
-        cells.append(_of_plan(plan, ["fitted"], set_cells.of_encoder, args, parts, cost))
+        cells.append(of_plan(plan, ["fitted"], set_cells.of_encoder, args, parts, cost))
+        tried = recipes if plan.encoder in run.whole else [PLAIN]
         cells += [
             _trajectory(data, plan, name, sizes, seed)
             for plan in plans
-            for name in recipes[plan.encoder]
-            if name not in _without_general(data, [name])
+            for name in tried
+            if not _mixes_with_itself(name, data)
             for seed in seeds
         ]
     for ready in run.ready_made:
@@ -310,15 +204,14 @@ def _cells(
     return cells
 
 
-def _without_general(data: StudyData, recipes: Sequence[str]) -> list[str]:
-    """Recipes that mix general text in, where the data is itself that text."""
-    return [name for name in recipes if RECIPES[name].general and data.name == SAMPLE_NAME]
+def _mixes_with_itself(recipe: str, data: StudyData) -> bool:
+    """Whether a recipe mixes general text in and the data is itself that text."""
+    return bool(RECIPES[recipe].general) and data.name == SAMPLE_NAME
 
 
 def _check_general(data: StudyData, sizes: Sequence[int], recipes: Sequence[str]) -> None:
-    left_out = _without_general(data, recipes)
     for name in recipes:
-        if (n := RECIPES[name].general) and name not in left_out:
+        if (n := RECIPES[name].general) and not _mixes_with_itself(name, data):
             assert isinstance(data, SetData)
             wanted, there = n * max(sizes), len(set_cells.general_text(data))
             if wanted > there:
@@ -329,32 +222,19 @@ def _check_general(data: StudyData, sizes: Sequence[int], recipes: Sequence[str]
 
 
 def _trajectory(data: StudyData, plan: Plan, name: str, sizes: Sequence[int], seed: int) -> Cell:
-    plan.untrained.check_trainable()
+    plan.check_trainable()
     mine = replace(plan, train=replace(plan.train, seed=seed))
     own = {"method": name, "train": asdict(mine.train), "sizes": sorted(sizes)}
     own |= {"device": plan.device}
     what = [plan.pooling, name, f"seed{seed}"]
     cost = plan.cost(*RECIPES[name].sentences(sizes, _n_measured(data)))
-    return _of_plan(plan, what, set_cells.trajectory, (data, mine, name, sizes), own, cost)
+    return of_plan(plan, what, set_cells.trajectory, (data, mine, name, sizes), own, cost)
 
 
 def _n_measured(data: StudyData) -> int:
     """Texts that are encoded to score once: of pairs, and of probes each whole, halved, cut."""
     assert isinstance(data, SetData)
     return len(data.held_out()) + 4 * len(data.unlabelled)
-
-
-def _of_plan(
-    plan: Plan,
-    what: Sequence[str],
-    compute: Any,
-    args: tuple[Any, ...],
-    own: dict[str, Any],
-    cost: float,
-) -> Cell:
-    parts = {**plan.stamp, **own}
-    name = named(plan.stamp, *what)
-    return Cell(name, compute, args, parts, memory=plan.memory, cost=cost)
 
 
 def _of_set(cell: Cell, data: StudyData) -> Cell:

@@ -14,6 +14,7 @@ from typing import Any
 
 from simcse_core.config import ASSETS, REPORT_UNTRAINED, HubData
 from simcse_core.errors import DataError
+from simcse_core.files import expanded
 from simcse_core.hub import hub_columns, load_hub_rows, load_hub_sentences
 from simcse_core.labels import label
 from simcse_core.nli import PAIR_COLUMNS, TRIPLET_COLUMNS, triplets_by_premise
@@ -188,7 +189,7 @@ def open_source(
     if named := SOURCES.get(str(source)):
         columns.refuse(repr(str(source)), "has columns that are known")
         return named(hub)
-    path = Path(os.path.expanduser(source))
+    path = expanded(source)
     if not os.path.exists(path):  # which raises for no name, as pathlib does for long ones
         raise DataError(
             f"source: {str(path)!r} is neither {', '.join(map(repr, SOURCES))} nor a file or a "

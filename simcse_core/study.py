@@ -28,7 +28,14 @@ from simcse_core.command_line import CELL_SECONDS, parse_arguments
 from simcse_core.committed import differences
 from simcse_core.config import PROJECT_ROOT
 from simcse_core.errors import PlainError, one_line
-from simcse_core.files import UNFINISHED, read_sealed, remove_unfinished, write_sealed, write_text
+from simcse_core.files import (
+    UNFINISHED,
+    expanded,
+    read_sealed,
+    remove_unfinished,
+    write_sealed,
+    write_text,
+)
 from simcse_core.folders import Owner, claim, only_run, output_directory, owner_of, resolved
 from simcse_core.parameters import checked
 from simcse_core.planned_cells import Planned
@@ -207,8 +214,8 @@ def _typed(value: Any) -> str:
 def _without_paths(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_paths(part) for part in value]
-    # os.path raises for no text, whatever stands in it; pathlib does, for "~nobody" and long ones.
-    is_path = isinstance(value, str) and os.path.exists(os.path.expanduser(value))
+    # Which raises for no text, whatever stands in it, as pathlib does for long ones.
+    is_path = isinstance(value, str) and os.path.exists(expanded(value))
     return Path(value).name if is_path else value
 
 

@@ -33,7 +33,7 @@ KERNEL = "ipykernel_launcher"
 IMPORTED = (
     *("ipykernel.ipkernel", "ipykernel.debugger"),
     *("simcse_core.profiles", "simcse_core.planned_cells"),
-    *("simcse_core.set_comparison", "simcse_core.explorer_widgets"),
+    *("simcse_core.set_choice", "simcse_core.set_indicators", "simcse_core.explorer_widgets"),
 )
 # Set before they are imported, unless the user set it: charts stand in the notebook, as in any
 # kernel, and the debugger, which nobody asked for, says nothing of Python's frozen modules.

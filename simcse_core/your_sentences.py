@@ -148,7 +148,7 @@ def train_and_keep(run: Experiment, max_sentences: int, num_epochs: int = 1) -> 
             encode alone.
     """
     plan = run.plans[0]
-    plan.untrained.check_trainable()
+    plan.check_trainable()
     if plan.untrained.projection is not None or plan.untrained.token_weights is not None:
         raise EncoderError(
             f"encoder: {plan.untrained.name} has a projection or weights of tokens, which were "

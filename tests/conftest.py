@@ -161,6 +161,20 @@ def load(bert_dir: Path) -> Callable[..., SentenceEncoder]:
     return fresh
 
 
+@pytest.fixture
+def loaded_encoders(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of encoders in the order in which they are loaded during a test."""
+    names: list[str] = []
+    load = SentenceEncoder.from_pretrained.__func__  # type: ignore[attr-defined]
+
+    def noting(cls: type[SentenceEncoder], name: str, *given: Any, **named: Any) -> SentenceEncoder:
+        names.append(str(name))
+        return load(cls, name, *given, **named)
+
+    monkeypatch.setattr(SentenceEncoder, "from_pretrained", classmethod(noting))
+    return names
+
+
 DEV = (
     ("我今天看书", "我今天喝茶", 2),
     ("老师从来不喝茶", "老师今天喝茶", 1),

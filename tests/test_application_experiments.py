@@ -13,7 +13,12 @@ from application_frames import write_source
 
 from simcse_core import application_cells
 from simcse_core.application_comparison import application_differences
-from simcse_core.application_experiments import ApplicationExperiment, measure_methods, of_use
+from simcse_core.application_experiments import (
+    ApplicationExperiment,
+    measure_methods,
+    method_cells,
+    of_use,
+)
 from simcse_core.parameters import ParameterError
 from simcse_core.profiles import StudyError, chosen_steps, plan_steps
 from simcse_core.report.facts import use_facts
@@ -98,6 +103,15 @@ def test_every_method_is_measured_once_a_seed_and_kept(
         monkeypatch.delattr(application_cells, name)
         monkeypatch.setattr(application_cells, name, never(name), raising=False)
     pd.testing.assert_frame_equal(measure_methods(run), rows)
+
+
+def test_the_memory_of_training_bounds_how_many_uses_are_measured_at_once(open_run: Open) -> None:
+    run = open_run()
+    weights = 4 * run.plans[0].untrained.model.num_parameters()
+    # Weights seven times; two layers of 32, 64 tokens, two views of a batch of 4, 68 bytes.
+    taken = 7 * weights + 2 * 32 * 64 * 2 * 4 * 68
+    found = {cell.name.split("-")[0]: cell.memory for cell in method_cells(run)}
+    assert found == {"none": 0, "tiny": taken}
 
 
 def never(name: str) -> Callable[..., pd.DataFrame]:

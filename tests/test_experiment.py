@@ -108,6 +108,21 @@ def test_one_protocol_is_told_where_the_best_pooling_is_named_too(
     assert f"{best} is the best pooling untrained, on dev, and named too: one protocol\n" in said
 
 
+def test_the_best_pooling_is_not_named_too_where_another_is_named_twice(
+    open_run: Open, bert_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best = best_pooling(open_run().plans[0], open_run().data).value
+    other = "mean" if best != "mean" else "cls"
+    SentenceEncoder.from_pretrained(bert_dir, other).save(tmp_path / "it")
+    capsys.readouterr()
+    run = open_run(encoders=[str(tmp_path / "it")], pooling=[other, "own", "best"])
+    assert run.protocols() == [("it", other), ("it", best)]
+    assert f"it: {best} is the best pooling untrained, on dev\n" in capsys.readouterr().out
+    SentenceEncoder.from_pretrained(bert_dir, best).save(tmp_path / "its")
+    open_run(encoders=[str(tmp_path / "its")], pooling=["own", "best"])
+    assert f"{best} is the best pooling untrained, on dev, and named too" in capsys.readouterr().out
+
+
 def test_what_is_asked_for_and_what_was_found_are_stamped(open_run: Open, tmp_path: Path) -> None:
     run = open_run(pooling=["cls", "best"])
     run.table("02_small", FRAME)

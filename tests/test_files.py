@@ -17,6 +17,7 @@ import pytest
 
 from simcse_core.files import (
     LONGEST_NAME,
+    expanded,
     read_sealed,
     remove_unfinished,
     safe_name,
@@ -28,6 +29,29 @@ from simcse_core.files import (
     write_text,
 )
 from simcse_core.results import write_table
+
+# --- paths that users say --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("~", "{home}"),
+        ("~/a b", "{home}/a b"),
+        ("a/~", "a/~"),
+        ("~nobody-of-that-name/x", "~nobody-of-that-name/x"),
+        ("x" * 5000, "x" * 5000),
+        ("a\0b", "a\0b"),
+    ],
+)
+def test_a_path_that_is_read_is_what_the_user_means_and_raises_nothing(
+    said: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in (said, Path(said)):
+        assert str(expanded(path)) == meant.format(home=tmp_path)
+        assert os.path.exists(expanded(path)) == (said == "~")
+
 
 # --- whole or not at all ---------------------------------------------------------------------
 

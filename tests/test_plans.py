@@ -26,6 +26,7 @@ from simcse_core.plans import (
     make_plan,
     make_plans,
 )
+from simcse_core.untrained_encoder import UntrainedEncoder
 
 
 def test_a_plan_is_the_encoders_own_settings() -> None:
@@ -85,14 +86,14 @@ def test_the_best_pooling_is_that_of_dev_whatever_test_says(
     scores = dev_scores(bert_dir, study_data)
     best = max(scores, key=scores.__getitem__)
     assert scores[best] > sorted(scores.values())[-2]  # or this would prove nothing
-    found = make_plans(str(bert_dir), study_data, ["best"])
+    found = make_plans(UntrainedEncoder(str(bert_dir)), study_data, ["best"])
     assert [plan.pooling.value for plan in found] == [best]
     turned = replace(
         study_data,
         test=replace(study_data.test, scores=-study_data.test.scores),
         fingerprint="turned",
     )
-    assert make_plans(str(bert_dir), turned, ["best"]) == found
+    assert make_plans(UntrainedEncoder(str(bert_dir)), turned, ["best"]) == found
 
 
 def test_another_dev_may_have_another_best_pooling(bert_dir: Path, study_data: StudyData) -> None:
@@ -144,17 +145,17 @@ def test_a_best_pooling_that_is_named_too_stands_there_once(
 ) -> None:
     scores = dev_scores(bert_dir, study_data)
     best = max(scores, key=scores.__getitem__)
-    (plan,) = make_plans(str(bert_dir), study_data, [best, "best"])
+    (plan,) = make_plans(UntrainedEncoder(str(bert_dir)), study_data, [best, "best"])
     assert plan.pooling.value == best
     other = "pooler" if best != "pooler" else "mean"
-    found = make_plans(str(bert_dir), study_data, [other, "best"])
+    found = make_plans(UntrainedEncoder(str(bert_dir)), study_data, [other, "best"])
     assert [plan.pooling.value for plan in found] == [other, best]
 
 
 def test_an_encoder_without_a_pooler_has_a_best_pooling_of_the_others(
     encoder_dir: Callable[[str], Path], study_data: StudyData
 ) -> None:
-    (plan,) = make_plans(str(encoder_dir("electra")), study_data, ["best"])
+    (plan,) = make_plans(UntrainedEncoder(str(encoder_dir("electra"))), study_data, ["best"])
     assert plan.pooling is not Pooling.POOLER
 
 
@@ -167,7 +168,7 @@ def test_where_no_pooling_has_a_score_the_best_cannot_be_told(
         fingerprint="flat",
     )
     with pytest.raises(ValueError, match=r"^pooling: best cannot be told, .* name one of cls, "):
-        make_plans(str(bert_dir), flat, ["cls", "best"])
+        make_plans(UntrainedEncoder(str(bert_dir)), flat, ["cls", "best"])
 
 
 def test_the_settings_of_a_plan_are_those_of_its_pooling(study_data: StudyData) -> None:

@@ -553,6 +553,16 @@ def test_a_file_with_another_hash_is_refused_in_one_line(
     assert not (tmp_path / "it").exists()
 
 
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/x", "a\0b"])
+def test_a_folder_that_can_be_none_is_told_in_one_line(
+    run: Run, tiny_file: Path, name: str
+) -> None:
+    code, _, told = run("--file", tiny_file, "--any-file", "--out", name)
+    assert code == 1
+    assert told.startswith(f"ready: --out: {name!r} is no path (")
+    assert told.count("\n") == 1
+
+
 def test_a_missing_package_is_told_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command_line.importlib.util, "find_spec", lambda _: None)
     assert run()[::2] == (

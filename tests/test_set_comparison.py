@@ -7,22 +7,13 @@ import pandas as pd
 import pytest
 from set_frames import FAIR, GOOD, LABELS, PERFECT, SETS, scored, study, two_sets
 
-from simcse_core import set_comparison
+from simcse_core import set_choice, set_comparison, set_indicators
 from simcse_core.errors import DataError
 from simcse_core.recipes import PLAIN
 from simcse_core.report import set_rows
-from simcse_core.set_comparison import (
-    answer,
-    best_poolings,
-    choices,
-    gains,
-    indicators,
-    judge,
-    labels_needed,
-    rule_of,
-    with_early,
-    with_fused,
-)
+from simcse_core.set_choice import answer, best_poolings, choices, judge, labels_needed, rule_of
+from simcse_core.set_comparison import gains, with_early, with_fused
+from simcse_core.set_indicators import indicators
 from simcse_core.statistics import spearman
 
 STUDIES = [study(name) for name in SETS]
@@ -161,7 +152,7 @@ def test_agreements_are_rank_correlations_of_the_kept_pairs() -> None:
     rows = two_sets()
     here = (rows["metric"] == "pairs") & (rows["dataset"] == "sample")
     rows.loc[here & (rows["method"] == "unsup-simcse"), "cosines"] = "300000 200000 100000"
-    points = pd.DataFrame(list(set_comparison._points(rows)))
+    points = pd.DataFrame(list(set_indicators._points(rows)))
     mine = points[points["dataset"] == "sample"].set_index("indicator")["change"]
     assert mine["with start"] == pytest.approx(-2.0)  # from 1, with itself, to -1
     assert mine["with TF-IDF"] == pytest.approx(-2.0)
@@ -174,7 +165,7 @@ def test_seeds_agree_as_the_cosines_of_the_kept_pairs_do() -> None:
     trained = (rows["metric"] == "pairs") & (rows["method"] == "unsup-simcse")
     others[0].loc[trained, "cosines"] = "300000 200000 100000"  # against 0 and 2: -1
     others[1].loc[trained, "cosines"] = "100000 300000 200000"  # against 0: 0.5; against 1: -0.5
-    points = pd.DataFrame(list(set_comparison._points(pd.concat([rows, *others]))))
+    points = pd.DataFrame(list(set_indicators._points(pd.concat([rows, *others]))))
     mine = points[(points["dataset"] == "sample") & (points["indicator"] == "between seeds")]
     # The mean over the two others, less the 1 of untrained encoders.
     assert mine.set_index("seed")["change"].to_dict() == pytest.approx(
@@ -196,7 +187,7 @@ def without_value(method: str, dataset: str = "bank", *splits: str) -> pd.DataFr
 def test_what_has_no_value_is_never_chosen_and_takes_no_other_value_along(
     method: str, splits: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(set_comparison, "LABELLED", (8,))
+    monkeypatch.setattr(set_choice, "LABELLED", (8,))
     rows = without_value(method, "bank", *splits)
     fused = with_fused(rows, STUDIES)
     judged = judge(fused, ["sample"])
@@ -242,7 +233,7 @@ def test_too_few_pairs_of_dev_for_any_draw_give_an_empty_table() -> None:
 
 
 def test_all_labels_of_dev_choose_what_is_best_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(set_comparison, "LABELLED", (8, 9))
+    monkeypatch.setattr(set_choice, "LABELLED", (8, 9))
     found = labels_needed(with_fused(two_sets(), STUDIES), STUDIES).set_index("dataset")
     assert list(found["pairs"]) == [8, 8]  # there are no nine pairs
     assert list(found["right"]) == [1.0, 1.0]
@@ -250,7 +241,7 @@ def test_all_labels_of_dev_choose_what_is_best_on_them(monkeypatch: pytest.Monke
 
 
 def test_two_labels_decide_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(set_comparison, "LABELLED", (2,))
+    monkeypatch.setattr(set_choice, "LABELLED", (2,))
     found = labels_needed(two_sets(), STUDIES).set_index("dataset")
     # Two pairs are in order under all methods most of the time; then the first of them is taken,
     # which is TF-IDF.
@@ -305,7 +296,7 @@ def test_the_answer_names_the_sources_whose_interval_leaves_out_0(
 
 def test_charts_and_prose_mean_what_the_comparison_means() -> None:
     told = set_rows.PLAIN, set_rows.COUNTED, set_rows.BETWEEN
-    assert told == (PLAIN, set_comparison.COUNTED, set_comparison.BETWEEN)
+    assert told == (PLAIN, set_comparison.COUNTED, set_choice.BETWEEN)
 
 
 def test_where_nothing_was_trained_of_the_best_the_change_is_told_of_what_was() -> None:

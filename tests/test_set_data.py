@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from simcse_core.data import StudyData
 from simcse_core.errors import DataError
-from simcse_core.set_data import set_apart
+from simcse_core.set_data import Sets, check_fixed, load_sets, set_apart
 
 
 def test_sentences_set_apart_leave_the_pool_and_nothing_else_does(study_data: StudyData) -> None:
@@ -71,3 +72,50 @@ def test_text_of_single_words_is_refused_with_the_source(
 def test_more_than_there_is_is_refused_by_name(study_data: StudyData) -> None:
     with pytest.raises(DataError, match=r"n_unlabelled: 24 sentences .* has 24 unlabelled"):
         set_apart(study_data, 0, 24)
+
+
+# --- several of them ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sets(study_data: StudyData) -> Sets:
+    other = replace(study_data, name="other", fingerprint="0123")
+    return Sets.of([set_apart(one, 0, 6) for one in (study_data, other)])
+
+
+def test_two_sources_of_one_name_are_refused(sets: Sets) -> None:
+    with pytest.raises(DataError, match="sources: two are called 'other'"):
+        Sets.of([sets.every[1], sets.every[1]])
+
+
+@pytest.mark.parametrize("names", [("one", "other"), ("a", "a-copy"), ("x", "天")])
+def test_two_sources_of_one_content_are_refused(study_data: StudyData, names: list[str]) -> None:
+    every = [set_apart(replace(study_data, name=name), 0, 6) for name in names]
+    said = f"sources: '{names[0]}' and '{names[1]}' hold the same pairs and text"
+    with pytest.raises(DataError, match=said):
+        Sets.of(every)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "~nobody-of-that-name/x", "sample-text", "/dev/null"])
+def test_a_further_source_is_refused_by_the_parameter_that_names_it(name: str) -> None:
+    with pytest.raises(DataError, match=r"^sources: (?!source)"):
+        load_sets(["sample", name], {}, 0, 20)
+    with pytest.raises(DataError, match=r"^source: "):
+        load_sets([name, "sample"], {}, 0, 20)
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+@pytest.mark.parametrize("n", [2, 9])
+def test_a_source_of_few_pairs_is_refused_by_its_name(tmp_path: Path, split: str, n: int) -> None:
+    for name in ("dev", "test"):
+        pairs = [f"{i}||{i}日月||{i}天地||{i % 6}\n" for i in range(n if name == split else 10)]
+        (tmp_path / f"cnsd-sts-{name}.txt").write_text("".join(pairs), encoding="utf-8")
+    said = f"sources: {tmp_path.name} has {n} pairs of {split}, and at least 10 are needed"
+    with pytest.raises(DataError, match=said):
+        load_sets(["sample", str(tmp_path)], {}, 0, 20)
+
+
+def test_a_rule_is_fixed_on_sources_that_are_there(sets: Sets) -> None:
+    check_fixed(sets, ["other"])
+    with pytest.raises(DataError, match="fixed_on: no source is called 'others'; there are"):
+        check_fixed(sets, ["others"])

@@ -12,22 +12,14 @@ import pytest
 from simcse_core import set_cells, trained_cells
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData, sample_sentences
-from simcse_core.encoder import SentenceEncoder
 from simcse_core.errors import DataError, ParameterError
 from simcse_core.evaluation import evaluate_sts
 from simcse_core.plans import Plan, best_pooling
 from simcse_core.recipes import PLAIN, RECIPES
 from simcse_core.results import read_table
 from simcse_core.set_cells import trajectory
-from simcse_core.set_data import SetData, set_apart
-from simcse_core.set_experiments import (
-    Sets,
-    SetsExperiment,
-    check_fixed,
-    load_sets,
-    measure_sets,
-    sets_cells,
-)
+from simcse_core.set_data import SetData, Sets, set_apart
+from simcse_core.set_experiments import SetsExperiment, measure_sets, sets_cells
 from simcse_core.sources import SAMPLE_NAME
 from simcse_core.training import TrainingError, train_simcse
 
@@ -188,19 +180,6 @@ def test_what_a_source_cannot_give_is_refused_with_its_name(
         opened(sets, bert_dir, tmp_path, **changes)
 
 
-def test_two_sources_of_one_name_are_refused(sets: Sets) -> None:
-    with pytest.raises(DataError, match="sources: two are called 'other'"):
-        Sets.of([sets.every[1], sets.every[1]])
-
-
-@pytest.mark.parametrize("names", [("one", "other"), ("a", "a-copy"), ("x", "天")])
-def test_two_sources_of_one_content_are_refused(study_data: StudyData, names: list[str]) -> None:
-    every = [set_apart(replace(study_data, name=name), 0, 6) for name in names]
-    said = f"sources: '{names[0]}' and '{names[1]}' hold the same pairs and text"
-    with pytest.raises(DataError, match=said):
-        Sets.of(every)
-
-
 @pytest.mark.parametrize(("sizes", "n"), [([4], 3), ([2, 8], 7), ([8], 0)])
 def test_more_general_text_than_there_is_is_refused_before_anything_is_computed(
     sets: Sets,
@@ -219,25 +198,6 @@ def test_more_general_text_than_there_is_is_refused_before_anything_is_computed(
     assert sets_cells(run, [PLAIN])
 
 
-@pytest.mark.parametrize("name", ["nowhere", "~nobody-of-that-name/x", "sample-text", "/dev/null"])
-def test_a_further_source_is_refused_by_the_parameter_that_names_it(name: str) -> None:
-    with pytest.raises(DataError, match=r"^sources: (?!source)"):
-        load_sets(["sample", name], {}, 0, 20)
-    with pytest.raises(DataError, match=r"^source: "):
-        load_sets([name, "sample"], {}, 0, 20)
-
-
-@pytest.mark.parametrize("split", ["dev", "test"])
-@pytest.mark.parametrize("n", [2, 9])
-def test_a_source_of_few_pairs_is_refused_by_its_name(tmp_path: Path, split: str, n: int) -> None:
-    for name in ("dev", "test"):
-        pairs = [f"{i}||{i}日月||{i}天地||{i % 6}\n" for i in range(n if name == split else 10)]
-        (tmp_path / f"cnsd-sts-{name}.txt").write_text("".join(pairs), encoding="utf-8")
-    said = f"sources: {tmp_path.name} has {n} pairs of {split}, and at least 10 are needed"
-    with pytest.raises(DataError, match=said):
-        load_sets(["sample", str(tmp_path)], {}, 0, 20)
-
-
 @pytest.mark.parametrize("name", [PLAIN, "esimcse", "simcse-slower"])
 def test_a_loss_that_is_no_number_leaves_what_was_reached(
     data: SetData, bert_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -254,24 +214,30 @@ def test_a_loss_that_is_no_number_leaves_what_was_reached(
     assert set(rows["method"]) == ({"untrained"} if name == PLAIN else set())
 
 
-def test_a_rule_is_fixed_on_sources_that_are_there(sets: Sets) -> None:
-    check_fixed(sets, ["other"])
-    with pytest.raises(DataError, match="fixed_on: no source is called 'others'; there are"):
-        check_fixed(sets, ["others"])
-
-
-def test_more_seeds_and_recipes_load_no_encoder_again(
-    sets: Sets, bert_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_encoder_is_loaded_once_for_all_sources_poolings_seeds_and_recipes(
+    sets: Sets, bert_dir: Path, tmp_path: Path, loaded_encoders: list[str]
 ) -> None:
-    loaded: list[str] = []
-    load = Plan.load
-    monkeypatch.setattr(Plan, "load", lambda plan: loaded.append(plan.encoder) or load(plan))
-    few = opened(sets, bert_dir, tmp_path, seeds=[0])
-    sets_cells(few, [PLAIN])
-    once = len(loaded)
-    many = opened(sets, bert_dir, tmp_path, seeds=[0, 1, 2])
-    assert len(sets_cells(many, [PLAIN, "simcse-slower"])) > len(sets_cells(few, [PLAIN]))
-    assert len(loaded) == 2 * once
+    other = tmp_path / "other"
+    SentenceEncoder.from_pretrained(bert_dir, "mean", max_seq_length=9).save(other)
+    encoders = [str(bert_dir), str(other)]
+    loaded_encoders.clear()
+    own = {"encoders": encoders, "pooling": ["cls", "mean", "best"], "recipe_encoders": encoders}
+    run = opened(sets, bert_dir, tmp_path, seeds=[0, 1], **own)
+    assert "is the best pooling untrained" in run.describe()
+    # Each source has text alone, and of each encoder what is fitted and two seeds of two recipes
+    # under each pooling that is studied.
+    assert len(sets_cells(run, [PLAIN, "simcse-slower"])) == sum(
+        1 + 2 + 4 * len(one.plans) for one in run.runs
+    )
+    assert loaded_encoders == encoders
+
+
+def test_a_trajectory_loads_an_encoder_for_each_of_its_runs_alone(
+    data: SetData, bert_dir: Path, loaded_encoders: list[str]
+) -> None:
+    plan = Plan(str(bert_dir), Pooling.MEAN, TrainConfig(**TRAIN), label="mine")
+    rows = trajectory(data, plan, PLAIN, [4, 8])
+    assert (loaded_encoders, set(rows["encoder"])) == ([str(bert_dir)], {"mine"})
 
 
 def test_every_recipe_and_pooling_is_tried_on_the_encoders_that_are_named(
@@ -291,6 +257,21 @@ def test_every_recipe_and_pooling_is_tried_on_the_encoders_that_are_named(
     assert best is not Pooling.MEAN
     whole = {(str(other), p, m) for p in ("mean", own) for m in (PLAIN, "simcse-slower")}
     assert tried == whole | {(str(bert_dir), best, PLAIN)}
+
+
+def test_an_encoder_under_its_best_pooling_alone_is_told_as_such(
+    sets: Sets, bert_dir: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    SentenceEncoder.from_pretrained(bert_dir, "mean", max_seq_length=9).save(other)
+    best = best_pooling(Plan(str(bert_dir), Pooling.CLS, TrainConfig()), sets.every[0])
+    assert best is not Pooling.MEAN
+    named = {"encoders": [str(bert_dir), str(other)], "recipe_encoders": [str(other)]}
+    for pooling, too in (("mean", ""), (best.value, ", and named too: one protocol")):
+        run = opened(sets, bert_dir, tmp_path, pooling=[pooling, "best"], **named).runs[0]
+        assert [plan.pooling for plan in run.plans if plan.encoder == str(bert_dir)] == [best]
+        told = f"tiny-bert: {best} is the best pooling untrained, on dev{too}"
+        assert told in run.describe().splitlines()
 
 
 def test_an_encoder_for_recipes_is_one_of_the_run(

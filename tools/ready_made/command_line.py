@@ -21,6 +21,7 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 from simcse_core.files import write_text
+from simcse_core.folders import resolved
 from simcse_core.ready_made import cache_folder
 from tools.files import whole_folder
 from tools.ready_made.agreement import (
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     transformers_logging.set_verbosity_error()  # that there is no pooler is no news here
     try:
-        target = (options.out or cache_folder(NAME)).expanduser().absolute()
+        target = resolved(options.out or cache_folder(NAME), "--out")
         file = options.file or packaged_file()
         print(make(file, target, options.keep_all, options.any_file))
     except (Q4Error, OSError) as error:
