@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from simcse_core import set_cells, trained_cells
+from simcse_core import SentenceEncoder, set_cells, trained_cells
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData, sample_sentences
 from simcse_core.errors import DataError, ParameterError
