@@ -19,13 +19,11 @@ from simcse_core.yaml_values import parse_yaml
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Words that English needs and that no name of a parameter, a file or a command is.
 ENGLISH = re.compile(r"\b(is|are|was|has|have|had|the|of|not|cannot|needed|got|they|and|give|a)\b")
-# Raised for who writes code with the package, whatever a notebook or a command is given; and of the
-# report's own commands, which tell pages in both languages.
+# Raised for who writes code with the package, whatever a notebook or a command is given.
 FOR_CODE = {
     *("__init__", "arguments", "baselines", "cells", "checkpoint", "evaluation", "fitted_encoders"),
     *("loss", "mteb_encoder", "projection", "tfidf_encoder", "warm_kernels"),
-    *(f"report/{name}" for name in ("markers", "methods", "notebook_pages", "plotting")),
-    *(f"report/{name}" for name in ("records", "rows", "tables")),
+    *(f"report/{name}" for name in ("markers", "methods", "plotting", "rows", "tables")),
 }
 ALSO_FOR_CODE = {
     "encoder.py": "tokenizer: |prefix: |normalize: |token_weights: |projection: |device: ",

@@ -7,7 +7,7 @@ A message is made in English and stays so in its exception. Where a reader sees 
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 from simcse_core.config import ASSETS, check_language
@@ -38,7 +38,17 @@ def speak(language: str) -> None:
         ValueError: a language other than ``en`` and ``zh``.
     """
     check_language(language)
-    translate_with(in_chinese if language == "zh" else str)
+    translate_with(partial(message, language=language))
+
+
+def message(text: str, language: str = "en") -> str:
+    """A message in a language.
+
+    Raises:
+        ValueError: a language other than ``en`` and ``zh``.
+    """
+    check_language(language)
+    return in_chinese(text) if language == "zh" else text
 
 
 def in_chinese(text: str) -> str:
