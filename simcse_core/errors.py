@@ -39,6 +39,10 @@ def print_any_name() -> None:
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:
-    """What an error says, without line breaks, cut to so many characters; its kind if nothing."""
+    """What an error says, without line breaks; its kind if nothing.
+
+    Others' errors may say pages, and are cut to so many characters; ours end with what to do.
+    """
     said = " ".join(str(error).split()) or type(error).__name__
-    return said if len(said) <= longest else f"{said[:longest]}…"
+    whole = isinstance(error, PlainError) or len(said) <= longest
+    return said if whole else f"{said[:longest]}…"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simcse_core.config import PACKAGE
-from simcse_core.errors import DataError, ParameterError
+from simcse_core.errors import DataError, ParameterError, one_line
 from simcse_core.parameters import PARAMETERS
 from simcse_core.report.messages import CATALOGUE, in_chinese, speak
 from simcse_core.translation import tell, translated
@@ -148,6 +148,11 @@ def test_no_row_hides_another_one(english):
             "options",
             "--cell-timeout：应为秒数，实际是 'x'；--help 列出全部选项",
         ),
+        (
+            "text_column: source few.txt has one sentence a line and no columns, so it has no "
+            "effect; leave it out",
+            "text_column：不起作用，因为 source few.txt 一行一句，没有列；请去掉",
+        ),
         ("text: 'x' has two labels; keep one row of it", "text：'x' 有两个标签；请只保留一行"),
         ("something: new was said", "something: new was said"),
         ("12/30 cells", "12/30 项"),
@@ -174,3 +179,10 @@ def test_what_a_process_speaks_is_chosen_once(capsys):
     assert error._render_traceback_()[0] == f"DataError: {error}"
     with pytest.raises(ValueError, match=r"language: .*'fr'"):
         speak("fr")
+
+
+def test_ours_is_told_to_its_end_however_long_and_of_others_a_piece():
+    long = f"source: '/{'x' * 400}' is neither 'sample' nor a file or a folder"
+    assert one_line(DataError(long)) == long
+    assert in_chinese(one_line(DataError(long))).endswith("也不是文件或目录；请检查路径")
+    assert one_line(ValueError(long)) == f"{long[:300]}…"

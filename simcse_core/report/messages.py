@@ -21,6 +21,7 @@ _CHINESE = "\u4e00-\u9fff"
 _GAP = re.compile(rf"(?<=[{_CHINESE}])(?=\{{)|(?<=\}})(?=[{_CHINESE}])")
 _PLACE = re.compile(r"\{(\d)(:word)?\}")
 _EDGE = "\ue000"  # of what became Chinese, which stands without a space beside Chinese
+_BESIDE = re.compile(f"(?<=[{_CHINESE}]) (?={_EDGE})|(?<={_EDGE}) (?=[{_CHINESE}])")
 _OWN = tuple("'\"[({")  # how a value begins that somebody gave
 
 
@@ -68,7 +69,8 @@ def _filled(chinese: str, parts: tuple[str, ...]) -> str:
         edges = (_EDGE if re.match(f"[{_CHINESE}]", told[i:]) else "" for i in (0, -1))
         return told.join(edges) if told != part else part
 
-    return re.sub(f" ?{_EDGE} ?", "", _PLACE.sub(put_in, chinese))
+    told = _BESIDE.sub("", _PLACE.sub(put_in, chinese))
+    return told.replace(_EDGE, "")
 
 
 def _part(text: str) -> str:
