@@ -153,6 +153,11 @@ def test_no_row_hides_another_one(english):
             "effect; leave it out",
             "text_column：不起作用，因为 source few.txt 一行一句，没有列；请去掉",
         ),
+        (
+            "argument --workers: a whole number from 1 to 9999 is needed, got 'x'; --help lists "
+            "the options",
+            "--workers：应为 1 到 9999 之间的整数，实际是 'x'；--help 列出全部选项",
+        ),
         ("text: 'x' has two labels; keep one row of it", "text：'x' 有两个标签；请只保留一行"),
         ("something: new was said", "something: new was said"),
         ("12/30 cells", "12/30 项"),
