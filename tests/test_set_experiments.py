@@ -12,7 +12,6 @@ import pytest
 from simcse_core import SentenceEncoder, set_cells, trained_cells
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData, sample_sentences
-from simcse_core.encoder import SentenceEncoder
 from simcse_core.errors import DataError, ParameterError
 from simcse_core.evaluation import evaluate_sts
 from simcse_core.plans import Plan, best_pooling
