@@ -24,6 +24,7 @@ from simcse_core.folders import only_run
 from simcse_core.plans import Plan
 from simcse_core.progress import progress
 from simcse_core.results import Stamp, changes, keep, kept, kept_like, stamp
+from simcse_core.translation import translated
 from simcse_core.under_way import UnderWay, tell_study
 from simcse_core.workers import (
     PROCESS_BYTES,
@@ -243,7 +244,7 @@ def _computed(
                 found[name] = outcome.value
             else:
                 failed[name] = outcome.error
-                tqdm.write(f"{name}: failed ({one_line(outcome.error)})")
+                tqdm.write(translated(f"{name}: failed ({one_line(outcome.error)})"))
     watch(UnderWay(kept, [*found, *failed]))
     if failed:
         _raise(failed, len(found))

@@ -19,6 +19,7 @@ import torch
 
 from simcse_core.files import remove_unfinished, whole_file, write_sealed
 from simcse_core.results import Stamp, changes, damaged, read_kept
+from simcse_core.translation import tell
 
 SECONDS = 30.0  # of training that a kill may cost
 # A state of BERT-base is over a gigabyte: saving may take one part in so many of the time.
@@ -81,9 +82,9 @@ class Checkpoint:
             if not changed:
                 return restore(content["state"])
         except Exception as error:
-            print(damaged(path, error))
+            tell(damaged(path, error))
             return None
-        print(f"{path}: begun afresh, because {', '.join(changed)} changed")
+        tell(f"{path}: begun afresh, because {', '.join(changed)} changed")
         path.unlink()
         return None
 

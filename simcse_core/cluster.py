@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from simcse_core.errors import one_line
+from simcse_core.translation import tell
 from simcse_core.workers import (
     TELL_SECONDS,
     Call,
@@ -134,7 +135,7 @@ def _check(client: Any, address: str) -> None:
             f"workers with: dask worker {address} --nworkers <cores> --nthreads 1"
         )
     if not client.nthreads():
-        print(f"{address}: no worker yet; start some with: dask worker {address} --nthreads 1")
+        tell(f"{address}: no worker yet; start some with: dask worker {address} --nthreads 1")
 
 
 def _ended(client: Any, under_way: dict[Any, str], tell: Tell) -> Iterator[tuple[str, Outcome]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from simcse_core.cluster import is_address
+from simcse_core.config import LANGUAGES
 from simcse_core.errors import PlainError, print_any_name
 from simcse_core.folders import resolved
 from simcse_core.sources import SOURCES
@@ -91,6 +92,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Options:
         options.scheduler,
         options.copy_notebooks,
     )
+
+
+def asked_language(arguments: Sequence[str] | None = None) -> str:
+    """The language that ``-p language=`` names, whatever else cannot be used; else English."""
+    typed = sys.argv[1:] if arguments is None else arguments
+    named = [text.rpartition("language=")[2].strip("'\"") for text in typed if "language=" in text]
+    return named[-1] if named and named[-1] in LANGUAGES else "en"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,6 +27,7 @@ from simcse_core.statistics import (
     spearman,
     unpack_cosines,
 )
+from simcse_core.translation import translated
 
 MEAN_OF_ENCODERS = "mean of encoders"
 # Sizes this near to each other count as the same: labelled examples hold several sentences each.
@@ -354,7 +355,9 @@ def differences(
         return resampled_spearman(unpack_cosines(cosines), labels[split])
 
     rows = []
-    for contrast in tqdm(contrasts, desc="compare", unit="difference", leave=False):
+    for contrast in tqdm(
+        contrasts, desc=translated("compare"), unit=translated("difference"), leave=False
+    ):
         sides = {"after": contrast.after, "before": contrast.before}
         told: dict[str, object] = {"encoder": contrast.encoder, "pooling": contrast.pooling}
         for name, side in sides.items():

@@ -38,6 +38,7 @@ from simcse_core.persistence import AVERAGES, SavedSettings, read_settings, writ
 from simcse_core.precision import has_bf16
 from simcse_core.projection import Projection
 from simcse_core.self_check import ENCODING, TRAINING, Trial, find_fault
+from simcse_core.translation import translated
 
 __all__ = ["EncoderError", "SentenceEncoder", "locate_encoder", "pool"]
 
@@ -509,8 +510,8 @@ class SentenceEncoder:
         try:
             with tqdm(
                 total=len(unique),
-                desc=f"encode with {self.name}",
-                unit="sentence",
+                desc=translated(f"encode with {self.name}"),
+                unit=translated("sentence"),
                 disable=not progress,
                 leave=False,
             ) as bar:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from simcse_core.translation import translated
+
 
 class PlainError(Exception):
     """An error whose message says what is wrong, where, and what to do: one line is all of it.
@@ -13,7 +15,8 @@ class PlainError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of the calls: the message, and notes that were added to it."""
-        return [f"{type(self).__name__}: {self}", *getattr(self, "__notes__", ())]
+        notes = map(translated, getattr(self, "__notes__", ()))
+        return [f"{type(self).__name__}: {translated(str(self))}", *notes]
 
 
 class DataError(PlainError, ValueError):
@@ -36,6 +39,10 @@ def print_any_name() -> None:
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:
-    """What an error says, without line breaks, cut to so many characters; its kind if nothing."""
+    """What an error says, without line breaks; its kind if nothing.
+
+    Others' errors may say pages, and are cut to so many characters; ours end with what to do.
+    """
     said = " ".join(str(error).split()) or type(error).__name__
-    return said if len(said) <= longest else f"{said[:longest]}…"
+    whole = isinstance(error, PlainError) or len(said) <= longest
+    return said if whole else f"{said[:longest]}…"

@@ -36,6 +36,11 @@ from simcse_core.report.wording import COLON, quantity, say
 
 _WIDE = ipywidgets.Layout(width="100%", max_width="60em")
 _STYLE = {"description_width": "8em"}
+# JupyterLab leaves no space between the columns of such a table, and breaks Chinese heads anywhere.
+_TOLD = """<style>
+.simcse-told :is(th, td) { padding: .2em 1.2em .2em 0; text-align: left; vertical-align: top; }
+.simcse-told th { word-break: keep-all; }
+</style><div class="simcse-told">%s</div>"""
 _WORDS = {
     "en": {
         "first": "One sentence",
@@ -120,9 +125,7 @@ def _tell_typed(typed: Typed, language: str) -> str:
 def _typing(names: Sequence[str], texts: Sequence[str], answer: Callable[..., str]) -> Answering:
     """Fields of text, and the answer to what is in them at every moment."""
     fields = [
-        ipywidgets.Text(
-            value=text, description=name, layout=_WIDE, style={"description_width": "8em"}
-        )
+        ipywidgets.Text(value=text, description=name, layout=_WIDE, style=_STYLE)
         for name, text in zip(names, texts, strict=True)
     ]
     shown = ipywidgets.HTML(layout=_WIDE)
@@ -131,7 +134,7 @@ def _typing(names: Sequence[str], texts: Sequence[str], answer: Callable[..., st
         return answer(*(field.value for field in fields))
 
     def respond(_: object = None) -> None:
-        shown.value = as_html(told())
+        shown.value = _TOLD % as_html(told())
 
     for field in fields:
         field.observe(respond, names="value")

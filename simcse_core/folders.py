@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from simcse_core.config import PACKAGE, PROJECT_ROOT
 from simcse_core.errors import PlainError
 from simcse_core.files import UNFINISHED, safe_name, write_json
+from simcse_core.translation import tell
 
 MARKER = ".simcse.json"
 BUNDLED_SOURCES = ("sample", "sample-text")  # what comes along: of one folder by default
@@ -258,7 +259,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 @cache
 def _tell_without_locks(folder: Path, cause: str) -> None:
-    print(f"output_dir: {folder} has no locks ({cause}); let no other run work there meanwhile")
+    tell(f"output_dir: {folder} has no locks ({cause}); let no other run work there meanwhile")
 
 
 def _holder(path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from huggingface_hub.errors import (
 )
 
 from simcse_core.errors import PlainError
+from simcse_core.translation import tell
 
 # The hub's own retries can take minutes; one short question tells whether it is there at all.
 PROBE_SECONDS = 10
@@ -82,7 +83,7 @@ def fetch_encoder(name: str) -> tuple[Path, str]:
                 "because they can run code; convert them once with "
                 "tools/convert_to_safetensors.py and give that folder"
             )
-        print(f"encoder: {name} has pickled weights; using the hub's own safetensors conversion")
+        tell(f"encoder: {name} has pickled weights; using the hub's own safetensors conversion")
     try:
         # By name, not by commit: so the cache knows what the name stood for when the hub is away.
         folder = huggingface_hub.snapshot_download(
@@ -248,7 +249,7 @@ def _check_commit(dataset: str, split: str, wanted: str | None, read: str) -> No
     the hub is away, it is told what was read.
     """
     if wanted is None:
-        print(f"hub data set {dataset}, split {split}: the hub is away; from the cache, {read}")
+        tell(f"hub data set {dataset}, split {split}: the hub is away; from the cache, {read}")
     elif read != wanted:
         raise HubError(
             f"hub data set {dataset!r}, split {split}: {wanted} cannot be loaded, and the cache "

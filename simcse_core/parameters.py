@@ -18,6 +18,7 @@ from simcse_core.config import BEST, LANGUAGES, OWN, Pooling, TrainConfig
 from simcse_core.errors import ParameterError
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.recipes import PLAIN, RECIPES
+from simcse_core.report.messages import speak
 
 # A parameter's name and the value it was given, to the value as it is used.
 Parse = Callable[[str, object], Any]
@@ -288,11 +289,14 @@ def _like(default: object) -> Parse:
 def check_notebook(variables: Mapping[str, Any]) -> None:
     """Holds what papermill set against the parameters that a notebook has; call it with globals().
 
-    papermill takes a misspelt name for a new one, says so in a note and goes on.
+    papermill takes a misspelt name for a new one, says so in a note and goes on. What the notebook
+    says from here on, its errors too, it says in its ``language``.
 
     Raises:
         ParameterError: a parameter that the notebook does not have, or one that cannot be used.
     """
+    if variables.get("language") in LANGUAGES:
+        speak(variables["language"])
     cells = ["", *(str(cell) for cell in variables.get("In", ()))]
     injected = max((i for i, cell in enumerate(cells) if cell.startswith(INJECTED)), default=0)
     has = _assigned(cells[injected - 1]) if injected else {}

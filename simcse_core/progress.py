@@ -8,6 +8,8 @@ from typing import Any
 from tqdm.auto import tqdm
 from tqdm.notebook import tqdm as notebook_bar
 
+from simcse_core.translation import translated
+
 SECONDS_PER_LINE = 60
 
 
@@ -22,8 +24,8 @@ def progress(
         done: of the total, before it began.
         form: tqdm's ``bar_format``, where its own does not say it.
     """
-    shown: dict[str, Any] = {"total": total, "unit": unit, "desc": description, "initial": done}
-    shown["bar_format"] = form
+    shown: dict[str, Any] = {"total": total, "initial": done, "bar_format": form}
+    shown |= {"unit": translated(unit), "desc": translated(description)}
     if sys.stderr.isatty() or issubclass(tqdm, notebook_bar):
         return tqdm(**shown, smoothing=0, miniters=0, leave=False)
     return tqdm(

@@ -21,6 +21,7 @@ import pandas as pd
 from simcse_core.config import PACKAGE
 from simcse_core.errors import PlainError, one_line
 from simcse_core.files import read_sealed, safe_name, set_aside, sha256, write_sealed, write_text
+from simcse_core.translation import tell
 
 COLUMNS = [
     "experiment",
@@ -165,9 +166,9 @@ def read_kept(path: Path, made_by: Stamp, restore: Callable[[dict[str, Any]], T]
         if not changed:
             return restore(content)
     except Exception as error:
-        print(damaged(path, error))
+        tell(damaged(path, error))
         return None
-    print(f"{path.stem}: computed afresh, because {', '.join(changed)} changed")
+    tell(f"{path.stem}: computed afresh, because {', '.join(changed)} changed")
     return None
 
 

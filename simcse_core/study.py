@@ -24,9 +24,9 @@ from tqdm.auto import tqdm
 
 from simcse_core.ahead import computed_ahead
 from simcse_core.cluster import SCHEDULER_VARIABLE, scheduler_address
-from simcse_core.command_line import CELL_SECONDS, parse_arguments
+from simcse_core.command_line import CELL_SECONDS, asked_language, parse_arguments
 from simcse_core.committed import differences
-from simcse_core.config import PROJECT_ROOT
+from simcse_core.config import LANGUAGES, PROJECT_ROOT
 from simcse_core.errors import PlainError, one_line
 from simcse_core.files import (
     UNFINISHED,
@@ -49,8 +49,10 @@ from simcse_core.profiles import (
     left_out,
     plan_steps,
 )
+from simcse_core.report.messages import speak
 from simcse_core.report.notebook_pages import in_language
 from simcse_core.study_bar import StudyBar, study_bar
+from simcse_core.translation import tell, translated
 from simcse_core.warm_kernels import warm_kernels
 from simcse_core.workers import (
     THREADS,
@@ -132,6 +134,7 @@ def _run(
     cell_timeout: int,
 ) -> list[Path]:
     steps = plan_steps(profile, overrides)
+    speak(_language(steps))
     chosen = chosen_steps(steps, overrides, only)
     _tell_differences(chosen)
     owner = _owner(profile, steps)
@@ -183,13 +186,19 @@ def _owner(profile: str, steps: Sequence[Step]) -> Owner:
     return Owner("sample", profile=profile)
 
 
+def _language(steps: Sequence[Step]) -> str:
+    """That of the first notebook that has one; one that is none is refused as any parameter is."""
+    asked = (step.parameters["language"] for step in steps if "language" in step.parameters)
+    return next((language for language in asked if language in LANGUAGES), "en")
+
+
 def _tell_differences(steps: Sequence[Step]) -> None:
     """Says what will run that a reader of the committed notebooks does not expect."""
     for name in left_out():
-        print(f"left out: {name}; run are names such as 02_small_sample.ipynb")
+        tell(f"left out: {name}; run are names such as 02_small_sample.ipynb")
     for step in steps:
         if said := differences(step.path):
-            print(f"{step.path.name} differs from the committed one: {said}")
+            tell(f"{step.path.name} differs from the committed one: {said}")
 
 
 def command(profile: str, overrides: Mapping[str, Any], step: Step) -> str:
@@ -268,7 +277,7 @@ def _run_notebook(
         if running.is_file():
             running.replace(target)
     _refuse_exit(path, executed)
-    tqdm.write(f"{path.stem}: done in {time.monotonic() - started:.0f} s")
+    tqdm.write(translated(f"{path.stem}: done in {time.monotonic() - started:.0f} s"))
 
 
 def _refuse_exit(path: Path, executed: nbformat.NotebookNode) -> None:
@@ -298,7 +307,7 @@ def _failure(error: PapermillExecutionError) -> str:
     """The cell, what it said, and what to do; the cell's code too where it was not a plain line."""
     said = f"{error.ename}: {error.evalue}"
     lines = list(error.traceback)
-    if lines[:1] == [said]:  # one of ours, which says all by itself
+    if lines and lines[0].startswith(f"{error.ename}: "):  # one of ours, which says all by itself
         told = "; ".join([error.evalue, *lines[1:]])
         return f"cell {error.exec_count}: {told}{_way_out(said)}"
     return f"cell {error.exec_count}: {said}{_way_out(said)}\nthe cell:\n{error.source}\n"
@@ -329,11 +338,12 @@ def _last_cell(executed: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
+    speak(asked_language(arguments))
     try:
         options = parse_arguments(arguments)
         if options.copy_notebooks:
             folder = resolved(options.copy_notebooks, "--copy-notebooks")
-            print(f"{len(copy_notebooks(folder))} notebooks and profiles: {folder}")
+            tell(f"{len(copy_notebooks(folder))} notebooks and profiles: {folder}")
             return 0
         executed = run_study(
             options.profile,
@@ -346,14 +356,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.scheduler,
         )
     except (PlainError, OSError) as error:
-        print(f"study: {error}", file=sys.stderr)
+        print(f"study: {translated(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         # What the notebook's client was about to wait for ends here too, and would say so.
         warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
-        print("study: interrupted; the same command goes on from here", file=sys.stderr)
+        said = translated("study: interrupted; the same command goes on from here")
+        print(said, file=sys.stderr)
         return 130
-    print(f"charts, tables and executed notebooks: {executed[0].parent.parent}")
+    tell(f"charts, tables and executed notebooks: {executed[0].parent.parent}")
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tqdm.auto import tqdm
 
 from simcse_core.progress import progress
+from simcse_core.translation import translated
 from simcse_core.under_way import UNDER_WAY_VARIABLE, UnderWay, told_study
 
 LOOK_SECONDS = 1.0  # between two looks at what a notebook tells
@@ -62,7 +63,7 @@ def standing(
         n_all += len(names)
         now += [] if notebook in ended else state.now
     said = [name.removeprefix(f"{shown}-") for name in now]
-    return Standing(kept, computed, ", ".join([f"{n_done}/{n_all} cells", *said]))
+    return Standing(kept, computed, ", ".join([translated(f"{n_done}/{n_all} cells"), *said]))
 
 
 class StudyBar:

@@ -25,6 +25,7 @@ from simcse_core.encoder import SentenceEncoder
 from simcse_core.errors import ParameterError, PlainError
 from simcse_core.objectives import OBJECTIVES, BatchLoss, Objective
 from simcse_core.precision import clock, faster_precision, has_bf16
+from simcse_core.translation import translated
 
 logger = logging.getLogger(__name__)
 
@@ -235,8 +236,8 @@ class _Trajectory:
         with tqdm(
             initial=start,
             total=total,
-            desc=f"SimCSE on {self.encoder.name}",
-            unit="sentence",
+            desc=translated(f"SimCSE on {self.encoder.name}"),
+            unit=translated("sentence"),
             disable=not self.progress,
         ) as bar:
             for step, batch in islice(enumerate(self._batches(total)), done, None):

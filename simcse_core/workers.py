@@ -29,6 +29,7 @@ from threadpoolctl import threadpool_limits
 
 from simcse_core.errors import PlainError, one_line
 from simcse_core.gpus import take_gpu, visible_gpus
+from simcse_core.translation import tell, translated
 
 # What the notebooks' processes take from a study; a notebook that runs by itself may be given them.
 WORKERS_VARIABLE = "SIMCSE_WORKERS"
@@ -114,7 +115,7 @@ def that_fit(wanted: int, bytes_each: int) -> int:
     free = psutil.virtual_memory().available
     fit = max(1, min(wanted, free // bytes_each))
     if fit < wanted:
-        print(
+        tell(
             f"memory: {fit} instead of {wanted} at once, for one may take "
             f"{bytes_each / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free"
         )
@@ -267,6 +268,6 @@ def _to_send(error: BaseException) -> BaseException:
 def tell_once(outcome: Outcome, write: Callable[..., None]) -> None:
     """Passes on what a call printed elsewhere, as ``write(text, file=...)``."""
     if outcome.said:
-        write(outcome.said, file=sys.stdout)
+        write("\n".join(map(translated, outcome.said.splitlines())), file=sys.stdout)
     if outcome.warned:
         write(outcome.warned, file=sys.stderr)

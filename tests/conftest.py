@@ -51,6 +51,7 @@ from simcse_core import (  # noqa: E402
 )
 from simcse_core.data import SentencePool, StudyData  # noqa: E402
 from simcse_core.report.style import set_style  # noqa: E402
+from simcse_core.translation import translate_with  # noqa: E402
 from simcse_core.warm_kernels import ForkedProvisioner, Server  # noqa: E402
 
 # The same examples in every run, and no clock: a busy machine must not fail a test.
@@ -129,6 +130,13 @@ def _same_threads() -> Iterator[None]:
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """A process speaks one language: no test leaves another one behind."""
+    yield
+    translate_with(str)
 
 
 @pytest.fixture(scope="session")

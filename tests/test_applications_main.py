@@ -281,3 +281,12 @@ def test_tfidf_alone_cannot_be_kept_as_an_index(run: Run, folder: Path) -> None:
         "--encoder", "tfidf",
     )  # fmt: skip
     assert (code, "tfidf has no vectors of its own to keep" in said) == (1, True)
+
+
+def test_a_fault_is_told_in_the_language_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ["--examples", str(tmp_path / "没有.csv"), "--texts", "x.csv"]
+    out = ["--out", str(tmp_path / "out.csv"), "--language", "zh"]
+    assert main(["intents", *files, *out]) == 1
+    assert capsys.readouterr().err == f"applications: {tmp_path}/没有.csv：没有这个文件\n"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from matplotlib.colors import to_rgb
 
 from simcse_core.report.methods import METHODS, PUBLISHED, in_order, method
 
@@ -9,6 +10,18 @@ def test_every_method_has_a_colour_and_names_of_its_own() -> None:
     looks = [*METHODS.values(), PUBLISHED]
     for values in ([x.colour for x in looks], [x.en for x in looks], [x.zh for x in looks]):
         assert len(set(values)) == len(values)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance by WCAG 2.1."""
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_stands_out_from_the_white_sheet_in_grey_too(name: str) -> None:
+    # 3 is what WCAG asks of graphics; seaborn's sky blue has 2.3, and a heavy marker.
+    assert 1.05 / (luminance(METHODS[name].colour) + 0.05) > 2.3
 
 
 def test_a_method_without_a_row_is_named_with_the_table_to_add_it_to() -> None:

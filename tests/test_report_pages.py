@@ -236,3 +236,10 @@ def test_the_heading_names_each_data_set_once(results: Path) -> None:
     }
     assert heading(named, "en") == "Results on CNSD, bank, news"
     assert heading(named, "zh") == "CNSD、bank、news 上的结果"
+
+
+def test_a_data_set_among_others_has_its_name_in_the_language(results: Path) -> None:
+    record = read_records(results, FEW[0])
+    stamp = {**record.stamp, "dataset": "CNSD STS-B, bundled sample (not CNSD), bq"}
+    named = {"a": replace(record, stamp=stamp)}
+    assert heading(named, "zh") == "CNSD STS-B、随附样本（非 CNSD）、bq 上的结果"

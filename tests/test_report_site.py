@@ -234,6 +234,8 @@ def test_whatever_is_broken_is_named_and_the_rest_is_told(tmp_path, broken):
     for suffix in LANGUAGES.values():
         text = (tmp_path / PAGES_FOLDER / f"index{suffix}.html").read_text(encoding="utf-8")
         assert "<li>05_claims." in text
+        assert ("run notebooks/05_summary.ipynb" in text) == (suffix == "")
+        assert ("运行 notebooks/05_summary.ipynb" in text) == (suffix != "")
         assert str(tmp_path) not in text
         assert "05_shared.csv" in (tmp_path / PAGES_FOLDER / f"05{suffix}.html").read_text("utf-8")
     assert len(make_single(tmp_path).files) == len(LANGUAGES)

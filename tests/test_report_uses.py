@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -205,6 +206,20 @@ def test_two_poolings_have_a_row_of_panels_each() -> None:
     figure = use_plots.plot_intents(both)
     assert len(figure.axes) == 6
     assert {ax.get_title() for ax in figure.axes} == {"[CLS]", "mean"}
+
+
+def test_what_is_out_of_scope_is_named_without_touching_the_next_name() -> None:
+    set_style("en")
+    rows = of("out-of-scope")
+    shares = [rows.assign(unknown="held-out intents", at=share) for share in (0.25, 0.5, 0.75)]
+    figure = use_plots.plot_out_of_scope(
+        pd.concat([*shares, rows.assign(unknown="other services")])
+    )
+    figure.canvas.draw()
+    for ax in figure.axes:
+        boxes = [text.get_window_extent() for text in ax.get_xticklabels()]
+        assert len(boxes) >= 4
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_points_lie_at_their_means_from_the_lowest_to_the_highest_seed() -> None:

@@ -236,6 +236,63 @@ def test_notes_on_an_error_of_ours_are_told_after_it(
         run_study("quick", out=project / "out")
 
 
+SPEAKING = f"""
+from simcse_core.parameters import check_notebook
+check_notebook(globals())
+{PLAIN.replace("sizes: no", "n_train: 9 NLI triplets wanted, the source has 3")}
+"""
+
+
+def test_a_chinese_run_tells_its_errors_in_chinese(
+    project: Path, write_notebook: WriteNotebook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_notebook("01_a", SPEAKING, language="en")
+    out = project / "out"
+    assert main(["-p", "language=zh", "--out", str(out)]) == 1
+    told = "n_train：需要 9 个 NLI 三元组，数据里只有 3 个；失败的有：02-a, 02-b；已运行的部分："
+    assert f"study: 01_a.ipynb，第 3 个单元格：{told}{out}" in capsys.readouterr().err
+    (error,) = [
+        output
+        for cell in nbformat.read(out / "notebooks" / "01_a.ipynb", as_version=4).cells
+        for output in cell.get("outputs", ())
+        if output.output_type == "error"
+    ]
+    assert error.evalue == "n_train: 9 NLI triplets wanted, the source has 3"  # to be searched for
+    assert error.traceback[1:] == ["失败的有：02-a, 02-b"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["-p", "language=zh", "-p", "seeds=0"], "01_a.ipynb：seeds：应为列表，各项为"),
+        (["-p", "language=zh", "--seeds", "a"], "--seeds：应为整数，例如 0,1,2；实际是 'a'"),
+        (["--parameter=language=zh", "--sources", "a"], "不认识的选项：--sources a；--help"),
+        (["-p", "language=zh", "-p", "x=1"], "没有参数 'x'；各 notebook 有"),
+        (["-p", "language=zh", "--source", "/nowhere"], "source：'/nowhere' 既不是 'sample'"),
+        (["-p", "language=fr"], "language: unknown value 'fr'; use one of: en, zh"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_the_language_that_is_asked_for(
+    project: Path,
+    write_notebook: WriteNotebook,
+    capsys: pytest.CaptureFixture[str],
+    typed: list[str],
+    said: str,
+) -> None:
+    write_notebook("01_a", "print(1)", language="en", source="sample", seeds=[0], n_train=2)
+    assert main([*typed, "--out", str(project / "out")]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_profile_has_its_errors_told_in_its_language(
+    project: Path, write_notebook: WriteNotebook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_notebook("01_a", "print(1)", language="en", seeds=[0])
+    write_profile(project, "mine", {"all": {"language": "zh", "seeds": ["a"]}})
+    assert main(["--profile", "mine", "--out", str(project / "out")]) == 1
+    assert "seeds 的第 1 项：应为 0 到 4,294,967,295 之间的整数" in capsys.readouterr().err
+
+
 TABLE = """
 from pathlib import Path
 import pandas as pd

@@ -30,10 +30,12 @@ from simcse_core.applications.inputs import Encode, InputError, check_labelled
 from simcse_core.applications.search import EncoderStamp, QuestionIndex
 from simcse_core.applications.tables import check_target, read_columns, write_table
 from simcse_core.applications.tfidf import LexicalIndex, tfidf_encode
-from simcse_core.config import Pooling
+from simcse_core.config import LANGUAGES, Pooling
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.errors import PlainError, print_any_name
 from simcse_core.hub import HubError
+from simcse_core.report.messages import speak
+from simcse_core.translation import tell, translated
 
 TFIDF = "tfidf"
 DEFAULT_ENCODER = "mini-bert"
@@ -350,6 +352,7 @@ def _command(
     use.add_argument("--max-seq-length", type=int, help="tokens; default: the encoder's")
     use.add_argument("--text-column", default="text", help="default text")
     use.add_argument("--encoding", default="utf-8", help="of CSV files read; default utf-8")
+    use.add_argument("--language", choices=LANGUAGES, default="en", help="of errors and progress")
     return use
 
 
@@ -357,13 +360,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
     options = parser().parse_args(arguments)
     print_any_name()
+    speak(options.language)
     try:
-        print(options.run(options))
+        tell(options.run(options))
     except FAULTS as error:
-        print(f"applications: {error}", file=sys.stderr)
+        print(f"applications: {translated(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("applications: interrupted; nothing was written", file=sys.stderr)
+        print(translated("applications: interrupted; nothing was written"), file=sys.stderr)
         return 130
     return 0
 

@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 from simcse_core.applications.inputs import Encode, InputError, check_width, unit_vectors
 from simcse_core.applications.search import DAMAGE, Hits, QuestionIndex, check_k
 from simcse_core.files import whole_file
+from simcse_core.translation import translated
 
 try:
     import faiss
@@ -116,7 +117,9 @@ def build(
     made = KINDS[kind].make(*vectors.shape)
     if not made.is_trained:
         made.train(_drawn(vectors, made.nlist * IVF_TRAINING_PER_LIST))
-    with tqdm(total=len(vectors), unit="vector", desc=kind, disable=not progress) as bar:
+    with tqdm(
+        total=len(vectors), unit=translated("vector"), desc=kind, disable=not progress
+    ) as bar:
         for start in range(0, len(vectors), ADDED_AT_ONCE):
             made.add(vectors[start : start + ADDED_AT_ONCE])
             bar.update(min(ADDED_AT_ONCE, len(vectors) - start))

@@ -20,6 +20,7 @@ from simcse_core.applications.approximate import (
     set_effort,
 )
 from simcse_core.applications.search import nearest
+from simcse_core.translation import translated
 
 MADE_AT_ONCE = 10_000  # vectors, so that no second copy of all is held
 # Gives seconds: time.perf_counter, or time.process_time, which a busy machine does not disturb.
@@ -81,7 +82,7 @@ def measure_speed(
     check_installed()
     rows = [
         row
-        for n in tqdm(sizes, desc="sizes", disable=not progress)
+        for n in tqdm(sizes, desc=translated("sizes"), disable=not progress)
         for row in _speed_rows(n, hidden, kinds, n_queries, k, seed, clock, progress)
     ]
     return pd.DataFrame(rows)

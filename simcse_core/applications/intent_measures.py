@@ -19,6 +19,7 @@ from simcse_core.applications.inputs import (
 )
 from simcse_core.applications.intents import METHODS, method_named
 from simcse_core.applications.ranking import ranking_rows, ranks
+from simcse_core.translation import translated
 
 EXAMPLES = (1, 3, 5, 10)  # a class
 CUTOFFS = (1, 3, 5, 10)
@@ -76,7 +77,7 @@ def measure_intents(
     codes = codes_of(labels, classes)
     vectors = unit_vectors(encode, texts, "texts")
     rows: list[dict[str, object]] = []
-    for seed in tqdm(seeds, desc="draws", disable=not progress):
+    for seed in tqdm(seeds, desc=translated("draws"), disable=not progress):
         test = np.setdiff1d(np.arange(len(codes)), draw_examples(codes, max(examples), seed))
         if not len(test):
             raise InputError(f"texts: with {max(examples)} examples an intent none is left to test")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from tqdm.auto import tqdm
 
+from simcse_core.translation import translated
+
 MAX_ROUNDS = 10
 
 
@@ -34,7 +36,9 @@ def leave_one_out(
     """
     rounds = _rounds(codes)
     scored: np.ndarray | None = None
-    for number in tqdm(range(rounds.max() + 1), desc="leave one out", disable=not progress):
+    for number in tqdm(
+        range(rounds.max() + 1), desc=translated("leave one out"), disable=not progress
+    ):
         out = rounds == number
         part = score(vectors[~out], codes[~out], vectors[out])
         if scored is None:

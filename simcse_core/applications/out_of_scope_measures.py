@@ -24,6 +24,7 @@ from simcse_core.applications.out_of_scope import (
     SCORES,
     threshold_from_examples,
 )
+from simcse_core.translation import translated
 
 
 def separation(known: np.ndarray, unknown: np.ndarray) -> dict[str, float]:
@@ -120,7 +121,7 @@ def measure_unknown(
     for name, those in others.items():
         check_width(those, vectors.shape[1], name)
     rows: list[dict[str, object]] = []
-    for seed in tqdm(seeds, desc="draws", disable=not progress):
+    for seed in tqdm(seeds, desc=translated("draws"), disable=not progress):
         for share in [*shares, 0.0] if others else shares:
             held_out = hold_out(len(classes), share, seed)
             is_out = np.isin(codes, held_out)

@@ -28,6 +28,7 @@ from simcse_core.applications.pseudo_labels import (
     select,
     threshold_from_examples,
 )
+from simcse_core.translation import translated
 
 
 def precision_coverage(scores: np.ndarray, right: np.ndarray) -> pd.DataFrame:
@@ -86,7 +87,7 @@ def measure_gain(
     texts, labels, classes = check_labelled(texts, labels, n_examples)
     codes, vectors = codes_of(labels, classes), unit_vectors(encode, texts, "texts")
     rows: list[dict[str, object]] = []
-    for seed in tqdm(seeds, desc="draws", disable=not progress):
+    for seed in tqdm(seeds, desc=translated("draws"), disable=not progress):
         draw = draw_with_pool(codes, n_examples, seed)
         found = _gain(vectors, codes, draw, precision, per_class)
         rows += [{"examples": n_examples, "seed": seed, **row} for row in found]

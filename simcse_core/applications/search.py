@@ -29,6 +29,7 @@ from simcse_core.applications.inputs import (
 from simcse_core.applications.ranking import best, blocks
 from simcse_core.applications.tfidf import LexicalIndex
 from simcse_core.files import whole_file
+from simcse_core.translation import translated
 
 FORMAT = 1
 RRF_K = 60  # Cormack et al. (2009), section 2
@@ -154,7 +155,7 @@ def nearest(vectors: np.ndarray, queries: np.ndarray, k: int, progress: bool = F
     rows = np.empty((len(queries), k), dtype=np.int64)
     scores = np.empty((len(queries), k), dtype=np.float32)
     parts = list(blocks(len(queries), len(vectors)))
-    for block in tqdm(parts, desc="search", disable=not progress):
+    for block in tqdm(parts, desc=translated("search"), disable=not progress):
         products = queries[block] @ vectors.T  # (block, n)
         rows[block] = best(products, k)
         scores[block] = np.take_along_axis(products, rows[block], axis=1)

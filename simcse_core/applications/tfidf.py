@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from simcse_core.applications.inputs import Encode, check_texts
 from simcse_core.applications.ranking import best, blocks
+from simcse_core.translation import translated
 
 
 def tfidf_encode(texts: Iterable[str], longest: int = 1) -> Encode:
@@ -33,7 +34,12 @@ class LexicalIndex:
     def __init__(self, questions: Iterable[str], progress: bool = False) -> None:
         questions = check_texts(questions, "questions")
         self._vectorizer = _vectorizer(longest=2)
-        read = tqdm(questions, desc="count characters", unit="question", disable=not progress)
+        read = tqdm(
+            questions,
+            desc=translated("count characters"),
+            unit=translated("question"),
+            disable=not progress,
+        )
         self._matrix = csr_matrix(self._vectorizer.fit_transform(read))
 
     def scores(self, queries: Iterable[str]) -> np.ndarray:
@@ -49,7 +55,7 @@ class LexicalIndex:
             fills up.
         """
         n, queries = self._matrix.shape[0], check_texts(queries, "queries")
-        bar = tqdm(list(blocks(len(queries), n)), desc="compare", disable=not progress)
+        bar = tqdm(list(blocks(len(queries), n)), desc=translated("compare"), disable=not progress)
         return np.concatenate([self._ranked(queries[rows], min(depth, n)) for rows in bar])
 
     def _ranked(self, queries: Sequence[str], depth: int) -> np.ndarray:

@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"[-+−]?\d|\[[-+]")
 _NAME = re.compile(r"[\w.@-]{1,24}", re.ASCII)
 _TAG = re.compile(r"<[^>]*>")
 # Classes of tables with more columns than fit a phone, or a page without broken cells.
-_SIZES = {3: "wide", 8: "widest"}
+_SIZES = {3: "wide", 7: "widest"}
 
 
 class _Renderer(mistune.HTMLRenderer):

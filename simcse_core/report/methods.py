@@ -14,7 +14,7 @@ import seaborn as sns
 from simcse_core.config import check_language
 
 # Colours from seaborn's colour-blind safe palette; markers tell methods apart in grey too.
-_BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _PINK, _GREY, _YELLOW, _SKY = sns.color_palette(
+_BLUE, _ORANGE, _GREEN, _RED, _PURPLE, _BROWN, _, _GREY, _YELLOW, _SKY = sns.color_palette(
     "colorblind"
 ).as_hex()
 # Of Tol's muted scheme; darker than any of seaborn's.
@@ -22,7 +22,7 @@ _INDIGO, _WINE, _TEAL, _FOREST, _OLIVE, _ROSE, _MAUVE = (
     *("#332288", "#882255", "#44AA99", "#117733", "#999933", "#CC6677", "#AA4499"),
 )
 # Darker shades of what they are compared with.
-_NAVY, _RUST, _COAL, _PLUM = "#08306B", "#8C4A00", "#4D4D4D", "#5E3C99"
+_NAVY, _RUST, _COAL, _PLUM, _ORCHID = "#08306B", "#8C4A00", "#4D4D4D", "#5E3C99", "#9E4F96"
 
 # matplotlib's code of a line, or how far it is drawn and left out by turns, in points.
 Dash = str | tuple[int, tuple[int, ...]]
@@ -62,7 +62,7 @@ METHODS: dict[str, Method] = {
     "tfidf-char-bigram": Method(
         _BROWN, "d", "TF-IDF (characters, bigrams)", "TF-IDF（字与二元组）"
     ),
-    "tfidf-word": Method(_PINK, "P", "TF-IDF (words)", "TF-IDF（词）"),
+    "tfidf-word": Method(_ORCHID, "P", "TF-IDF (words)", "TF-IDF（词）"),
     "whitening": Method(_ORANGE, "s", "whitening", "白化"),
     "unsup-simcse": Method(_BLUE, "o", "unsupervised SimCSE", "无监督 SimCSE"),
     "esimcse": Method(_INDIGO, "p", "ESimCSE", "ESimCSE"),

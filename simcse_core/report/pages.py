@@ -172,9 +172,9 @@ def _page(records: Mapping[str, Records], language: str, made: Made) -> str:
 
 def heading(records: Mapping[str, Records], language: str) -> str:
     """The title of a folder's pages: its data by name."""
-    named = [say(str(record.stamp["dataset"]), language) for record in records.values()]
     # A notebook on several data sets names them in one line.
-    datasets = LIST_COMMA[language].join(dict.fromkeys(", ".join(named).split(", ")))
+    named = ", ".join(str(record.stamp["dataset"]) for record in records.values()).split(", ")
+    datasets = LIST_COMMA[language].join(say(name, language) for name in dict.fromkeys(named))
     return spaced(f"{datasets}上的结果") if language == "zh" else f"Results on {datasets}"
 
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from simcse_core.report.as_html import as_html
 from simcse_core.report.glossary import ABOUT, TERMS
 from simcse_core.report.markers import tell
+from simcse_core.report.messages import message
 from simcse_core.report.pages import Made, Section, ToldTopic, draw, heading, sections
 from simcse_core.report.records import Records, notebook_of
 from simcse_core.report.wording import COLON, LIST_COMMA
@@ -202,7 +203,8 @@ class Telling:
     def _broken(self) -> Markup:
         if not self.made.broken:
             return Markup("")
-        items = Markup("").join(Markup("<li>{}</li>").format(line) for line in self.made.broken)
+        lines = [message(line, self.language) for line in self.made.broken]
+        items = Markup("").join(Markup("<li>{}</li>").format(line) for line in lines)
         head = Markup("<h2>{}</h2>").format(self.words["broken"])
         return Markup('<section class="warning">{}<ul>{}</ul></section>').format(head, items)
 

@@ -119,8 +119,8 @@ TOPICS: dict[str, Topic] = {
         guide={
             "en": "Points are means over seeds where a seed decides anything; thin lines are 95 % "
             "bootstrap intervals over the pairs. The report's own numbers are of untrained "
-            "encoders under [CLS], which comes first; they stand beside the data that it measured "
-            "alone, each on the line of the encoder in the place of its own.",
+            "encoders under [CLS], which comes first; they are shown with the data that it was "
+            "measured on and no other, each on the line of the encoder that stands for its own.",
             "zh": "点为平均值（凡取决于种子者取多种子平均），细线为句对自助抽样的 95 % 区间。"
             "[CLS] 在前：原报告的数字是未训练编码器的 [CLS]，只与它所用的数据并列，"
             "各标在对应编码器的一行。",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -119,7 +120,8 @@ def plot_out_of_scope(rows: pd.DataFrame, *, title: str = "", caption: str = "")
         def draw(ax: Axes, here: pd.DataFrame) -> None:
             found = list(unknowns(only(here, metric=metric)))
             names = [
-                unknown_name(name, share, language(), between="\n") for name, share, _ in found
+                unknown_name(_narrow(name), share, language(), between="\n")
+                for name, share, _ in found
             ]
             _draw_places(ax, [part for _, _, part in found], names)
             ax.set(ylabel=label(head))
@@ -155,6 +157,11 @@ def _draw_methods(ax: Axes, rows: pd.DataFrame, x: str) -> None:
     for name in in_order(rows["method"]):
         draw_seeds(ax, rows[rows["method"] == name], x)
     label_seeds(ax, rows)
+
+
+def _narrow(name: str) -> str:
+    """A name as it stands below an axis beside others: a word or two a line."""
+    return fill(label(name), 10, break_long_words=False, break_on_hyphens=False)
 
 
 def _draw_places(ax: Axes, parts: Sequence[pd.DataFrame], names: Sequence[str]) -> None:

@@ -188,12 +188,12 @@ _SEARCH = {
 _FUSE = {
     "en": "**In practice:** rank by vectors and by TF-IDF and fuse the ranks; it costs next to "
     "nothing beside encoding.",
-    "zh": "**实践建议：**向量与 TF-IDF 各排一次并融合名次；与编码相比，几乎不增加开销。",
+    "zh": "**实践建议**：向量与 TF-IDF 各排一次并融合名次；与编码相比，几乎不增加开销。",
 }
 _DO_NOT_FUSE = {
     "en": "**In practice:** take the best of the two as it is; fusing the ranks gained nothing "
     "that counts here.",
-    "zh": "**实践建议：**直接用两者中较好的一种；此处融合名次没有值得一提的收益。",
+    "zh": "**实践建议**：直接用两者中较好的一种；此处融合名次没有值得一提的收益。",
 }
 _SEARCH_PRACTICE = {
     "en": "Show five to ten questions rather than one, keep the vectors with the encoder's "
@@ -215,7 +215,7 @@ _INTENTS_EFFECT = {
 _INTENTS_PRACTICE = {
     "en": "**In practice:** use {classifier}, label at least {worth} of each intent, and "
     "keep {keep} intents: with {few} examples, recall is {reached} there.",
-    "zh": "**实践建议：**用{classifier}，每个意图至少标注 {worth} 条示例，并保留 {keep} 个意图："
+    "zh": "**实践建议**：用{classifier}，每个意图至少标注 {worth} 条示例，并保留 {keep} 个意图："
     "{few} 条示例时，此处召回为 {reached}。",
 }
 _PSEUDO_LABELS = {
@@ -229,12 +229,12 @@ _PSEUDO_LABELS = {
 }
 _AS_THEY_ARE = {
     "en": "**In practice:** proposals help even unchecked, and more when checked.",
-    "zh": "**实践建议：**建议标签未经检查也有帮助，检查后更有帮助。",
+    "zh": "**实践建议**：建议标签未经检查也有帮助，检查后更有帮助。",
 }
 _CHECK = {
     "en": "**In practice:** have a person check the proposals; unchecked they gain nothing that "
     "counts.",
-    "zh": "**实践建议：**请人检查建议标签；不检查则没有值得一提的收益。",
+    "zh": "**实践建议**：请人检查建议标签；不检查则没有值得一提的收益。",
 }
 _CORRECT = {
     "en": "Correct wrong ones rather than drop them: what the classifier gets wrong teaches it "
@@ -252,7 +252,7 @@ _OUT_OF_SCOPE_PRACTICE = {
     "en": "**In practice:** use {score}, whose threshold balances both best, set the threshold by "
     "the share of own utterances that may be refused, and send what is refused to a person. "
     "The threshold guarantees nothing.",
-    "zh": "**实践建议：**用阈值最均衡的{score}，按可以误拒的自有话语比例设定阈值，被拒的转人工。"
+    "zh": "**实践建议**：用阈值最均衡的{score}，按可以误拒的自有话语比例设定阈值，被拒的转人工。"
     "阈值并不提供任何保证。",
 }
 
