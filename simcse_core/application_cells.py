@@ -27,6 +27,7 @@ from simcse_core.evaluation import look_up
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
 from simcse_core.training import TrainingError, train
+from simcse_core.translation import tell
 
 NO_ENCODER = "none"
 # What stands beside training: a count of characters, and what an encoder gives without it.
@@ -115,7 +116,7 @@ def trained(
     try:
         rows = train(encoder, objective, examples, plan.train, [n_train], measure, True, checkpoint)
     except TrainingError as error:
-        print(error)
+        tell(str(error))
         lost = {"value": nan, "missing": str(error)}
         rows = pd.DataFrame([{"use": use, **main, **lost} for use, main in MAIN])
     rows = _named(rows, method, objective.kind, n_train, seed, data)

@@ -18,6 +18,7 @@ from simcse_core.evaluation import Encode, look_up, measure_spearman
 from simcse_core.plans import Plan
 from simcse_core.ready_plans import ReadyPlan, sentences_per_second
 from simcse_core.results import tidy
+from simcse_core.translation import translated
 
 # Encoder on the rows of what reads text alone.
 NO_ENCODER = "none"
@@ -132,7 +133,8 @@ def _on_curve(
     """Every seed and size of the methods that stand on curves and read this."""
     pool = data.pool.sentences
     frames = []
-    for seed, n in tqdm(list(product(seeds, sorted(sizes))), desc=reads, unit="fit", leave=False):
+    draws = list(product(seeds, sorted(sizes)))
+    for seed, n in tqdm(draws, desc=translated(reads), unit=translated("fit"), leave=False):
         sample = sample_sentences(pool, n, seed)
         for method, baseline in _that_read(reads):
             if baseline.on_curves:

@@ -23,6 +23,7 @@ from simcse_core.results import tidy
 from simcse_core.set_data import SetData
 from simcse_core.trained_cells import UNTRAINED, untrained_vectors
 from simcse_core.training import TrainingError, train
+from simcse_core.translation import tell
 
 Rows = list[dict[str, Any]]
 VIEWS, LOSS = "views", "loss"  # metrics that training alone has
@@ -117,7 +118,7 @@ def _run(
     try:
         frame = train(encoder, objective, examples, config, points, measure_here, True)
     except TrainingError as error:
-        print(error)
+        tell(str(error))
         frame = pd.DataFrame([*error.measured])
     return pd.concat([frame, _losses(frame)], ignore_index=True)
 

@@ -18,6 +18,7 @@ from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
 from simcse_core.results import tidy
 from simcse_core.training import TrainingError, train
+from simcse_core.translation import tell
 
 UNTRAINED = "untrained"
 
@@ -53,7 +54,7 @@ def trajectory(
     try:
         frame = train(encoder, objective, examples, plan.train, later, measure, True, checkpoint)
     except TrainingError as error:
-        print(error)
+        tell(str(error))
         frame = _with_missing(error, later, n_train, data)
     frame = pd.concat([start, frame], ignore_index=True)
     seen = frame["sentences_seen"]
