@@ -24,6 +24,8 @@ ALLOWED = {
     "simcse_core.files",
     "simcse_core.folders",
     "simcse_core.errors",
+    "simcse_core.translation",
+    "simcse_core.yaml_values",
 }
 
 # Runs the command where whatever computes cannot be imported.

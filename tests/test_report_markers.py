@@ -202,7 +202,7 @@ def test_generated_parts_of_a_readme_are_what_the_results_say(name: str) -> None
     ("language", "said"),
     [
         ("en", "Labels take two values: Spearman is at most 0.866 on dev and 0.775 on test"),
-        ("zh", "标注只有两种取值，Spearman 至多为：验证集 0.866和测试集 0.775"),
+        ("zh", "标注只有两种取值，Spearman 至多为：验证集 0.866 和测试集 0.775"),
     ],
 )
 @pytest.mark.parametrize("kind", ["spearman", "last", "points", "chosen", "sample", "shared"])

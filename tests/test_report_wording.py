@@ -53,7 +53,7 @@ def test_a_place_on_a_curve_is_counted_in_its_unit(
 
 @pytest.mark.parametrize(
     ("items", "english", "chinese"),
-    [([], "", ""), (["a"], "a", "a"), (["a", "b", "c"], "a, b and c", "a、b和c")],
+    [([], "", ""), (["a"], "a", "a"), (["a", "b", "c"], "a, b and c", "a、b 和 c")],
 )
 def test_a_list_ends_with_and(items: list[str], english: str, chinese: str) -> None:
     assert listed(items) == english
