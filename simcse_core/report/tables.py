@@ -245,6 +245,8 @@ def published_table(
 ) -> pd.DataFrame:
     """Numbers of the report beside ours, both untrained [CLS], a line for each of its encoders.
 
+    Where none of ours takes the place of one of them, the report's stand alone.
+
     Args:
         published: split to encoder to Spearman.
         results: tidy rows; an encoder stands beside the one whose place it takes, if any does
@@ -266,7 +268,8 @@ def published_table(
                 mean_and_range(on(mine, split), language=language)
             )
         lines.append(line)
-    return pd.DataFrame(lines).set_index(report)
+    table = pd.DataFrame(lines).set_index(report)
+    return table.loc[:, (table != "").any()]
 
 
 def ready_made_table(
