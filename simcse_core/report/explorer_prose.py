@@ -11,7 +11,7 @@ from simcse_core.config import Kind
 from simcse_core.report.methods import method
 from simcse_core.report.rows import of_kind, on, splits
 from simcse_core.report.tables import to_markdown
-from simcse_core.report.wording import COLON, capitalised, in_brackets, quantity, say, spaced
+from simcse_core.report.wording import COLON, capitalised, in_brackets, joined, quantity, say
 
 SAME, OTHER = "cosine, same meaning", "cosine, unrelated"
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+\-.!~$&])")
@@ -178,7 +178,7 @@ def tell_checkpoints(results: pd.DataFrame, *, language: str = "en") -> str:
     gaps = (same[0] - other[0], same[1] - other[1])
     said = _WITH[language].format(seen, *same, *other, *gaps)
     verdict = _VERDICT[language][gaps[1] > gaps[0], order[1] > order[0]].format(*order)
-    return spaced(f"{said}{verdict}") if language == "zh" else f"{said} {verdict}"
+    return joined([said, verdict], language)
 
 
 def _ends(rows: pd.DataFrame, metric: str, last: int) -> tuple[float, float]:

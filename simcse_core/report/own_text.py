@@ -12,7 +12,7 @@ import pandas as pd
 from simcse_core.config import Kind
 from simcse_core.report.methods import method
 from simcse_core.report.rows import of_kind, on, spearman, splits
-from simcse_core.report.wording import capitalised, in_brackets, quantity, say, spaced
+from simcse_core.report.wording import capitalised, in_brackets, joined, quantity, say
 
 HELD_OUT = "held-out"
 # What is drawn and listed along training, and the split it is measured on.
@@ -125,8 +125,7 @@ def tell_own_text(results: pd.DataFrame, *, language: str = "en") -> str:
     if ahead := recommended(results):
         name, score, own = ahead
         said.append(_AHEAD[language].format(method(name).name(language), score, own, name))
-    text = ("" if language == "zh" else " ").join(said)
-    return spaced(text) if language == "zh" else text
+    return joined(said, language)
 
 
 def _ends(rows: pd.DataFrame, x: str, kept: float) -> tuple[float, float]:

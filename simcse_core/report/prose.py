@@ -5,8 +5,6 @@ What is best is chosen by its dev score; its test score is reported beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pandas as pd
 
 from simcse_core.config import Kind, Pooling
@@ -28,6 +26,7 @@ from simcse_core.report.wording import (
     COLON,
     COMMA,
     capitalised,
+    joined,
     listed,
     pooling_name,
     quantity,
@@ -55,7 +54,7 @@ def tell_baselines(results: pd.DataFrame, *, language: str = "en") -> str:
         start = f"{method(name).zh}最好得" if language == "zh" else f"{method(name).en} reaches"
         told.append(_best(with_encoder[with_encoder["method"] == name], start, language))
     told.append(_best(of_kind(rows, Kind.READY_MADE), _READY_MADE[language], language))
-    return _joined([*told, _SCORES[language]], language)
+    return joined([*told, _SCORES[language]], language)
 
 
 def tell_curve(results: pd.DataFrame, x: str, *, language: str = "en") -> str:
@@ -78,7 +77,7 @@ def tell_curve(results: pd.DataFrame, x: str, *, language: str = "en") -> str:
             if name == names[-1]:
                 told.append(_others(rows, x, language))
             head = f"**{titles[facet]}**{COLON[language]}" if titles[facet] else ""
-            paragraphs.append(head + _joined(told, language))
+            paragraphs.append(head + joined(told, language))
     return "\n\n".join(paragraphs)
 
 
@@ -129,7 +128,7 @@ def _as_they_are(rows: pd.DataFrame, language: str) -> list[str]:
     values = test.groupby("encoder")["mean"].first()
     scores = [f"{name} {values[name]:.3f}" for name in order]
     said = _AS_THEY_ARE[language].format(scores=listed(scores, language))
-    return [spaced(said) if language == "zh" else said]
+    return [spaced(said, language)]
 
 
 def _answer(rows: pd.DataFrame, language: str) -> str:
@@ -158,7 +157,7 @@ def _answer(rows: pd.DataFrame, language: str) -> str:
         "by": abs(at_few[best] - at_few[studied]),
     }
     said, verdict = (text[language].format(**told) for text in (_ANSWER, _AHEAD))
-    return f"{spaced(said)}**{spaced(verdict)}**" if language == "zh" else f"{said}**{verdict}**"
+    return f"{spaced(said, language)}**{spaced(verdict, language)}**"
 
 
 _ANSWER = {
@@ -189,12 +188,6 @@ _ON_TEST = {
     "en": "On test (mean over seeds, lowest and highest seed in brackets):",
     "zh": "测试集上（多种子平均，方括号内为最低与最高的种子）：",
 }
-
-
-def _joined(sentences: Iterable[str], language: str) -> str:
-    """Sentences, without those that have nothing to say."""
-    said = [sentence for sentence in sentences if sentence]
-    return spaced("".join(said)) if language == "zh" else " ".join(said)
 
 
 def _score(rows: pd.DataFrame, language: str) -> str:
@@ -328,7 +321,7 @@ def _others(rows: pd.DataFrame, x: str, language: str) -> str:
         if scores:
             head = heads[language].format(quantity(last, x, language))
             told.append(head + listed(scores, language) + stop)
-    return _joined([*told, _as_made(rows, language)], language)
+    return joined([*told, _as_made(rows, language)], language)
 
 
 def _as_made(rows: pd.DataFrame, language: str) -> str:
@@ -367,7 +360,7 @@ def _before_after(rows: pd.DataFrame, language: str) -> str:
     for name in in_order(labelled["method"]):
         score = _score(labelled[labelled["method"] == name], language)
         told.append(_WORDS[language][""].format(score, method(name).name(language)))
-    return spaced("，".join(told)) if language == "zh" else ", ".join(told)
+    return spaced(COMMA[language].join(told), language)
 
 
 # What became of a score: at first, raised, lowered, and where there is no change to tell.

@@ -242,8 +242,7 @@ def _ready_made_line(records: Records, language: str) -> str:
                 else f"{made['encoder']} ({parts})"
             )
     head = {"en": "ready-made", "zh": "现成编码器"}[language]
-    names = spaced(listed(told, language)) if language == "zh" else listed(told, language)
-    return f"{head}{COLON[language]}{names}" if told else ""
+    return f"{head}{COLON[language]}{listed(told, language)}" if told else ""
 
 
 def _settings(

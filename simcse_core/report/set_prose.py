@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from simcse_core.report.methods import method
@@ -18,7 +16,7 @@ from simcse_core.report.set_rows import (
     recipes,
     rule_name,
 )
-from simcse_core.report.wording import COMMA, listed, quantity, spaced
+from simcse_core.report.wording import COMMA, joined, listed, quantity
 
 ENOUGH = 0.9  # of the draws
 
@@ -40,7 +38,7 @@ def tell_gains(rows: pd.DataFrame, *, language: str = "en") -> str:
             "most": _one(mine.nlargest(1, "value").iloc[0], language),
         }
         parts.append(_GAINS[before != "untrained"][language].format(**told))
-    return _joined(parts, language)
+    return joined(parts, language)
 
 
 def _one(row: pd.Series, language: str) -> str:
@@ -64,7 +62,7 @@ def tell_recipes(rows: pd.DataFrame, *, language: str = "en") -> str:
     told = {"best": method(best).name(language), "mean": f"{mean:+.4f}", "up": up, "down": down}
     told["holds"] = listed([method(name).name(language) for name in holds], language)
     parts = [_BEST_RECIPE, _HOLDS if holds else _NONE_HOLDS]
-    return _joined([part[language].format(**told) for part in parts], language)
+    return joined([part[language].format(**told) for part in parts], language)
 
 
 def _holds(rows: pd.DataFrame) -> bool:
@@ -80,7 +78,7 @@ def tell_rule(rows: pd.DataFrame, *, language: str = "en") -> str:
     told = {"rule": rule_name(rule, language), "fixed": listed(fixed, language)}
     judged = rows[~rows["fixed"]]
     if judged.empty:
-        return _joined([_RULE_ALONE[language].format(**told)], language)
+        return joined([_RULE_ALONE[language].format(**told)], language)
     lost = {policy: _mean_lost(mine) for policy, mine in policies(judged)}
     habits = {policy: value for policy, value in lost.items() if policy.startswith(ALWAYS)}
     best = min(habits, key=habits.__getitem__)
@@ -92,7 +90,7 @@ def tell_rule(rows: pd.DataFrame, *, language: str = "en") -> str:
         "best_lost": f"{habits[best]:.3f}",
     }
     verdict = _WORKS if mine < habits[best] else _FAILS
-    return _joined([part[language].format(**told) for part in (_RULE, verdict)], language)
+    return joined([part[language].format(**told) for part in (_RULE, verdict)], language)
 
 
 def _mean_lost(rows: pd.DataFrame) -> float:
@@ -108,11 +106,7 @@ def tell_labels(rows: pd.DataFrame, *, language: str = "en") -> str:
         told = {"source": source, "share": f"{most['right']:.0%}", "most": f"{most['pairs']:.0f}"}
         told["pairs"] = f"{enough.min():.0f}" if len(enough) else ""
         parts.append((_ENOUGH if len(enough) else _NOT_ENOUGH)[language].format(**told))
-    return _joined([_LABELS[language].format(listed(parts, language))], language)
-
-
-def _joined(parts: Sequence[str], language: str) -> str:
-    return spaced("".join(parts)) if language == "zh" else " ".join(parts)
+    return joined([_LABELS[language].format(listed(parts, language))], language)
 
 
 _ONE = {"en": "{value} ({where}, {size})", "zh": "{value}（{where}，{size}）"}

@@ -67,8 +67,7 @@ def policy_name(policy: str, rule: str, language: str = "en") -> str:
     """A policy in words: the rule with its probe, or what is always taken."""
     if not policy.startswith(ALWAYS):
         return _RULE[language].format(rule_name(rule, language))
-    told = _ALWAYS[language].format(habit_name(policy, language))
-    return spaced(told) if language == "zh" else told
+    return spaced(_ALWAYS[language].format(habit_name(policy, language)), language)
 
 
 def habit_name(policy: str, language: str = "en") -> str:

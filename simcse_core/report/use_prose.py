@@ -23,7 +23,7 @@ from simcse_core.report.use_rows import (
     unknowns,
     with_encoder,
 )
-from simcse_core.report.wording import COMMA, in_brackets, listed, pooling_name, say, spaced
+from simcse_core.report.wording import COMMA, in_brackets, joined, listed, pooling_name, say
 
 ENOUGH = 0.95  # recall at which a list of intents counts as long enough
 GAIN = 0.02  # of Recall@5, below which more examples are not worth writing
@@ -167,8 +167,7 @@ def _changes(rows: pd.DataFrame, language: str) -> str:
 
 
 def _told(parts: list[dict[str, str]], told: dict[str, str], language: str) -> str:
-    said = [part[language].format(**told) for part in parts]
-    return spaced("".join(said)) if language == "zh" else " ".join(said)
+    return joined((part[language].format(**told) for part in parts), language)
 
 
 _EFFECT = {

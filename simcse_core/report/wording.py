@@ -7,7 +7,7 @@ results that are no English have an entry in :data:`ENGLISH`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from simcse_core.config import BEST, OWN, Pooling, check_language
 
@@ -261,14 +261,24 @@ def quantity(point: float, x: str, language: str = "en") -> str:
 def listed(items: Sequence[str], language: str = "en") -> str:
     """a, b and c; a、b 和 c."""
     if len(items) < 2:
-        return "".join(items)
+        return spaced("".join(items), language)
     last = "和" if language == "zh" else " and "
-    told = last.join([LIST_COMMA[language].join(items[:-1]), items[-1]])
-    return spaced(told) if language == "zh" else told
+    return spaced(last.join([LIST_COMMA[language].join(items[:-1]), items[-1]]), language)
 
 
-def spaced(text: str) -> str:
-    """A Chinese text with a space wherever Chinese meets letters or digits, and nowhere else."""
+def joined(sentences: Iterable[str], language: str = "en") -> str:
+    """Sentences one after the other, without those that have nothing to say."""
+    gap = "" if language == "zh" else " "
+    return spaced(gap.join(filter(None, sentences)), language)
+
+
+def spaced(text: str, language: str = "zh") -> str:
+    """A Chinese text with a space wherever Chinese meets letters or digits, and nowhere else.
+
+    A text in another language stays as it is.
+    """
+    if language != "zh":
+        return text
     return _BOLD.sub(r"**\1**", _BETWEEN_SCRIPTS.sub(" ", _NO_SPACE.sub("", text)))
 
 
