@@ -33,6 +33,8 @@ endef
 $(foreach -each-,$(VARIABLES),$(eval $(call taken,$(-each-))))
 
 BIN := .venv/bin
+# The folders of results that are committed, some of them in a folder of their profile.
+RESULTS := $(patsubst %/README.zh-CN.md,%,$(sort $(wildcard figures/*/README.zh-CN.md figures/*/*/README.zh-CN.md)))
 # A notebook cell may wait for a kernel that imports torch on a busy machine.
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 --nbval-kernel-startup-timeout=180
 # Two at a time in the order given, the longest first, each with its cells in its own process.
@@ -89,11 +91,11 @@ encoder: $(READY) ## trains an encoder on your sentences and keeps it: TEXT=mine
 	exec $(BIN)/python -m simcse_core.study "$$@"
 
 figures: $(READY) ## draws a folder's charts and pages from its tables; without OUT, the committed ones
-	@if [ -n "$$OUT" ]; then set -- "$$OUT"; else set -- figures/mini figures/quick README.md README.zh-CN.md docs/protocol.md; fi; \
+	@if [ -n "$$OUT" ]; then set -- "$$OUT"; else set -- $(RESULTS) README.md README.zh-CN.md docs/protocol.md; fi; \
 	exec $(BIN)/python -m simcse_core.report "$$@"
 
 pages: $(READY) ## a folder's results as HTML pages, in its folder pages; SINGLE=1: as one file to mail
-	@if [ -n "$$OUT" ]; then set -- "$$OUT"; else set -- figures/mini figures/quick; fi; \
+	@if [ -n "$$OUT" ]; then set -- "$$OUT"; else set -- $(RESULTS); fi; \
 	case "$$SINGLE" in 1) set -- "$$@" --single;; '') set -- "$$@" --site;; \
 	*) echo "SINGLE: is 1 or left out, not $$SINGLE" >&2; exit 2;; esac; \
 	exec $(BIN)/python -m simcse_core.report "$$@"

@@ -28,6 +28,10 @@ for word in "$@"; do printf '%s\\0' "$word" >> words; done
 """
 
 
+# Results folders, one of them in a folder of its profile.
+RESULTS = ["figures/mini", "figures/ready/cnsd"]
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A clone whose Python only says what it is called with."""
@@ -35,6 +39,9 @@ def clone(tmp_path: Path) -> Path:
     root.mkdir()
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(PROJECT_ROOT / name, root / name)
+    for name in RESULTS:
+        (root / name).mkdir(parents=True)
+        (root / name / "README.zh-CN.md").touch()
     python = root / "python"
     python.write_text(SAYS)
     python.chmod(0o755)
@@ -161,14 +168,14 @@ def test_figures_go_by_the_folder_that_is_named_or_by_the_committed_ones(clone: 
     make(clone, "figures", "OUT=my results")
     assert said(clone) == ["-m", "simcse_core.report", "my results"]
     make(clone, "figures")
-    assert "figures/mini" in said(clone)
+    assert said(clone)[2:] == [*RESULTS, "README.md", "README.zh-CN.md", "docs/protocol.md"]
 
 
 def test_pages_go_by_the_same_folders_and_are_one_file_where_that_is_asked_for(clone: Path) -> None:
     make(clone, "pages", "OUT=my results")
     assert said(clone) == ["-m", "simcse_core.report", "my results", "--site"]
     make(clone, "pages", "SINGLE=1")
-    assert said(clone)[2:] == ["figures/mini", "figures/quick", "--single"]
+    assert said(clone)[2:] == [*RESULTS, "--single"]
     ended = make(clone, "pages", "SINGLE=yes")
     assert ended.returncode != 0
     assert "SINGLE: is 1 or left out, not yes" in ended.stderr

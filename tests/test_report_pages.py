@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("english_again")
 
 FEW = ("02_differences", "03_large_data", "04_epochs", "04_differences")
 # Results folders whose pages are committed.
-COMMITTED = sorted(path.parent for path in PROJECT_ROOT.glob("figures/*/README.zh-CN.md"))
+COMMITTED = sorted(path.parent for path in PROJECT_ROOT.glob("figures/**/README.zh-CN.md"))
 
 
 @pytest.fixture(scope="module")
