@@ -71,7 +71,7 @@ def fit_tfidf(sentences: Sequence[str], text: EncodedText | None, unit: Unit) ->
     1988).
 
     Args:
-        sentences: unlabelled; units that occur in none of them are ignored.
+        sentences: unlabelled; a unit that occurs in none of them is the rarest.
         text: not used.
         unit: what is counted.
 

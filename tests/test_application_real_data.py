@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simcse_core import TfidfEncoder
 from simcse_core.application_data import ApplicationData, load_application_data
 from simcse_core.applications import data as texts
 from simcse_core.applications.inputs import codes_of
 from simcse_core.applications.intent_measures import measure_intents
 from simcse_core.applications.search_measures import measure_recall
-from simcse_core.applications.tfidf import tfidf_encode
 from simcse_core.config import PROJECT_ROOT
 
 FOLDER = Path(os.environ.get("SIMCSE_REAL_DATA") or PROJECT_ROOT.parent / "shared" / "data")
@@ -63,7 +63,7 @@ def test_tfidf_recalls_intents_as_it_did_elsewhere(data: ApplicationData) -> Non
     Here what ties with the right intent counts as before it: many share no character with an
     utterance and tie at 0, which shows in long lists.
     """
-    encode = tfidf_encode(data.intents.texts)
+    encode = TfidfEncoder.fit(data.intents.texts).encode
     rows = measure_intents(
         encode, data.intents.texts, data.intents.labels, [5], range(5), ["nearest"]
     )
@@ -75,7 +75,7 @@ def test_tfidf_recalls_intents_as_it_did_elsewhere(data: ApplicationData) -> Non
 
 def test_recall_over_lists_agrees_with_ranks_over_all_questions(data: ApplicationData) -> None:
     faq = data.faq(0)
-    encode = tfidf_encode([*faq.questions, *faq.queries])
+    encode = TfidfEncoder.fit([*faq.questions, *faq.queries]).encode
     rows = measure_recall(encode, faq)
     found = rows[rows["search"] == "vectors"].set_index("metric")["value"]
     unit = [v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from simcse_core import TfidfEncoder
 from simcse_core.applications import (
     intent_measures,
     intents,
@@ -40,7 +41,7 @@ HOLDERS: dict[str, Hold] = {
 
 
 def encode(texts: Iterable[str]) -> np.ndarray:
-    return tfidf.tfidf_encode(TEXTS)(list(texts))
+    return TfidfEncoder.fit(TEXTS).encode(texts)
 
 
 def index() -> search.QuestionIndex:
@@ -58,7 +59,6 @@ CALLS: dict[str, Callable[[Hold, Hold], Any]] = {
             index(), tfidf.LexicalIndex(hold(TEXTS)), hold(OTHERS[:3]), encode, 2
         ).rows
     ),
-    "tfidf_encode": lambda hold, _: tfidf.tfidf_encode(hold(TEXTS))(OTHERS),
     "scores": lambda hold, _: tfidf.LexicalIndex(TEXTS).scores(hold(OTHERS)),
     "likeliest": lambda hold, labels: intents.likeliest(
         hold(TEXTS), labels(LABELS), hold(OTHERS), encode, 2

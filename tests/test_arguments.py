@@ -29,6 +29,7 @@ from simcse_core import (
 from simcse_core.arguments import as_integer, as_integers, as_numbers, as_sentences
 from simcse_core.baselines import fit_on_text
 from simcse_core.errors import ParameterError
+from simcse_core.tfidf_encoder import UNSEEN_COLUMNS
 
 Load = Callable[..., SentenceEncoder]
 TEXTS = list(SENTENCES[:6])
@@ -259,8 +260,11 @@ BARE: dict[str, tuple[Callable[[SentenceEncoder, Path], object], str]] = {
     "a name whitened": (lambda *_: whiten("mini-bert", ["a", "b"]), "encoder: a SentenceEncoder"),
     "nothing weighed": (lambda *_: weigh_by_idf(None, ["a"]), "encoder: a SentenceEncoder"),
     "weighed by nothing": (lambda e, _: weigh_by_idf(e, []), "sentences: there is none"),
-    "TF-IDF of no terms": (lambda *_: TfidfEncoder("word", [], []), "terms must be different"),
-    "TF-IDF without weights": (lambda *_: TfidfEncoder("word", ["a"], []), "idf must be a finite"),
+    "TF-IDF of no terms": (lambda *_: TfidfEncoder("word", [], [], 1), "terms must be different"),
+    "TF-IDF without weights": (
+        lambda *_: TfidfEncoder("word", ["a"], [], 1),
+        "idf must be a finite",
+    ),
     "no source": (lambda *_: load_sts(None, "dev"), "source: a name, a file or a folder"),
     "an empty source": (lambda *_: load_sts("", "dev"), "source: a name, a file or a folder"),
     "a text for two columns": (lambda *_: Columns(pair_columns="ab"), "pair_columns: two columns"),
@@ -283,4 +287,4 @@ def test_what_is_of_another_kind_is_refused_by_its_name_and_writes_nothing(
 
 
 def test_tfidf_of_no_sentences_has_no_rows() -> None:
-    assert TfidfEncoder.fit(["茶", "水"]).encode([]).shape == (0, 2)
+    assert TfidfEncoder.fit(["茶", "水"]).encode([]).shape == (0, 2 + UNSEEN_COLUMNS)

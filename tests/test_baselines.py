@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import jieba
@@ -50,7 +51,10 @@ def cosines(vectors: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_cosines_equal_those_of_scikit_learns_full_matrix(method: str) -> None:
-    full = TfidfVectorizer(analyzer=lambda sentence: units(method, sentence)).fit(FITTED)
+    every = sorted({unit for text in [*FITTED, *NEW] for unit in units(method, text)})
+    cut = partial(units, method)
+    # With all units in its vocabulary, it counts those of NEW alone as in no sentence.
+    full = TfidfVectorizer(analyzer=cut, vocabulary=every).fit(FITTED)
     expected = cosine_similarity(full.transform(NEW))
     found = cosines(fit_text(method, FITTED)(NEW))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
@@ -64,11 +68,19 @@ def test_weights_of_two_sentences_by_hand() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_unit_that_is_not_in_the_pool_has_no_weight(method: str) -> None:
+def test_units_that_are_not_in_the_pool_weigh_most_and_are_told_apart(method: str) -> None:
     encode = fit_text(method, ["我喝茶", "我看书"])
-    plain, with_new_word, all_new = encode(["我喝茶", "我喝茶鲸鱼", "鲸鱼"])
-    np.testing.assert_allclose(with_new_word, plain, rtol=0, atol=1e-7)
-    assert not all_new.any()
+    found = cosines(encode(["我喝茶", "我喝酒", "鲸鱼", "鲸鱼", "熊猫"]))
+    assert found[2, 3] == pytest.approx(1)
+    assert found[2, 4] == 0
+    assert 0 < found[0, 1] < 0.5
+
+
+def test_a_unit_that_is_not_in_the_pool_weighs_as_one_of_no_sentence_by_hand() -> None:
+    # Of 2 sentences 天 is in both: idf 1. 海 is in none: idf ln(3) + 1.
+    new = math.log(3) + 1
+    vectors = fit_text("tfidf-char", ["天气", "天空"])(["天海", "天"])
+    assert cosines(vectors)[0, 1] == pytest.approx(1 / math.hypot(1, new))
 
 
 def test_frequencies_are_those_of_the_pool_whatever_is_encoded() -> None:

@@ -29,12 +29,13 @@ from simcse_core.applications.data import Labelled, read_labelled
 from simcse_core.applications.inputs import Encode, InputError, check_labelled
 from simcse_core.applications.search import EncoderStamp, QuestionIndex
 from simcse_core.applications.tables import check_target, read_columns, write_table
-from simcse_core.applications.tfidf import LexicalIndex, tfidf_encode
+from simcse_core.applications.tfidf import LexicalIndex
 from simcse_core.config import LANGUAGES, Pooling
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.errors import PlainError, print_any_name
 from simcse_core.hub import HubError
 from simcse_core.report.messages import speak
+from simcse_core.tfidf_encoder import TfidfEncoder
 from simcse_core.translation import tell, translated
 
 TFIDF = "tfidf"
@@ -203,7 +204,7 @@ def _encode_for(options: argparse.Namespace, texts: Sequence[str]) -> Encode:
     if options.encoder != TFIDF:
         return _encoder(options)[0]
     _refuse_idle(options, OF_ENCODER[1:], "on tfidf")
-    return tfidf_encode(texts)
+    return TfidfEncoder.fit(texts).encode
 
 
 # What decides vectors, and has no effect where there are none.

@@ -1,4 +1,4 @@
-"""TF-IDF of characters with fixed columns, as an encoder and as the lexical half of a search."""
+"""TF-IDF of characters and pairs of them: the lexical half of a search."""
 
 from __future__ import annotations
 
@@ -9,31 +9,20 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from tqdm.auto import tqdm
 
-from simcse_core.applications.inputs import Encode, check_texts
+from simcse_core.applications.inputs import check_texts
 from simcse_core.applications.ranking import best, blocks
 from simcse_core.translation import translated
 
 
-def tfidf_encode(texts: Iterable[str], longest: int = 1) -> Encode:
-    """An encoder of TF-IDF over characters, fitted on unlabelled texts (Salton and Buckley, 1988).
-
-    Args:
-        texts: what document frequencies are counted on; other characters are ignored later.
-        longest: characters and their n-grams up to this length are counted.
-
-    Returns:
-        An encode function of dense float32 rows, with the same columns at every call.
-    """
-    vectorizer = _vectorizer(longest).fit(check_texts(texts, "texts"))
-    return lambda batch: vectorizer.transform(batch).toarray().astype(np.float32)
-
-
 class LexicalIndex:
-    """TF-IDF rows of questions, characters and pairs of them, kept sparse."""
+    """TF-IDF rows of questions, kept sparse (Salton and Buckley, 1988).
+
+    What a query holds and no question does cannot be found, and is left out.
+    """
 
     def __init__(self, questions: Iterable[str], progress: bool = False) -> None:
         questions = check_texts(questions, "questions")
-        self._vectorizer = _vectorizer(longest=2)
+        self._vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 2))
         read = tqdm(
             questions,
             desc=translated("count characters"),
@@ -62,7 +51,3 @@ class LexicalIndex:
         scores = self.scores(queries)
         columns = best(scores, depth)
         return np.where(np.take_along_axis(scores, columns, axis=1) > 0, columns, -1)
-
-
-def _vectorizer(longest: int) -> TfidfVectorizer:
-    return TfidfVectorizer(analyzer="char", ngram_range=(1, longest))
