@@ -133,8 +133,15 @@ def test_each_way_encodes_as_a_plain_run_does(explorer: Explorer, run: Experimen
 
 def test_tfidf_is_counted_on_what_was_trained_on(explorer: Explorer, run: Experiment) -> None:
     drawn = sample_sentences(run.data.pool.sentences, 20, 0)
-    assert explorer.ways["tfidf-char"].encode([drawn[0]]).any()
-    assert not explorer.ways["tfidf-char"].encode(["囧"]).any()
+    seen = next(character for character in drawn[0] if not character.isspace())
+    weights = explorer.ways["tfidf-char"].encode([seen + "囧"])[0]
+    rarest = np.log(1 + 20) + 1  # of what is in none of them
+    assert sorted(weights)[1] == pytest.approx(rarest / np.hypot(rarest, _idf(seen, drawn)))
+
+
+def _idf(character: str, sentences: list[str]) -> float:
+    df = sum(character in sentence for sentence in sentences)
+    return float(np.log((1 + len(sentences)) / (1 + df)) + 1)
 
 
 def test_along_training_are_rows_and_points_of_every_checkpoint(explorer: Explorer) -> None:
