@@ -280,6 +280,15 @@ class SentenceEncoder:
         twin._check_itself()
         return twin
 
+    def under_first_pooling(self) -> SentenceEncoder:
+        """The same encoder under the first pooling that it has, whichever is its own.
+
+        Its fingerprint is thus one for all that differ in the pooling alone.
+        """
+        twin = copy.copy(self)
+        twin.pooling = self.poolings()[0]
+        return twin
+
     @property
     def fingerprint(self) -> str:
         """First 12 hex digits of SHA-256 over all that decides a vector, as it is now.

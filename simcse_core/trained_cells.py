@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 
 import numpy as np
 import pandas as pd
@@ -92,8 +91,7 @@ def untrained_vectors(encoder: SentenceEncoder, texts: Sequence[str]) -> Encode:
 
     Runs differ by seed and pooling, and begin alike.
     """
-    alike = copy(encoder)
-    alike.pooling = alike.poolings()[0]  # whatever its own, which the fingerprint covers
+    alike = encoder.under_first_pooling()
     key = (alike.fingerprint, tuple(texts), torch.get_num_threads())
     if key not in _UNTRAINED:
         _UNTRAINED.clear()  # cells of one encoder follow each other

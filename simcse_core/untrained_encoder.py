@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,9 +105,7 @@ class UntrainedEncoder:
 
     def whatever_pooling(self, pooling: Pooling) -> str:
         """The same fingerprint for all poolings: that under the first that the encoder has."""
-        first = copy(self.under(pooling))
-        first.pooling = first.poolings()[0]
-        return self._fingerprint(first)
+        return self._fingerprint(self.under(pooling).under_first_pooling())
 
     def size(self, pooling: Pooling) -> Size:
         """How large it is, under whichever pooling it is looked at."""

@@ -635,6 +635,12 @@ def copy_without(folder: Path, target: Path, *patterns: str) -> Path:
     return target
 
 
+def test_under_the_first_pooling_those_that_differ_in_it_are_one(load: Load) -> None:
+    encoders = [load(pooling) for pooling in Pooling]
+    assert {e.under_first_pooling().fingerprint for e in encoders} == {encoders[0].fingerprint}
+    assert [e.pooling for e in encoders] == list(Pooling)  # left as they were
+
+
 def test_an_unknown_pooling_is_refused_before_anything_is_loaded() -> None:
     with pytest.raises(ValueError, match=r"pooling: .*'max'"):
         SentenceEncoder.from_pretrained("no/such/folder", "max")

@@ -144,13 +144,13 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["simcse_core.experiments"])
 
 
-def train_with_little_memory(bert_dir: Path, told: Path, n: int) -> None:
+def train_with_little_memory(bert_dir: Path, told: Path, n: int, mib: int) -> None:
     encoder = SentenceEncoder.from_pretrained(bert_dir, "mean", 64, "cpu")
     texts = [f"{a}{b}{c}" * 3 for a in SENTENCES for b in SENTENCES for c in "一二三"][:n]
     small, large = TrainConfig(batch_size=4), TrainConfig(batch_size=len(texts))
     train_simcse(encoder, texts[:8], small)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, -1))
+    resource.setrlimit(resource.RLIMIT_AS, (used + mib * 2**20, -1))
     try:
         with told.open("w", encoding="utf-8") as stderr, redirect_stderr(stderr):
             logging.basicConfig(stream=stderr, force=True)
@@ -165,7 +165,7 @@ def train_with_little_memory(bert_dir: Path, told: Path, n: int) -> None:
 def test_a_batch_too_large_for_the_memory_is_an_error_that_names_memory(
     bert_dir: Path, tmp_path: Path
 ) -> None:
-    told = limited(bert_dir, tmp_path, 24 * 48 * 4)
+    told = limited(bert_dir, tmp_path, 24 * 48, mib=64)
     assert "memory" in told.lower()  # which the study turns into a way out
     assert "trained" not in told
 
@@ -173,15 +173,15 @@ def test_a_batch_too_large_for_the_memory_is_an_error_that_names_memory(
 def test_a_batch_whose_activations_alone_are_too_large_is_trained_in_chunks(
     bert_dir: Path, tmp_path: Path
 ) -> None:
-    told = limited(bert_dir, tmp_path, 24 * 20)
+    told = limited(bert_dir, tmp_path, 24 * 20, mib=256)
     assert "does not fit into memory" in told
     assert told.endswith("trained")
 
 
-def limited(bert_dir: Path, tmp_path: Path, n: int) -> str:
-    """What is told by a process that trains on a batch of ``n`` with 256 MiB to spare."""
+def limited(bert_dir: Path, tmp_path: Path, n: int, mib: int) -> str:
+    """What is told by a process that trains on a batch of ``n`` with so much memory to spare."""
     told = tmp_path / "told"
-    worker = SERVER.Process(target=train_with_little_memory, args=(bert_dir, told, n))
+    worker = SERVER.Process(target=train_with_little_memory, args=(bert_dir, told, n, mib))
     worker.start()
     worker.join(300)
     assert worker.exitcode == 0
