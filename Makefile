@@ -91,7 +91,7 @@ encoder: $(READY) ## trains an encoder on your sentences and keeps it: TEXT=mine
 	exec $(BIN)/python -m simcse_core.study "$$@"
 
 figures: $(READY) ## draws a folder's charts and pages from its tables; without OUT, the committed ones
-	@if [ -n "$$OUT" ]; then set -- "$$OUT"; else set -- $(RESULTS) README.md README.zh-CN.md docs/protocol.md; fi; \
+	@if [ -n "$$OUT" ]; then set -- "$$OUT"; else set -- $(RESULTS) README.md README.zh-CN.md docs/protocol.md docs/ready_made.md; fi; \
 	exec $(BIN)/python -m simcse_core.report "$$@"
 
 pages: $(READY) ## a folder's results as HTML pages, in its folder pages; SINGLE=1: as one file to mail

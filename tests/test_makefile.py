@@ -168,7 +168,8 @@ def test_figures_go_by_the_folder_that_is_named_or_by_the_committed_ones(clone: 
     make(clone, "figures", "OUT=my results")
     assert said(clone) == ["-m", "simcse_core.report", "my results"]
     make(clone, "figures")
-    assert said(clone)[2:] == [*RESULTS, "README.md", "README.zh-CN.md", "docs/protocol.md"]
+    pages = ["README.md", "README.zh-CN.md", "docs/protocol.md", "docs/ready_made.md"]
+    assert said(clone)[2:] == [*RESULTS, *pages]
 
 
 def test_pages_go_by_the_same_folders_and_are_one_file_where_that_is_asked_for(clone: Path) -> None:

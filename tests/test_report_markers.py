@@ -190,7 +190,9 @@ def test_what_may_come_later_says_so_until_it_is_there(
     assert f"Not measured yet: there is no {table}.csv." in filled
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/protocol.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "README.zh-CN.md", "docs/protocol.md", "docs/ready_made.md"]
+)
 def test_generated_parts_of_a_readme_are_what_the_results_say(name: str) -> None:
     assert not fill_file(PROJECT_ROOT / name, check=True), "run make figures"
 

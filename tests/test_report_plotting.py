@@ -234,6 +234,26 @@ def test_a_curve_of_one_seed_has_no_range() -> None:
     assert "range over seeds" not in texts(plot_curve(one, "n_train"))
 
 
+def test_sizes_that_span_much_stand_on_a_log_scale_and_others_and_epochs_do_not() -> None:
+    wide = plot_curve(curve(), "n_train").axes[0]  # 1, 20 and 800 sentences
+    assert wide.get_xscale() == "log"
+    assert wide.get_xticks().tolist() == [1, 20, 800]
+    assert "(log scale)" in wide.get_xlabel()
+    narrow = curve()[lambda table: table["n_train"] != 1]
+    narrow["n_train"] = narrow["n_train"].replace(20, 50)
+    for rows, x in ((narrow, "n_train"), (curve("epoch"), "epoch")):
+        axes = plot_curve(rows, x).axes[0]
+        assert axes.get_xscale() == "linear"
+        assert "log" not in axes.get_xlabel()
+
+
+def test_ticks_of_a_log_scale_do_not_run_into_each_other() -> None:
+    rows = curve()[lambda table: table["n_train"] != 20]
+    near = [rows[rows["n_train"] == 800].assign(n_train=n) for n in (650, 750)]
+    axes = plot_curve(pd.concat([rows, *near]), "n_train").axes[0]
+    assert axes.get_xticks().tolist() == [1, 650]
+
+
 def test_a_method_has_the_same_colour_and_marker_in_every_chart() -> None:
     charts = [plot_curve(curve(), "n_train"), plot_sample(sample()), plot_geometry(geometry())]
     charts += [plot_before_after(comparison()), plot_baselines(baselines())]

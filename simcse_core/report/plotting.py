@@ -73,6 +73,8 @@ NARROWEST = 5 * HARDLY_ANY
 # Inches of a chart of two panels.
 USUAL_WIDTH = 11.6
 LOWEST = 2.6  # inches of a panel where there are many
+# Sizes whose last is more than so many times the first stand on a log scale, ticks a factor apart.
+WIDE, APART = 30, 1.7
 LINE = 0.56  # inches of a line with a name
 BETWEEN = 0.09  # inches above and below a panel: its title stands nearer to it than to others
 
@@ -185,14 +187,26 @@ def plot_curve(
         for name in in_order(learnt["method"]):
             draw_seeds(ax, learnt[learnt["method"] == name], x)
         label_seeds(ax, learnt)
-        ax.set(
-            ylabel=label("Spearman"),
-            xlabel=label("Epochs" if x == "epoch" else "Unlabelled training sentences"),
-        )
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-        ax.xaxis.set_major_formatter(_COUNT)
+        ax.set(ylabel=label("Spearman"))
+        _set_places(ax, x, np.unique(learnt[x]))
     widen([ax for ax, _ in panels], "y")
     return finish(figure, title, caption)
+
+
+def _set_places(ax: Axes, x: str, places: np.ndarray) -> None:
+    """The axis of epochs or sizes; those that span much on a log scale, where all are told apart."""
+    words = "Epochs" if x == "epoch" else "Unlabelled training sentences"
+    if x == "n_train" and len(places) and places[-1] > WIDE * places[0]:
+        ticks: list[int] = []
+        for place in places:
+            if not ticks or place >= APART * ticks[-1]:
+                ticks.append(place)
+        ax.set(xscale="log", xticks=ticks, xlabel=label(f"{words} (log scale)"))
+        ax.xaxis.set_minor_locator(NullLocator())
+    else:
+        ax.set(xlabel=label(words))
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    ax.xaxis.set_major_formatter(_COUNT)
 
 
 def plot_sample(rows: pd.DataFrame, *, title: str = "", caption: str = "") -> Figure:

@@ -17,6 +17,7 @@ CHINESE = {
     "Cosine similarity": "余弦相似度",
     "Spearman": "Spearman 相关系数",
     "Unlabelled training sentences": "无标注训练句数",
+    "Unlabelled training sentences (log scale)": "无标注训练句数（对数刻度）",
     "Epochs": "训练轮数",
     "Sentences (log scale)": "句数（对数刻度）",
     "Uniformity (lower is better)": "均匀性（越低越好）",
