@@ -194,7 +194,7 @@ def plot_curve(
 
 
 def _set_places(ax: Axes, x: str, places: np.ndarray) -> None:
-    """The axis of epochs or sizes; those that span much on a log scale, where all are told apart."""
+    """The axis of epochs or sizes; sizes that span much stand on a log scale, all told apart."""
     words = "Epochs" if x == "epoch" else "Unlabelled training sentences"
     if x == "n_train" and len(places) and places[-1] > WIDE * places[0]:
         ticks: list[int] = []
