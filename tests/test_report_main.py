@@ -72,10 +72,12 @@ def test_a_folder_with_a_table_missing_is_told_and_drawn(
     for name in ("04_epochs", "04_differences"):
         write(tmp_path, name, TABLES[name])
     assert main([str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert "not there:" in said
-    assert "run notebooks/05_summary.ipynb" in said
-    assert "charts 1, pages 2" in said
+    *lacking, drawn = capsys.readouterr().out.splitlines()
+    assert "charts 1, pages 2" in drawn
+    told = [line.partition(": not there: ")[2] for line in lacking]
+    first = "01_baselines, 01_differences, 01_scores_by_label; run notebooks/01_baselines.ipynb"
+    assert told[0] == f"{first} with this output_dir"
+    assert [tables[:2] for tables in told] == ["01", "02", "03", "05", "06", "07", "08", "09"]
 
 
 def test_what_is_broken_is_said_and_fails(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from itertools import groupby
 from pathlib import Path
 
 import matplotlib as mpl
@@ -21,6 +22,7 @@ from simcse_core.config import LANGUAGES
 from simcse_core.errors import print_any_name
 from simcse_core.report.markers import fill_file
 from simcse_core.report.pages import Made, differing, make, write_pages
+from simcse_core.report.records import notebook_of
 from simcse_core.report.site import PAGES_FOLDER, SINGLE, write_site
 
 _AGAIN = "run python -m simcse_core.report"
@@ -88,8 +90,8 @@ def _site(directory: Path, single: bool) -> int:
 
 
 def _say_lacking(directory: Path, made: Made) -> None:
-    for line in made.missing:
-        print(f"not there: {line}")
+    for notebook, tables in groupby(made.absent, notebook_of):
+        print(f"{directory}: not there: {', '.join(tables)}; run {notebook} with this output_dir")
     for line in made.broken:
         print(f"broken: {line}", file=sys.stderr)
     if not made.files:

@@ -41,14 +41,15 @@ _MADE_BY = {
 
 @dataclass
 class Made:
-    """What a folder's tables give: files by name, what is not there and why, what is broken.
+    """What a folder's tables give.
 
     Attributes:
+        files: what is made of them, by name.
         absent: names of tables that are not there.
+        broken: what is amiss with those that cannot be used.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
@@ -145,8 +146,7 @@ def _read(directory: Path, made: Made) -> dict[str, Records]:
     for table in sorted(set(tables)):
         try:
             records[table] = read_records(directory, table)
-        except FileNotFoundError as error:
-            made.missing.append(str(error))
+        except FileNotFoundError:
             made.absent.append(table)
         except ValueError as error:
             made.broken.append(str(error))

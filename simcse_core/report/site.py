@@ -43,7 +43,7 @@ def make_site(directory: Path) -> Made:
     notebooks = {language: _notebooks(directory, site, language) for language in LANGUAGES}
     for language in LANGUAGES:
         told = Telling.of(directory, language)
-        site.missing, site.broken = told.made.missing, [*site.broken, *told.made.broken]
+        site.absent, site.broken = told.made.absent, [*site.broken, *told.made.broken]
         if not told.something():
             continue
         site.files |= told.pictures()
@@ -64,7 +64,7 @@ def make_single(directory: Path) -> Made:
     site = Made()
     for language in LANGUAGES:
         told = Telling.of(directory, language, single=True)
-        site.missing, site.broken = told.made.missing, told.made.broken
+        site.absent, site.broken = told.made.absent, told.made.broken
         if not told.something():
             continue
         parts = [told.overview(()), *(told.section(section) for section in told.sections)]
