@@ -45,7 +45,7 @@ def test_a_unit_that_was_not_seen_has_its_column_in_every_process() -> None:
     assert TfidfEncoder.fit(["茶"], "word").transform(["鲸鱼"]).indices.tolist() == [1504]
 
 
-def test_few_of_all_chinese_characters_share_a_column() -> None:
+def test_characters_that_were_not_seen_share_columns_no_more_than_by_chance() -> None:
     characters = [chr(code) for code in range(0x4E00, 0x4E00 + UNSEEN_COLUMNS)]
     columns = TfidfEncoder.fit(["a"]).transform(characters).indices
     shared = len(characters) - len({*columns.tolist()})
