@@ -24,23 +24,22 @@ from simcse_core.config import BUNDLED_ENCODERS, Pooling, Precision, own_pooling
 from simcse_core.dropout import replace_dropout, set_dropout
 from simcse_core.errors import EncoderError
 from simcse_core.fingerprint import fingerprint
-from simcse_core.loading import (
-    all_token_ids,
-    begins_with_own_token,
-    known_words,
-    load_folder,
-    locate_encoder,
-    unknown_ids,
-    vocabulary_rows,
-)
+from simcse_core.loading import load_folder, locate_encoder, vocabulary_rows
 from simcse_core.packing import Group, can_pack, max_tokens, packed_forward, padded_forward
 from simcse_core.persistence import AVERAGES, SavedSettings, read_settings, write_settings
-from simcse_core.precision import has_bf16
+from simcse_core.pooling import pool_rows, project
+from simcse_core.precision import takes_bf16
 from simcse_core.projection import Projection
 from simcse_core.self_check import ENCODING, TRAINING, Trial, find_fault
 from simcse_core.translation import translated
+from simcse_core.vocabulary import (
+    all_token_ids,
+    begins_with_own_token,
+    known_words,
+    unknown_share,
+)
 
-__all__ = ["EncoderError", "SentenceEncoder", "locate_encoder", "pool"]
+__all__ = ["EncoderError", "SentenceEncoder", "locate_encoder"]
 
 logger = logging.getLogger(__name__)
 
@@ -390,7 +389,7 @@ class SentenceEncoder:
     def _embed_chunk(
         self, token_ids: Sequence[list[int]], poolings: Sequence[Pooling]
     ) -> list[Tensor]:
-        in_bf16 = _in_bf16(self.precision, self.device)
+        in_bf16 = takes_bf16(self.precision, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bf16):
             return [vectors.float() for vectors in self._forward(token_ids, poolings)]
 
@@ -583,36 +582,10 @@ class SentenceEncoder:
         poolings: Sequence[Pooling],
     ) -> list[Tensor]:
         """The vectors of the rows of a batch under each pooling, (rows, width) each."""
-        rows: list[int] = []
-        pooled: list[list[Tensor]] = []
-        for group in groups:
-            rows += group.rows
-            weights = self._weights([token_ids[row] for row in group.rows])
-            pooled.append([pool(group, pooling, weights) for pooling in poolings])
-        back = torch.argsort(torch.tensor(rows, device=self.device))
-        vectors = [torch.cat(parts)[back] for parts in zip(*pooled, strict=True)]
+        vectors = pool_rows(groups, token_ids, poolings, self._token_weights)
         if self._projection is not None:
-            vectors = [self._projected(v) for v in vectors]
+            vectors = [project(v, self._projection) for v in vectors]
         return [F.normalize(v, dim=-1) for v in vectors] if self.normalize else vectors
-
-    def _weights(self, token_ids: Sequence[list[int]]) -> Tensor | None:
-        """What the tokens of some rows weigh, (rows, longest), 0 behind their ends."""
-        known = self._token_weights
-        if known is None:
-            return None
-        rows = [known[row] for row in token_ids]
-        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self.device)
-
-    def _projected(self, vectors: Tensor) -> Tensor:
-        """In float32 whatever the precision of the forward; (rows, hidden) to (rows, width)."""
-        projection = self._projection
-        assert projection is not None
-        weight, bias, centre = (torch.from_numpy(p).to(self.device) for p in projection.parts())
-        with torch.autocast(self.device.type, enabled=False):
-            vectors = vectors.float()
-            if projection.of_unit_vectors:
-                vectors = F.normalize(vectors, dim=-1)
-            return F.linear(vectors - centre, weight, bias)
 
     def _check_itself(self) -> None:
         """Raises an EncoderError that says why, if the encoder fails its trial; tried once.
@@ -720,28 +693,6 @@ def _tell_assumed(name: str, pooling: Pooling, max_seq_length: int) -> None:
     )
 
 
-def special_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """The tokens that stand for no text, which unknown ones do."""
-    return set(tokenizer.all_special_ids) - unknown_ids(tokenizer)
-
-
-def unknown_share(token_ids: Sequence[Sequence[int]], tokenizer: PreTrainedTokenizerBase) -> float:
-    """The share of unknown ones among the tokens of rows, special ones left out; 0 of none."""
-    special, unknown = special_ids(tokenizer), unknown_ids(tokenizer)
-    own = [token for row in token_ids for token in row if token not in special]
-    return sum(token in unknown for token in own) / max(len(own), 1)
-
-
-def _in_bf16(precision: Precision, device: torch.device) -> bool:
-    match precision:
-        case Precision.FLOAT32:
-            return False
-        case Precision.BFLOAT16:
-            return True
-        case Precision.AUTO:
-            return has_bf16(device)
-
-
 def _device(device: str | torch.device | None) -> torch.device:
     """Where to run; CUDA if nothing is said and there is a GPU, else the CPU."""
     if device is None:
@@ -750,41 +701,6 @@ def _device(device: str | torch.device | None) -> torch.device:
         return torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise EncoderError(f"device: 'cpu' or 'cuda' is needed, got {device!r}") from error
-
-
-def pool(group: Group, pooling: Pooling, weights: Tensor | None = None) -> Tensor:
-    """Sentence vectors from the outputs of a group; averages leave padding out.
-
-    Args:
-        weights: of tokens in averages, (rows, length), 0 for padding; None: all the same.
-
-    Returns:
-        (rows, hidden).
-    """
-    last = group.last_hidden_state  # (rows, length, hidden)
-    mask = group.attention_mask if weights is None else weights
-    match pooling:
-        case Pooling.CLS:
-            return last[:, 0]
-        case Pooling.POOLER:
-            assert group.pooler_output is not None
-            return group.pooler_output
-        case Pooling.MEAN:
-            return _masked_mean(last, mask)
-        case Pooling.FIRST_LAST_MEAN:
-            return _masked_mean((group.hidden_states[1] + last) / 2, mask)
-
-
-def _masked_mean(states: Tensor, mask: Tensor | None) -> Tensor:
-    """Over the tokens of (rows, length, hidden) that weigh anything.
-
-    Where the sum of weights is next to nothing, sentence-transformers divides by 1e-9, and so
-    does this.
-    """
-    if mask is None:
-        return states.mean(dim=1)
-    weights = mask.unsqueeze(-1).to(states.dtype)  # (rows, length, 1)
-    return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1e-9)
 
 
 def _token_batches(

@@ -15,7 +15,7 @@ import pandas as pd
 
 from simcse_core.baselines import fit_on_text
 from simcse_core.data import StsPairs, StudyData, sample_sentences
-from simcse_core.encoder import SentenceEncoder, special_ids
+from simcse_core.encoder import SentenceEncoder
 from simcse_core.evaluation import (
     Encode,
     normalize,
@@ -23,9 +23,9 @@ from simcse_core.evaluation import (
 )
 from simcse_core.experiment import STUDIED, Experiment
 from simcse_core.explorer_cells import along_training
-from simcse_core.loading import unknown_ids
 from simcse_core.neighbours import nearest
 from simcse_core.trained_cells import UNTRAINED
+from simcse_core.vocabulary import special_ids, unknown_ids
 
 COUNTED = "tfidf-char"
 # More than any sentence has; what is pasted beyond it would only keep the reader waiting.

@@ -24,13 +24,10 @@ from simcse_core.errors import EncoderError, one_line
 from simcse_core.files import expanded
 from simcse_core.hub import fetch_encoder
 from simcse_core.ready_made import READY_MADE, ready_made_folder
+from simcse_core.vocabulary import known_words
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab*", "*.model", "tokenizer_config.json")
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
-UNHEARD_OF = "\U00012219"  # a cuneiform sign
-PROBED_WORDS = 60  # entries of a vocabulary that are tried
-# What stands before or after the letters in an entry of a vocabulary: WordPiece, Unigram, BPE.
-_MARKS = ("##", "▁", "Ġ", "</w>")
 _FLOATS = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
 # Buffers that older releases kept beside the weights.
 _BUFFERS = ("position_ids", "token_type_ids", "inv_freq")
@@ -181,11 +178,6 @@ def vocabulary_rows(model: Any) -> int | None:
         return None
 
 
-def all_token_ids(tokenizer: PreTrainedTokenizerBase) -> range:
-    """All ids that a tokenizer may give; some may have no token."""
-    return range(max(tokenizer.get_vocab().values()) + 1)
-
-
 def check_vocabulary(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, folder: Path
 ) -> None:
@@ -214,42 +206,3 @@ def check_vocabulary(
             f"encoder: {name} has a vocabulary of {tokenizer.vocab_size:,} tokens and vectors for "
             f"{rows:,}; give the tokenizer that belongs to the weights"
         )
-
-
-def begins_with_own_token(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether a token such as [CLS] stands before every text, as before the empty one."""
-    empty, text = tokenizer(["", "a"])["input_ids"]
-    return bool(empty) and empty[0] == text[0]
-
-
-def known_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """Entries from all over the vocabulary, as text that does not become the unknown token."""
-    vocabulary = tokenizer.get_vocab()
-    special = {tokenizer.convert_ids_to_tokens(i) for i in tokenizer.all_special_ids}
-    entries = [_letters(word) for word in sorted(vocabulary, key=vocabulary.__getitem__)]
-    words = [word for word in dict.fromkeys(entries) if word and word not in special]
-    words = [word for word in words if word.isalnum()] or words
-    some = words[:: max(1, len(words) // PROBED_WORDS)][:PROBED_WORDS]
-    if not some:
-        return []
-    rows = tokenizer(some, add_special_tokens=False)["input_ids"]
-    unknown = unknown_ids(tokenizer)
-    return [word for word, row in zip(some, rows, strict=True) if row and unknown.isdisjoint(row)]
-
-
-def unknown_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """The ids of what is not in the vocabulary: the unknown token, and what stands there instead.
-
-    A pipeline may have another unknown token than the settings beside it name.
-    """
-    pipeline = getattr(tokenizer, "backend_tokenizer", None)
-    found = [token.id for token in pipeline.model.tokenize(UNHEARD_OF)] if pipeline else []
-    # Several stand for its bytes, which are known.
-    ids = {tokenizer.unk_token_id, *(found if len(found) == 1 else [])}
-    return {i for i in ids if i is not None}
-
-
-def _letters(entry: str) -> str:
-    for mark in _MARKS:
-        entry = entry.removeprefix(mark).removesuffix(mark)
-    return entry

@@ -25,6 +25,11 @@ def has_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
+def takes_bf16(precision: Precision, device: torch.device) -> bool:
+    """Whether a forward in a precision is one in bfloat16 there; "auto" is where it is had."""
+    return precision is Precision.BFLOAT16 or (precision is Precision.AUTO and has_bf16(device))
+
+
 def clock(device: torch.device) -> Callable[[], float]:
     """Seconds of this process's own work: CPU time on one thread, which others do not stretch."""
     if device.type == "cpu" and torch.get_num_threads() == 1:

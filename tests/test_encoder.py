@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from transformers import (
 
 import simcse_core.encoder
 import simcse_core.packing
+import simcse_core.precision
 from simcse_core import Encoder, SentenceEncoder
 from simcse_core.config import Pooling, Precision
 from simcse_core.encoder import EncoderError, locate_encoder
@@ -37,68 +37,6 @@ POOLINGS = ("cls", "pooler", "mean", "first-last-mean")
 
 
 BOTH_FORWARDS = pytest.mark.parametrize("packing", [True, False], ids=["packed", "padded"])
-
-
-# --- poolings, worked by hand ----------------------------------------------------------------
-
-
-class PositionModel(torch.nn.Module):
-    """The hidden state of a token is its position; of the first layer, ten times that."""
-
-    pooler = "there is one"
-    device = torch.device("cpu")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.config = SimpleNamespace(
-            model_type="positions", hidden_size=2, max_position_embeddings=32, pad_token_id=0
-        )
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, **_: Any) -> SimpleNamespace:
-        batch, length = input_ids.shape
-        position = torch.arange(length, dtype=torch.float32).expand(batch, length)
-        last = torch.stack([position, -position], dim=-1)  # (batch, length, 2)
-        return SimpleNamespace(
-            last_hidden_state=last,
-            hidden_states=(torch.full_like(last, -1000.0), 10 * last, 500 * last, last),
-            pooler_output=torch.tensor([[7.0, 8.0]]).expand(batch, 2),
-        )
-
-
-def one_token_a_character(sentences: Sequence[str], **_: Any) -> dict[str, list[list[int]]]:
-    # One at least, as [CLS] would be.
-    return {"input_ids": [[1] * max(1, len(sentence)) for sentence in sentences]}
-
-
-@pytest.fixture
-def _one_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A padded forward takes its rows together, so that the shorter ones carry padding."""
-    monkeypatch.setattr(simcse_core.packing, "PADDED_GROUPS", 1)
-
-
-@pytest.mark.usefixtures("_one_group")
-@pytest.mark.parametrize(
-    ("pooling", "of_three_tokens", "of_five_tokens"),
-    [
-        ("cls", 0.0, 0.0),  # the state at position 0
-        ("mean", 1.0, 2.0),  # (0+1+2)/3 and (0+1+2+3+4)/5
-        ("first-last-mean", 5.5, 11.0),  # the mean of 10p and p is 5.5p
-    ],
-)
-def test_pooling_has_the_answer_worked_out_by_hand(
-    pooling: str, of_three_tokens: float, of_five_tokens: float
-) -> None:
-    encoder = SentenceEncoder(PositionModel(), one_token_a_character, pooling, 32)
-    # In one batch, so the row of three tokens carries two of padding that must not count.
-    embeddings = encoder.embed([[1, 1, 1], [1, 1, 1, 1, 1]])
-    expected = [[of_three_tokens, -of_three_tokens], [of_five_tokens, -of_five_tokens]]
-    assert embeddings.tolist() == expected
-    assert encoder.encode(["一二三四五", "一二三"]).tolist() == expected[::-1]
-
-
-def test_pooler_is_the_models_own_pooled_output() -> None:
-    encoder = SentenceEncoder(PositionModel(), one_token_a_character, "pooler", 32)
-    assert encoder.encode(["一二三"]).tolist() == [[7.0, 8.0]]
 
 
 # --- against transformers alone --------------------------------------------------------------
@@ -741,7 +679,7 @@ def test_bfloat16_is_close_to_float32_on_any_machine(load: Load) -> None:
 
 @pytest.mark.parametrize("able", [True, False])
 def test_auto_follows_the_hardware(load: Load, able: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simcse_core.encoder, "has_bf16", lambda device: able)
+    monkeypatch.setattr(simcse_core.precision, "has_bf16", lambda device: able)
     expected = embedded_in(load, Precision.BFLOAT16 if able else Precision.FLOAT32)[0]
     assert torch.equal(embedded_in(load, Precision.AUTO)[0], expected)
 
@@ -788,7 +726,7 @@ def test_a_pooling_that_is_none_is_refused_wherever_it_is_named(
 def test_a_precision_that_is_set_as_text_is_the_one_it_names(
     load: Load, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(simcse_core.encoder, "has_bf16", lambda device: True)
+    monkeypatch.setattr(simcse_core.precision, "has_bf16", lambda device: True)
     expected = embedded_in(load, Precision(precision))[0]
     assert torch.equal(embedded_in(load, precision)[0], expected)
     assert torch.equal(expected, embedded_in(load, Precision.FLOAT32)[0]) is (
