@@ -31,6 +31,10 @@ class EncoderError(PlainError, ValueError):
     """An encoder that cannot be loaded or used; the message says why and what to do."""
 
 
+class StudyError(PlainError, RuntimeError):
+    """A study that cannot start or did not finish; the message says what failed and where."""
+
+
 def print_any_name() -> None:
     """Lets this process print names of files that are in no encoding, as escapes."""
     for stream in (sys.stdout, sys.stderr):

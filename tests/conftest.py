@@ -46,8 +46,9 @@ from simcse_core import (  # noqa: E402
     SentenceEncoder,
     StsPairs,
     folders,
-    profiles,
+    notebook_files,
     study,
+    study_checks,
 )
 from simcse_core.data import SentencePool, StudyData  # noqa: E402
 from simcse_core.report.style import set_style  # noqa: E402
@@ -225,9 +226,8 @@ def study_data() -> StudyData:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project without notebooks in the place of this one."""
     (tmp_path / "notebooks" / "profiles").mkdir(parents=True)
-    monkeypatch.setattr(profiles, "PROJECT_ROOT", tmp_path)
-    monkeypatch.setattr(profiles, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(profiles, "PROFILES", tmp_path / "notebooks" / "profiles")
+    monkeypatch.setattr(study_checks, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(notebook_files, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(folders, "PROJECT_ROOT", tmp_path)
     monkeypatch.setattr(study, "PROJECT_ROOT", tmp_path)
     # Whose notebooks need next to nothing of what those of this one import.

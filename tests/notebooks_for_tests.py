@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import nbformat
 import yaml
 
 from simcse_core.config import PROJECT_ROOT
+from simcse_core.profiles import Step, plan_steps
+from simcse_core.study_checks import chosen_steps
 
 PYTHON = {
     "kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"},
@@ -53,3 +55,11 @@ def write_profile(project: Path, name: str, content: Any) -> None:
     """Writes a profile: text as it is, anything else as YAML."""
     text = content if isinstance(content, str) else yaml.safe_dump(content)
     (project / "notebooks" / "profiles" / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def planned(
+    profile: str, overrides: Mapping[str, Any] | None = None, only: Sequence[str] = ()
+) -> list[Step]:
+    """The steps to run, checked."""
+    overrides = overrides or {}
+    return chosen_steps(plan_steps(profile, overrides), overrides, only)

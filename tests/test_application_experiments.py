@@ -19,10 +19,12 @@ from simcse_core.application_experiments import (
     method_cells,
     of_use,
 )
+from simcse_core.errors import StudyError
 from simcse_core.parameters import ParameterError
-from simcse_core.profiles import StudyError, chosen_steps, plan_steps
+from simcse_core.profiles import plan_steps
 from simcse_core.report.facts import use_facts
 from simcse_core.sources import DataError
+from simcse_core.study_checks import chosen_steps
 
 Open = Callable[..., ApplicationExperiment]
 TRAINING = {"batch_size": 4, "learning_rate": 1e-3}

@@ -10,7 +10,7 @@ import pytest
 from nbformat import NotebookNode
 from test_ready_profile import source
 
-from simcse_core.profiles import NOTEBOOKS
+from simcse_core.notebook_files import NOTEBOOKS
 from simcse_core.report.pages import differing, draw_chart, make
 from simcse_core.report.records import read_records
 from simcse_core.report.style import set_style

@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from simcse_core.profiles import NOTEBOOKS, notebook_paths
+from simcse_core.notebook_files import NOTEBOOKS, notebook_paths
 from simcse_core.report.topics import CHARTS
 
 NAMES = tuple(path.stem for path in notebook_paths())

@@ -16,10 +16,11 @@ from test_report_profile import REDUCED
 
 from simcse_core.config import Pooling
 from simcse_core.persistence import SavedSettings, write_settings
-from simcse_core.profiles import chosen_steps, load_profile, plan_steps
+from simcse_core.profiles import load_profile, plan_steps
 from simcse_core.ready_made import cache_folder
 from simcse_core.results import read_table
 from simcse_core.study import main
+from simcse_core.study_checks import chosen_steps
 
 __all__ = ["package"]  # a fixture
 NOTEBOOKS = ("01_baselines", "02_small_sample", "03_large_data", "04_epochs", "05_summary")

@@ -8,7 +8,7 @@ import pytest
 
 from simcse_core.application_cells import NOTHING_PROPOSED
 from simcse_core.evaluation import WHY_MISSING
-from simcse_core.profiles import NOTEBOOKS
+from simcse_core.notebook_files import NOTEBOOKS
 from simcse_core.report.phrases import in_words
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from simcse_core.config import PACKAGE, PROJECT_ROOT
-from simcse_core.profiles import StudyError, copy_notebooks, notebook_paths
+from simcse_core.errors import StudyError
+from simcse_core.notebook_files import notebook_paths
+from simcse_core.profiles import copy_notebooks
 from simcse_core.study import main
 
 NOTEBOOK_NAMES = sorted(path.name for path in notebook_paths())
