@@ -12,9 +12,8 @@ import pytest
 from simcse_core.config import PACKAGE
 from simcse_core.errors import DataError, ParameterError, one_line
 from simcse_core.parameters import PARAMETERS
-from simcse_core.report.messages import CATALOGUE, in_chinese, speak
+from simcse_core.report.messages import in_chinese, speak
 from simcse_core.translation import tell, translated
-from simcse_core.yaml_values import parse_yaml
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Words that English needs and that no name of a parameter, a file or a command is.
@@ -83,24 +82,6 @@ def test_each_value_that_a_parameter_cannot_have_is_refused_in_chinese(name):
             refused.append(str(error))
     assert len(refused) > 5
     assert [error for error in refused if not is_told(error)] == []
-
-
-ROWS = [
-    (row["en"], row["zh"])
-    for rows in parse_yaml(CATALOGUE.read_text(encoding="utf-8"), CATALOGUE.name).values()
-    for row in rows
-]
-
-
-@pytest.mark.parametrize("english", [english for english, _ in ROWS])
-def test_no_row_hides_another_one(english):
-    chinese = dict(ROWS)[english]
-    parts = [f"'{i}'" for i in range(english.count("{}"))]
-    told = in_chinese(english.replace("{}", "%s") % tuple(parts) if parts else english)
-    for part in parts:
-        assert (part in told) is (f"{{{part[1:-1]}" in chinese)
-    plain = re.sub(r"\{\d(:word)?\}", "", chinese).replace(" ", "")
-    assert re.sub("|".join(parts) or "$-", "", told).replace(" ", "") == plain
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ CHINESE = {
     "parameters": "参数量",
     "licence": "许可证",
     "not stated": "未注明",
+    "licence not stated": "许可证未注明",
     "sentences a CPU-second": "每 CPU 秒句数（单线程）",
     # several sources
     "source": "数据集",
