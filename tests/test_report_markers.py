@@ -15,6 +15,7 @@ from simcse_core.report.records import read_records
 WORDS = {
     "several": "09_gains",
     "several_table": "09_gains",
+    "by_size": "09_gains",
     "recipes": "09_gains",
     "recipes_table": "09_gains",
     "ready_made": "01_baselines",
@@ -106,6 +107,20 @@ def test_every_kind_tells_something_of_its_table(
     assert "stale" not in filled
     assert len(filled.splitlines()) > 2
     assert re.search(r"\d\.\d{3}", filled) or kind in ("claims", "verdicts")
+
+
+def test_several_tables_are_read_as_one(every_table: Path) -> None:
+    other = every_table / "other"
+    other.mkdir()
+    frame = TABLES["09_gains"].assign(dataset="elsewhere")
+    write(other, "09_gains", frame, datasets=["elsewhere"])
+    kinds = result_kinds(every_table)
+    one, both = (
+        fill(f"<!-- by_size {tables} -->\n<!-- end -->\n", kinds).splitlines()[1:-1]
+        for tables in ("09_gains.csv", "09_gains.csv other/09_gains.csv")
+    )
+    assert both[: len(one)] == one
+    assert {line.split("|")[1].strip() for line in both[len(one) :]} == {"elsewhere"}
 
 
 def test_every_kind_is_explained() -> None:

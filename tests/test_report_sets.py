@@ -129,6 +129,20 @@ def test_gains_stand_with_their_interval_against_both() -> None:
     assert line["− TF-IDF (characters)"] == "-0.030 [-0.035, -0.025]"
 
 
+def test_gains_size_by_size_stand_at_the_sizes_that_all_sources_have() -> None:
+    rows = gains_frame()
+    only_bank = (rows["dataset"] == "sample") & (rows["after_at"] == 50)
+    table = set_tables.by_size_table(rows[~only_bank])
+    assert list(table.columns) == ["encoder", "pooling", "200 sentences"]
+    assert dict(table["200 sentences"]) == {
+        "sample": "**+0.030 [+0.025, +0.035]**",
+        "bank": "**-0.020 [-0.025, -0.015]**",
+    }
+    unclear = rows.assign(pair_low=-1.0)
+    cells = set_tables.by_size_table(unclear).loc["sample"]
+    assert cells["50 sentences"] == "+0.020 [-1.000, +0.025]"
+
+
 def test_a_recipe_is_told_over_sources_with_where_it_is_above_and_below() -> None:
     table = set_tables.recipes_table(gains_frame())
     assert table.loc["ESimCSE", "50 sentences"] == "+0.0100 [+0.010, +0.010], 2 ↑ 0 ↓"

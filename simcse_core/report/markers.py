@@ -1,7 +1,8 @@
 """Fills the generated parts of a Markdown file from result tables.
 
 A generated part stands between two comments, each on a line of its own. The first says what goes
-in: a kind, a table (its path from the Markdown file), and what else the kind asks for.
+in: a kind, a table (its path from the Markdown file; several are read as one), and what else the
+kind asks for.
 
     <!-- curve figures/mini/02_small_sample.csv n_train -->
     ...
@@ -35,6 +36,7 @@ use                                         a table of one of the four uses, or 
 practice                                    prose on what to do in one of the four uses
 several                                     prose on a table of several sources
 several_table                               a table of several sources
+by_size                                     a table of what SimCSE changes on them, size by size
 recipes                                     prose on recipes for few sentences
 recipes_table                               a table of them
 =============  ===========================  ========================================================
@@ -47,9 +49,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar
+
+import pandas as pd
 
 from simcse_core.files import write_text
 from simcse_core.report import (
@@ -122,6 +128,9 @@ KINDS: dict[str, Tell] = {
     ),
     "several_table": lambda r, *, language: to_markdown(
         _of_use(set_tables.TABLES, r)(named(r.frame, language), language=language)
+    ),
+    "by_size": lambda r, *, language: to_markdown(
+        set_tables.by_size_table(named(r.frame, language), language=language)
     ),
     "recipes": lambda r, *, language: set_prose.tell_recipes(r.frame, language=language),
     "recipes_table": lambda r, *, language: to_markdown(
@@ -239,17 +248,19 @@ def _made(make: Fill, words: Sequence[str], where: str) -> str:
 
 
 def result_kinds(folder: Path, language: str = "en") -> dict[str, Fill]:
-    """:data:`KINDS` for a Markdown file in ``folder``: the first word names a table from there."""
+    """:data:`KINDS` for a Markdown file in ``folder``: the first words name tables from there."""
     return {kind: partial(_from_table, kind, folder, language) for kind in KINDS}
 
 
 def _from_table(kind: str, folder: Path, language: str, words: Sequence[str]) -> str:
-    if not words or not words[0].endswith(".csv"):
+    paths = [folder / word for word in takewhile(lambda word: word.endswith(".csv"), words)]
+    if not paths:
         raise ValueError(f"{kind}: a table (.csv) must come first")
-    table = folder / words[0]
-    if kind in OPTIONAL and not table.is_file():
-        return _NOT_YET[language].format(table.name)
-    return tell(kind, read_records(table.parent, table.stem), words[1:], language)
+    if kind in OPTIONAL and not paths[0].is_file():
+        return _NOT_YET[language].format(paths[0].name)
+    every = [read_records(path.parent, path.stem) for path in paths]
+    frame = pd.concat([records.frame for records in every], ignore_index=True)
+    return tell(kind, replace(every[0], frame=frame), words[len(paths) :], language)
 
 
 def language_of(path: Path) -> str:

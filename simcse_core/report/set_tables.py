@@ -81,6 +81,29 @@ def gains_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
     return pd.DataFrame(found).set_index(say("source", language))
 
 
+def by_size_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
+    """What SimCSE changes on each source at the sizes that all have, with the interval over pairs.
+
+    It is of test, and bold where the interval leaves out 0.
+    """
+    gains = gains_of(rows[rows["split"] == "test"], PLAIN, "untrained")
+    curves = {place: at_place(gains, place).set_index("after_at") for place in places(gains)}
+    sizes = sorted(set.intersection(*(set(curve.index) for curve in curves.values())))
+    found = []
+    for (dataset, encoder, pooling), curve in curves.items():
+        line = {
+            say("source", language): dataset,
+            say("encoder", language): encoder,
+            say("pooling", language): pooling_name(pooling, language),
+        }
+        for size in sizes:
+            told = _with_interval(curve.loc[[size]])
+            clear = moved(curve.loc[[size]]) != (0, 0)
+            line[quantity(size, "n_train", language)] = f"**{told}**" if clear else told
+        found.append(line)
+    return pd.DataFrame(found).set_index(say("source", language))
+
+
 def _with_interval(rows: pd.DataFrame) -> str:
     if rows.empty or pd.isna(rows["value"].iloc[0]):
         return ""
