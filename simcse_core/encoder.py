@@ -22,22 +22,22 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from simcse_core.arguments import as_integer, as_sentences
 from simcse_core.config import BUNDLED_ENCODERS, Pooling, Precision, own_pooling
 from simcse_core.dropout import replace_dropout, set_dropout
-from simcse_core.errors import EncoderError
-from simcse_core.fingerprint import fingerprint
-from simcse_core.loading import load_folder, locate_encoder, vocabulary_rows
-from simcse_core.packing import Group, can_pack, max_tokens, packed_forward, padded_forward
-from simcse_core.persistence import AVERAGES, SavedSettings, read_settings, write_settings
-from simcse_core.pooling import pool_rows, project
-from simcse_core.precision import takes_bf16
-from simcse_core.projection import Projection
-from simcse_core.self_check import ENCODING, TRAINING, Trial, find_fault
-from simcse_core.translation import translated
-from simcse_core.vocabulary import (
+from simcse_core.encoding.fingerprint import fingerprint
+from simcse_core.encoding.loading import load_folder, locate_encoder, vocabulary_rows
+from simcse_core.encoding.persistence import AVERAGES, SavedSettings, read_settings, write_settings
+from simcse_core.encoding.pooling import pool_rows, project
+from simcse_core.encoding.projection import Projection
+from simcse_core.encoding.self_check import ENCODING, TRAINING, Trial, find_fault
+from simcse_core.encoding.vocabulary import (
     all_token_ids,
     begins_with_own_token,
     known_words,
     unknown_share,
 )
+from simcse_core.errors import EncoderError
+from simcse_core.packing import Group, can_pack, max_tokens, packed_forward, padded_forward
+from simcse_core.precision import takes_bf16
+from simcse_core.translation import translated
 
 __all__ = ["EncoderError", "SentenceEncoder", "locate_encoder"]
 
@@ -220,8 +220,8 @@ class SentenceEncoder:
     ) -> SentenceEncoder:
         """Loads a bundled or ready-made encoder, a local directory or a hub id, in float32.
 
-        What is not given is what the folder says (see :mod:`simcse_core.persistence`). One that
-        says nothing is read as the report reads its encoders, and that is logged.
+        What is not given is what the folder says (see :mod:`simcse_core.encoding.persistence`).
+        One that says nothing is read as the report reads its encoders, and that is logged.
 
         Args:
             name: ``mini-bert``, ``mini-bert-wwm``, ``mini-bert-wwm-ext``, ``e5-small-zh``, a
@@ -234,7 +234,7 @@ class SentenceEncoder:
 
         Raises:
             EncoderError: the folder lacks files or holds something else, or lacks the pooling; or
-                the encoder fails its trial (see :mod:`simcse_core.self_check`).
+                the encoder fails its trial (see :mod:`simcse_core.encoding.self_check`).
             SettingsError: the folder's settings cannot be read or followed.
             ReadyMadeError: a ready-made encoder that was not made yet, or can only encode.
             HubError: the hub does not have it or cannot be reached.

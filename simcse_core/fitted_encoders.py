@@ -11,10 +11,10 @@ from simcse_core.arguments import as_sentences
 from simcse_core.baselines import token_idf, whitening_of
 from simcse_core.config import Pooling
 from simcse_core.encoder import SentenceEncoder
+from simcse_core.encoding.projection import Projection
+from simcse_core.encoding.vocabulary import all_token_ids
 from simcse_core.errors import EncoderError, ParameterError
-from simcse_core.projection import Projection
 from simcse_core.tfidf_encoder import TfidfEncoder, Unit
-from simcse_core.vocabulary import all_token_ids
 
 # What a token weighs that stands in every sentence, [CLS] and [SEP] among them, in the place of 0:
 # nothing beside others, and enough that a sentence of such tokens alone has their plain average.

@@ -8,7 +8,6 @@ from inspect import signature
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from simcse_core.application_experiments import method_cells
 from simcse_core.cells import Cell
 from simcse_core.experiment import Experiment
 from simcse_core.experiments import (
@@ -17,7 +16,8 @@ from simcse_core.experiments import (
     sample_curve_cells,
     untrained_cells,
 )
-from simcse_core.set_experiments import sets_cells
+from simcse_core.sets.experiments import sets_cells
+from simcse_core.uses.experiments import method_cells
 
 # What a notebook calls, and what lists the cells of that call.
 LISTED: dict[str, Callable[..., list[Cell]]] = {

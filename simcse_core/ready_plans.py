@@ -14,11 +14,11 @@ import numpy as np
 from simcse_core.config import OWN
 from simcse_core.encoder import SentenceEncoder
 from simcse_core.encoder_names import encoder_name, unique_labels
+from simcse_core.encoding.loading import TOKENIZER_FILES, locate_encoder
+from simcse_core.encoding.persistence import read_settings
 from simcse_core.errors import ParameterError
 from simcse_core.labels import label
-from simcse_core.loading import TOKENIZER_FILES, locate_encoder
 from simcse_core.model_card import licence_of
-from simcse_core.persistence import read_settings
 from simcse_core.ready_made import READY_MADE, encode_only_names, load_encode, resources
 from simcse_core.workers import on_threads
 

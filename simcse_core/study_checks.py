@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from simcse_core.application_data import load_application_data
-from simcse_core.application_experiments import ApplicationExperiment, draws_of
 from simcse_core.config import PROJECT_ROOT, HubData
 from simcse_core.data import StudyData, load_study_data
 from simcse_core.encoder import SentenceEncoder
@@ -23,8 +21,10 @@ from simcse_core.parameters import checked
 from simcse_core.planned_cells import Planned, planned_cells
 from simcse_core.profiles import Step, check_types
 from simcse_core.reading.columns import Columns
-from simcse_core.set_data import check_fixed, load_sets
-from simcse_core.set_experiments import SetsExperiment
+from simcse_core.sets.data import check_fixed, load_sets
+from simcse_core.sets.experiments import SetsExperiment
+from simcse_core.uses.data import load_application_data
+from simcse_core.uses.experiments import ApplicationExperiment, draws_of
 from simcse_core.your_sentences import draw
 
 

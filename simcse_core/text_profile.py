@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.vocabulary import unknown_share
+from simcse_core.encoding.vocabulary import unknown_share
 
 QUANTILES = (0.05, 0.5, 0.95)
 # Cosine of TF-IDF vectors of character pairs from which two sentences count as nearly the same.

@@ -32,8 +32,8 @@ KERNEL = "ipykernel_launcher"
 # kernel imports it.
 IMPORTED = (
     *("ipykernel.ipkernel", "ipykernel.debugger"),
-    *("simcse_core.profiles", "simcse_core.planned_cells"),
-    *("simcse_core.set_choice", "simcse_core.set_indicators", "simcse_core.explorer_widgets"),
+    *("simcse_core.your_sentences", "simcse_core.planned_cells"),
+    *("simcse_core.sets.choice", "simcse_core.sets.indicators", "simcse_core.explorer.widgets"),
 )
 # Set before they are imported, unless the user set it: charts stand in the notebook, as in any
 # kernel, and the debugger, which nobody asked for, says nothing of Python's frozen modules.

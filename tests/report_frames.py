@@ -10,9 +10,9 @@ import pandas as pd
 from application_frames import use_frame
 from set_frames import SET_TABLES, SETS
 
-from simcse_core.application_comparison import application_differences
-from simcse_core.application_experiments import of_use
 from simcse_core.results import write_table
+from simcse_core.uses.comparison import application_differences
+from simcse_core.uses.experiments import of_use
 
 KINDS = {
     "untrained": "untrained",

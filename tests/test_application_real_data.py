@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from simcse_core import TfidfEncoder
-from simcse_core.application_data import ApplicationData, load_application_data
 from simcse_core.applications import data as texts
 from simcse_core.applications.inputs import codes_of
 from simcse_core.applications.intent_measures import measure_intents
 from simcse_core.applications.search_measures import measure_recall
 from simcse_core.config import PROJECT_ROOT
+from simcse_core.uses.data import ApplicationData, load_application_data
 
 FOLDER = Path(os.environ.get("SIMCSE_REAL_DATA") or PROJECT_ROOT.parent / "shared" / "data")
 APPLICATIONS = FOLDER / "applications"

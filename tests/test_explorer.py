@@ -17,7 +17,7 @@ from simcse_core import SentenceEncoder, TrainConfig, sample_sentences
 from simcse_core.data import StsPairs, StudyData
 from simcse_core.errors import DataError, ParameterError
 from simcse_core.experiment import Experiment
-from simcse_core.explorer import (
+from simcse_core.explorer.experiment import (
     MOST_CHARACTERS,
     N_NEIGHBOURS,
     Explorer,
@@ -30,7 +30,7 @@ from simcse_core.explorer import (
     read,
     reference_pairs,
 )
-from simcse_core.explorer_widgets import (
+from simcse_core.explorer.widgets import (
     Answering,
     answer_one,
     answer_two,
@@ -301,7 +301,7 @@ def test_a_field_may_be_empty_at_first() -> None:
 def test_a_table_is_stamped_with_the_code_that_made_it(run: Experiment, explorer: Explorer) -> None:
     run.table("08_checkpoints", explorer.rows)
     _, stamp = read_table(run.output_dir, "08_checkpoints")
-    assert stamp["code"] == code_fingerprint("simcse_core.explorer_cells")
-    named = import_closure(["simcse_core.explorer_cells"])
-    assert {"simcse_core.training", "simcse_core.plane", "simcse_core.evaluation"} <= named
+    assert stamp["code"] == code_fingerprint("simcse_core.explorer.cells")
+    named = import_closure(["simcse_core.explorer.cells"])
+    assert {"simcse_core.training", "simcse_core.explorer.plane", "simcse_core.evaluation"} <= named
     assert not [name for name in named if name.startswith("simcse_core.report")]

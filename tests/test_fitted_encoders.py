@@ -12,9 +12,9 @@ from conftest import SENTENCES
 from simcse_core import Encoder, SentenceEncoder, TfidfEncoder, weigh_by_idf, whiten
 from simcse_core.baselines import BASELINES, EncodedText
 from simcse_core.config import Kind, Pooling
+from simcse_core.encoding.projection import Projection
 from simcse_core.errors import EncoderError, ParameterError
 from simcse_core.fitted_encoders import FITTED_ENCODERS
-from simcse_core.projection import Projection
 from simcse_core.training import TrainConfig, train_simcse
 
 FITTED, NEW = SENTENCES[:30], SENTENCES[20:]

@@ -28,8 +28,8 @@ def test_what_is_not_asked_for_is_not_loaded() -> None:
         "assert 'torch' not in sys.modules\n"
         "from simcse_core import *\n"
         "assert 'torch' in sys.modules and train_simcse and Pooling\n"
-        "import simcse_core.experiments, simcse_core.comparison, simcse_core.explorer_widgets\n"
-        "import simcse_core.your_sentences, simcse_core.application_experiments\n"
+        "import simcse_core.experiments, simcse_core.comparison, simcse_core.explorer.widgets\n"
+        "import simcse_core.your_sentences, simcse_core.uses.experiments\n"
         "names = 'nbformat', 'jsonschema', 'fastjsonschema', 'papermill', 'nbconvert', 'datasets'\n"
         "assert not [name for name in names if name in sys.modules]\n"
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simcse_core import application_experiments, experiments, set_experiments
+from simcse_core import experiments
 from simcse_core.cells import Cell
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData
@@ -18,7 +18,9 @@ from simcse_core.notebook_files import read_notebook
 from simcse_core.planned_cells import LISTED, planned_cells
 from simcse_core.plans import TRAINING_COST, Plan
 from simcse_core.profiles import plan_steps
+from simcse_core.sets import experiments as set_experiments
 from simcse_core.study_checks import chosen_steps
+from simcse_core.uses import experiments as application_experiments
 
 CALLS = {**vars(experiments), **vars(application_experiments), **vars(set_experiments)}
 

@@ -18,10 +18,10 @@ from test_hub import LoopbackHub, files_of, loopback
 from simcse_core import SentenceEncoder, weigh_by_idf
 from simcse_core.config import Pooling
 from simcse_core.encoder_names import EncoderNameError
+from simcse_core.encoding.persistence import SavedSettings, write_settings
 from simcse_core.errors import ParameterError, PlainError
 from simcse_core.model_card import licence_of
 from simcse_core.parameters import checked
-from simcse_core.persistence import SavedSettings, write_settings
 from simcse_core.profiles import load_profile
 from simcse_core.ready_made import ReadyMadeError
 from simcse_core.ready_plans import ReadyPlan, ready_plans, sentences_per_second

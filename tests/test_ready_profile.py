@@ -15,7 +15,7 @@ from test_ready_plans import PACKAGE, package
 from test_report_profile import REDUCED
 
 from simcse_core.config import Pooling
-from simcse_core.persistence import SavedSettings, write_settings
+from simcse_core.encoding.persistence import SavedSettings, write_settings
 from simcse_core.profiles import load_profile, plan_steps
 from simcse_core.ready_made import cache_folder
 from simcse_core.results import read_table

@@ -21,14 +21,14 @@ ENGLISH = re.compile(r"\b(is|are|was|has|have|had|the|of|not|cannot|needed|got|t
 # Raised for who writes code with the package, whatever a notebook or a command is given.
 FOR_CODE = {
     *("__init__", "arguments", "baselines", "cells", "checkpoint", "evaluation", "fitted_encoders"),
-    *("loss", "mteb_encoder", "projection", "tfidf_encoder", "warm_kernels"),
+    *("loss", "mteb_encoder", "encoding/projection", "tfidf_encoder", "warm_kernels"),
     *(f"report/{name}" for name in ("markers", "methods", "plotting", "rows", "tables")),
 }
 ALSO_FOR_CODE = {
     "encoder.py": "tokenizer: |prefix: |normalize: |token_weights: |projection: |device: ",
     "training.py": "config: |measure_at: ",
     "applications/search.py": "format |7 questions, vectors",
-    "persistence.py": "7 of shape 7, bias 7",
+    "encoding/persistence.py": "7 of shape 7, bias 7",
 }
 PUT_IN = "7"  # stands for whatever is put into a message
 

@@ -6,10 +6,10 @@ import unicodedata
 import nbformat
 import pytest
 
-from simcse_core.application_cells import NOTHING_PROPOSED
 from simcse_core.evaluation import WHY_MISSING
 from simcse_core.notebook_files import NOTEBOOKS
 from simcse_core.report.phrases import in_words
+from simcse_core.uses.cells import NOTHING_PROPOSED
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NUMBERED = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))

@@ -22,10 +22,10 @@ from report_frames import (
     write_all,
 )
 
-from simcse_core import application_data
 from simcse_core.report.records import Records, caption, read_records
 from simcse_core.report.wording import CHINESE
 from simcse_core.sources import SAMPLE_NAME
+from simcse_core.uses import data as application_data
 
 
 def records(frame: pd.DataFrame, **stamp: object) -> Records:

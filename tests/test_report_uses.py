@@ -10,10 +10,10 @@ import pytest
 from application_frames import use_frame
 from matplotlib.figure import Figure
 
-from simcse_core.application_comparison import application_differences
 from simcse_core.report import use_plots, use_prose, use_tables
 from simcse_core.report.style import set_style
 from simcse_core.report.use_rows import best_line, changes, line_name, lines, only, unknown_name
+from simcse_core.uses.comparison import application_differences
 
 LANGUAGES = ("en", "zh")
 

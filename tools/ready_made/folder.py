@@ -9,8 +9,8 @@ import numpy as np
 from transformers.utils import logging as transformers_logging
 
 from simcse_core.config import Pooling
+from simcse_core.encoding.persistence import SavedSettings, write_settings
 from simcse_core.files import write_json
-from simcse_core.persistence import SavedSettings, write_settings
 from tools.ready_made.q4_file import Q4Model
 from tools.ready_made.tokenizer import unigram_tokenizer
 from tools.ready_made.vocabulary import cut, pieces_for_chinese

@@ -20,11 +20,11 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from simcse_core.config import ASSETS, BUNDLED_ENCODERS
+from simcse_core.encoding.vocabulary import known_words
 from simcse_core.errors import EncoderError, one_line
 from simcse_core.files import expanded
 from simcse_core.hub import fetch_encoder
 from simcse_core.ready_made import READY_MADE, ready_made_folder
-from simcse_core.vocabulary import known_words
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab*", "*.model", "tokenizer_config.json")
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")

@@ -23,8 +23,9 @@ from transformers import (
     RobertaModel,
 )
 
-from simcse_core import SentenceEncoder, loading
+from simcse_core import SentenceEncoder
 from simcse_core.encoder import EncoderError
+from simcse_core.encoding import loading
 from simcse_core.hub import HubError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *CHARACTERS]

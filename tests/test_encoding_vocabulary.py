@@ -6,7 +6,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from simcse_core.vocabulary import (
+from simcse_core.encoding.vocabulary import (
     all_token_ids,
     begins_with_own_token,
     known_words,

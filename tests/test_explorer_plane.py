@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simcse_core.data import StsPairs
-from simcse_core.plane import N_SHOWN, OTHER, SAME, UNLABELLED, project, shown_pairs
+from simcse_core.explorer.plane import N_SHOWN, OTHER, SAME, UNLABELLED, project, shown_pairs
 
 
 def pairs(scores: list[float]) -> StsPairs:

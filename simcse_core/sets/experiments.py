@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import pandas as pd
 
-from simcse_core import set_cells
 from simcse_core.cells import Cell, named, of_plan
 from simcse_core.data import StudyData
 from simcse_core.encoder_names import encoder_name
@@ -22,7 +21,8 @@ from simcse_core.parameters import checked
 from simcse_core.plans import Plan, best_pooling
 from simcse_core.reading.columns import Columns
 from simcse_core.recipes import PLAIN, RECIPES
-from simcse_core.set_data import SetData, Sets, load_sets
+from simcse_core.sets import cells as set_cells
+from simcse_core.sets.data import SetData, Sets, load_sets
 from simcse_core.sources import SAMPLE_NAME
 from simcse_core.untrained_encoder import UntrainedEncoder, untrained_encoders
 from simcse_core.workers import n_threads
@@ -40,7 +40,7 @@ class SetsExperiment(Experiment):
 
     data: Sets
     modules: Sequence[str] = tuple(
-        f"simcse_core.{name}" for name in ("set_cells", "set_choice", "set_indicators")
+        f"simcse_core.sets.{name}" for name in ("cells", "choice", "indicators")
     )
     runs: Sequence[Experiment] = ()
     whole: Collection[str] = ()

@@ -21,8 +21,8 @@ from simcse_core.label_free import HELD_OUT
 from simcse_core.probes import PROBES
 from simcse_core.ready_made import READY_MADE
 from simcse_core.recipes import PLAIN
-from simcse_core.set_comparison import COUNTED, FUSED, value_of
-from simcse_core.set_data import FEWEST_PAIRS
+from simcse_core.sets.comparison import COUNTED, FUSED, value_of
+from simcse_core.sets.data import FEWEST_PAIRS
 from simcse_core.statistics import spearman, unpack_cosines
 
 # What is at hand without any label, beside ready-made encoders as they are.

@@ -9,14 +9,14 @@ from typing import Any, Self
 
 import pandas as pd
 
-from simcse_core import application_cells
-from simcse_core.application_cells import COUNTED, DETAILS, NO_ENCODER, Draws
-from simcse_core.application_data import ApplicationData, load_application_data
 from simcse_core.cells import Cell, of_plan
 from simcse_core.experiment import STUDIED, Experiment
 from simcse_core.folders import owner_of
 from simcse_core.parameters import checked
 from simcse_core.plans import Plan
+from simcse_core.uses import cells as use_cells
+from simcse_core.uses.cells import COUNTED, DETAILS, NO_ENCODER, Draws
+from simcse_core.uses.data import ApplicationData, load_application_data
 
 # What distinguishes a row; TF-IDF is measured once for all encoders.
 _KEPT = ("encoder", "method", "kind", "pooling", "n_train", "seed", "dataset", "use", *DETAILS)
@@ -27,10 +27,7 @@ class ApplicationExperiment(Experiment):
     """An experiment on texts of services in the place of pairs."""
 
     data: ApplicationData
-    modules: Sequence[str] = (
-        "simcse_core.application_cells",
-        "simcse_core.application_comparison",
-    )
+    modules: Sequence[str] = ("simcse_core.uses.cells", "simcse_core.uses.comparison")
 
     @classmethod
     def open_texts(
@@ -84,7 +81,7 @@ def measure_methods(run: ApplicationExperiment) -> pd.DataFrame:
     """Every method on every use: counted, as encoders are, whitened, and trained.
 
     Returns:
-        Rows of ``application_cells.measure_uses``, with ``encoder, method, kind, pooling, n_train,
+        Rows of ``use_cells.measure_uses``, with ``encoder, method, kind, pooling, n_train,
         seed, dataset``.
     """
     rows = pd.concat(run.compute(method_cells(run)), ignore_index=True)
@@ -99,7 +96,7 @@ def method_cells(run: ApplicationExperiment) -> list[Cell]:
     cells = [
         Cell(
             f"{NO_ENCODER}-{COUNTED}-seed{seed}",
-            application_cells.of_text,
+            use_cells.of_text,
             (run.data, draws, n, seed),
             {"seed": seed, **own},
         )
@@ -109,7 +106,7 @@ def method_cells(run: ApplicationExperiment) -> list[Cell]:
         args = (run.data, plan, draws, n, run.seeds)
         parts, what = {**own, "seeds": list(run.seeds)}, [plan.pooling, "fitted"]
         cost = plan.cost(encoded=n_texts + n * len(run.seeds))
-        cells.append(of_plan(plan, what, application_cells.of_encoder, args, parts, cost))
+        cells.append(of_plan(plan, what, use_cells.of_encoder, args, parts, cost))
         cells += [_trained(run, plan, method, seed) for method in STUDIED for seed in run.seeds]
     return cells
 
@@ -127,7 +124,7 @@ def _trained(run: ApplicationExperiment, plan: Plan, method: str, seed: int) -> 
     return of_plan(
         plan,
         [plan.pooling, method, f"seed{seed}"],
-        application_cells.trained,
+        use_cells.trained,
         (run.data, mine, method, run.draws, n),
         own,
         plan.cost(len(run.data.held_out()), plan.train.num_epochs * n),

@@ -7,7 +7,7 @@ import pytest
 from application_frames import use_frame
 from scipy import stats
 
-from simcse_core.application_comparison import COMPARED, application_differences
+from simcse_core.uses.comparison import COMPARED, application_differences
 
 
 def test_a_difference_is_the_mean_over_seeds_with_its_interval() -> None:

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from simcse_core.config import Pooling
+from simcse_core.encoding.projection import Projection
 from simcse_core.packing import Group
-from simcse_core.projection import Projection
 
 
 def pool_rows(

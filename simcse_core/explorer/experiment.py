@@ -16,16 +16,16 @@ import pandas as pd
 from simcse_core.baselines import fit_on_text
 from simcse_core.data import StsPairs, StudyData, sample_sentences
 from simcse_core.encoder import SentenceEncoder
+from simcse_core.encoding.vocabulary import special_ids, unknown_ids
 from simcse_core.evaluation import (
     Encode,
     normalize,
     pair_cosines,
 )
 from simcse_core.experiment import STUDIED, Experiment
-from simcse_core.explorer_cells import along_training
+from simcse_core.explorer.cells import along_training
 from simcse_core.neighbours import nearest
 from simcse_core.trained_cells import UNTRAINED
-from simcse_core.vocabulary import special_ids, unknown_ids
 
 COUNTED = "tfidf-char"
 # More than any sentence has; what is pasted beyond it would only keep the reader waiting.
@@ -100,7 +100,7 @@ class Explorer:
         labels: of the reference pairs; None where they are random pairs of the pool.
         n_train: sentences that were trained on, and counted.
         rows: tidy rows along training.
-        points: the projection of :func:`simcse_core.plane.project`.
+        points: the projection of :func:`simcse_core.explorer.plane.project`.
     """
 
     encoder: SentenceEncoder
@@ -114,9 +114,9 @@ class Explorer:
 
 @dataclass(frozen=True)
 class ExplorerExperiment(Experiment):
-    """An experiment whose tables are those of :mod:`simcse_core.explorer_cells`."""
+    """An experiment whose tables are those of :mod:`simcse_core.explorer.cells`."""
 
-    modules: Sequence[str] = ("simcse_core.explorer_cells",)
+    modules: Sequence[str] = ("simcse_core.explorer.cells",)
 
 
 # ---------------------------------------------------------------- made once

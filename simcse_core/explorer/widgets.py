@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets
 
 from simcse_core.config import check_language
-from simcse_core.explorer import (
+from simcse_core.explorer.experiment import (
     MOST_CHARACTERS,
     N_ALIKE,
     Explorer,

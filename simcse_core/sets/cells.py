@@ -20,7 +20,7 @@ from simcse_core.probes import Probes
 from simcse_core.ready_plans import ReadyPlan
 from simcse_core.recipes import PLAIN, RECIPES, Moment
 from simcse_core.results import tidy
-from simcse_core.set_data import SetData
+from simcse_core.sets.data import SetData
 from simcse_core.trained_cells import UNTRAINED, untrained_vectors
 from simcse_core.training import TrainingError, train
 from simcse_core.translation import tell

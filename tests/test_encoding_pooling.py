@@ -14,9 +14,9 @@ from torch import Tensor
 import simcse_core.packing
 from simcse_core import SentenceEncoder
 from simcse_core.config import Pooling
+from simcse_core.encoding.pooling import pool_rows, project
+from simcse_core.encoding.projection import Projection
 from simcse_core.packing import Group
-from simcse_core.pooling import pool_rows, project
-from simcse_core.projection import Projection
 
 
 class PositionModel(torch.nn.Module):

@@ -10,7 +10,10 @@ import pytest
 from application_frames import write_source
 
 from simcse_core import TrainConfig
-from simcse_core.application_cells import (
+from simcse_core.config import Pooling
+from simcse_core.data import sample_sentences
+from simcse_core.plans import Plan
+from simcse_core.uses.cells import (
     MAIN,
     USES,
     Draws,
@@ -20,10 +23,7 @@ from simcse_core.application_cells import (
     of_text,
     trained,
 )
-from simcse_core.application_data import ApplicationData, load_application_data
-from simcse_core.config import Pooling
-from simcse_core.data import sample_sentences
-from simcse_core.plans import Plan
+from simcse_core.uses.data import ApplicationData, load_application_data
 
 DRAWS = Draws(examples=(1, 2), labelled_examples=3, unknown_shares=(0.5,))
 N = 6

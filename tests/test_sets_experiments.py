@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from simcse_core import SentenceEncoder, set_cells, trained_cells
+from simcse_core import SentenceEncoder, trained_cells
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData, sample_sentences
 from simcse_core.errors import DataError, ParameterError
@@ -17,9 +17,10 @@ from simcse_core.evaluation import evaluate_sts
 from simcse_core.plans import Plan, best_pooling
 from simcse_core.recipes import PLAIN, RECIPES
 from simcse_core.results import read_table
-from simcse_core.set_cells import trajectory
-from simcse_core.set_data import SetData, Sets, set_apart
-from simcse_core.set_experiments import SetsExperiment, measure_sets, sets_cells
+from simcse_core.sets import cells as set_cells
+from simcse_core.sets.cells import trajectory
+from simcse_core.sets.data import SetData, Sets, set_apart
+from simcse_core.sets.experiments import SetsExperiment, measure_sets, sets_cells
 from simcse_core.sources import SAMPLE_NAME
 from simcse_core.training import TrainingError, train_simcse
 

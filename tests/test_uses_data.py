@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from application_frames import FAQ, INTENTS, OTHERS, write_source
 
-from simcse_core.application_data import ApplicationData, load_application_data
 from simcse_core.applications.inputs import InputError
 from simcse_core.sources import DataError
+from simcse_core.uses.data import ApplicationData, load_application_data
 
 
 @pytest.fixture

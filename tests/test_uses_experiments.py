@@ -11,20 +11,20 @@ import pandas as pd
 import pytest
 from application_frames import write_source
 
-from simcse_core import application_cells
-from simcse_core.application_comparison import application_differences
-from simcse_core.application_experiments import (
-    ApplicationExperiment,
-    measure_methods,
-    method_cells,
-    of_use,
-)
 from simcse_core.errors import StudyError
 from simcse_core.parameters import ParameterError
 from simcse_core.profiles import plan_steps
 from simcse_core.report.facts import use_facts
 from simcse_core.sources import DataError
 from simcse_core.study_checks import chosen_steps
+from simcse_core.uses import cells as use_cells
+from simcse_core.uses.comparison import application_differences
+from simcse_core.uses.experiments import (
+    ApplicationExperiment,
+    measure_methods,
+    method_cells,
+    of_use,
+)
 
 Open = Callable[..., ApplicationExperiment]
 TRAINING = {"batch_size": 4, "learning_rate": 1e-3}
@@ -102,8 +102,8 @@ def test_every_method_is_measured_once_a_seed_and_kept(
     assert counted.index.to_list() == ["tfidf-char", "unsup-simcse", "untrained", "whitening"]
     assert counted.nunique().max() == counted.T.nunique().max() == 1
     for name in ("of_text", "of_encoder", "trained"):
-        monkeypatch.delattr(application_cells, name)
-        monkeypatch.setattr(application_cells, name, never(name), raising=False)
+        monkeypatch.delattr(use_cells, name)
+        monkeypatch.setattr(use_cells, name, never(name), raising=False)
     pd.testing.assert_frame_equal(measure_methods(run), rows)
 
 
@@ -120,7 +120,7 @@ def never(name: str) -> Callable[..., pd.DataFrame]:
     def compute(*args: object) -> pd.DataFrame:
         raise AssertionError(f"{name} was computed again")
 
-    compute.__module__ = "simcse_core.application_cells"
+    compute.__module__ = "simcse_core.uses.cells"
     return compute
 
 
@@ -128,7 +128,7 @@ def test_tables_charts_and_prose_are_made_of_what_was_measured(
     measured: tuple[ApplicationExperiment, pd.DataFrame],
 ) -> None:
     run, rows = measured
-    uses = {use: f"07_{use.replace('-', '_')}" for use in application_cells.USES}
+    uses = {use: f"07_{use.replace('-', '_')}" for use in use_cells.USES}
     for use, name in uses.items():
         run.table(name, of_use(rows, use))
         run.chart(name)

@@ -11,7 +11,7 @@ import pytest
 
 from simcse_core.data import StudyData
 from simcse_core.errors import DataError
-from simcse_core.set_data import Sets, check_fixed, load_sets, set_apart
+from simcse_core.sets.data import Sets, check_fixed, load_sets, set_apart
 
 
 def test_sentences_set_apart_leave_the_pool_and_nothing_else_does(study_data: StudyData) -> None:

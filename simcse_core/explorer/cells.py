@@ -18,8 +18,8 @@ from simcse_core.evaluation import (
     pair_cosines,
     uniformity,
 )
+from simcse_core.explorer.plane import OTHER, SAME, project, shown_pairs
 from simcse_core.objectives import OBJECTIVES
-from simcse_core.plane import OTHER, SAME, project, shown_pairs
 from simcse_core.plans import Plan
 from simcse_core.results import tidy
 from simcse_core.trained_cells import UNTRAINED
@@ -43,7 +43,7 @@ def along_training(
 
     Returns:
         The encoder after the last point, tidy rows along the way, and the projection of
-        :func:`simcse_core.plane.project`.
+        :func:`simcse_core.explorer.plane.project`.
 
     Raises:
         TrainingError: the loss is not finite.

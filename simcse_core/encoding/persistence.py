@@ -30,9 +30,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from simcse_core.config import Pooling
+from simcse_core.encoding.projection import Projection
 from simcse_core.errors import EncoderError, PlainError
 from simcse_core.files import write_bytes, write_json
-from simcse_core.projection import Projection
 
 MODULES = "modules.json"
 TRANSFORMER = "sentence_bert_config.json"

@@ -20,9 +20,10 @@ from transformers import (
     Qwen2Tokenizer,
 )
 
-from simcse_core import SentenceEncoder, self_check, train_simcse
+from simcse_core import SentenceEncoder, train_simcse
 from simcse_core import encoder as encoder_module
 from simcse_core.encoder import EncoderError
+from simcse_core.encoding import self_check
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *CHARACTERS]
 SIZES: dict[str, Any] = {

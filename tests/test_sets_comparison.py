@@ -7,13 +7,15 @@ import pandas as pd
 import pytest
 from set_frames import FAIR, GOOD, LABELS, PERFECT, SETS, scored, study, two_sets
 
-from simcse_core import set_choice, set_comparison, set_indicators
 from simcse_core.errors import DataError
 from simcse_core.recipes import PLAIN
 from simcse_core.report import set_rows
-from simcse_core.set_choice import answer, best_poolings, choices, judge, labels_needed, rule_of
-from simcse_core.set_comparison import gains, with_early, with_fused
-from simcse_core.set_indicators import indicators
+from simcse_core.sets import choice as set_choice
+from simcse_core.sets import comparison as set_comparison
+from simcse_core.sets import indicators as set_indicators
+from simcse_core.sets.choice import answer, best_poolings, choices, judge, labels_needed, rule_of
+from simcse_core.sets.comparison import gains, with_early, with_fused
+from simcse_core.sets.indicators import indicators
 from simcse_core.statistics import spearman
 
 STUDIES = [study(name) for name in SETS]

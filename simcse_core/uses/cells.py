@@ -12,7 +12,6 @@ from math import isnan, nan
 import numpy as np
 import pandas as pd
 
-from simcse_core.application_data import ApplicationData
 from simcse_core.applications.inputs import Encode
 from simcse_core.applications.intent_measures import measure_intents, recall_curve
 from simcse_core.applications.out_of_scope_measures import measure_unknown
@@ -28,6 +27,7 @@ from simcse_core.objectives import OBJECTIVES
 from simcse_core.plans import Plan
 from simcse_core.training import TrainingError, train
 from simcse_core.translation import tell
+from simcse_core.uses.data import ApplicationData
 
 NO_ENCODER = "none"
 # What stands beside training: a count of characters, and what an encoder gives without it.

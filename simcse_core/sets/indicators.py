@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from simcse_core.label_free import HELD_OUT
 from simcse_core.probes import PAIRS
 from simcse_core.recipes import PLAIN
-from simcse_core.set_comparison import COUNTED, value_of
+from simcse_core.sets.comparison import COUNTED, value_of
 from simcse_core.statistics import spearman, unpack_cosines
 
 

@@ -22,14 +22,14 @@ from safetensors.numpy import load_file, save_file
 from simcse_core import SentenceEncoder
 from simcse_core.config import Pooling
 from simcse_core.encoder import EncoderError
-from simcse_core.persistence import (
+from simcse_core.encoding.persistence import (
     AVERAGES,
     SavedSettings,
     SettingsError,
     read_settings,
     write_settings,
 )
-from simcse_core.projection import Projection
+from simcse_core.encoding.projection import Projection
 
 Dirs = Callable[[str], Path]
 POOLINGS = tuple(Pooling)
