@@ -46,14 +46,12 @@ from simcse_core import (  # noqa: E402
     SentenceEncoder,
     StsPairs,
     folders,
-    notebook_files,
-    study,
-    study_checks,
 )
 from simcse_core.data import SentencePool, StudyData  # noqa: E402
 from simcse_core.report.style import set_style  # noqa: E402
+from simcse_core.study import checks, notebooks, run  # noqa: E402
+from simcse_core.study.kernels import ForkedProvisioner, Server  # noqa: E402
 from simcse_core.translation import translate_with  # noqa: E402
-from simcse_core.warm_kernels import ForkedProvisioner, Server  # noqa: E402
 
 # The same examples in every run, and no clock: a busy machine must not fail a test.
 settings.register_profile("suite", max_examples=60, deadline=None, derandomize=True, database=None)
@@ -226,10 +224,10 @@ def study_data() -> StudyData:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project without notebooks in the place of this one."""
     (tmp_path / "notebooks" / "profiles").mkdir(parents=True)
-    monkeypatch.setattr(study_checks, "PROJECT_ROOT", tmp_path)
-    monkeypatch.setattr(notebook_files, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(checks, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(folders, "PROJECT_ROOT", tmp_path)
-    monkeypatch.setattr(study, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(run, "PROJECT_ROOT", tmp_path)
     # Whose notebooks need next to nothing of what those of this one import.
     monkeypatch.setattr(ForkedProvisioner, "server", Server(["ipykernel.ipkernel"]))
     return tmp_path

@@ -13,8 +13,8 @@ import nbformat
 import yaml
 
 from simcse_core.config import PROJECT_ROOT
-from simcse_core.profiles import Step, plan_steps
-from simcse_core.study_checks import chosen_steps
+from simcse_core.study.checks import chosen_steps
+from simcse_core.study.profiles import Step, plan_steps
 
 PYTHON = {
     "kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"},

@@ -18,7 +18,7 @@ import pytest
 from browser import open_browser
 from conftest import CHARACTERS, SENTENCES
 
-from simcse_core.notebook_files import NOTEBOOKS, parameters_cell
+from simcse_core.study.notebooks import NOTEBOOKS, parameters_cell
 
 NAME = "08_explore.ipynb"
 # A busy machine takes minutes to start a server and a kernel that imports torch.

@@ -12,7 +12,7 @@ from browser import axe_source, open_browser
 from report_frames import write_all
 from site_for_tests import write_both_sites
 
-from simcse_core.notebook_files import NOTEBOOKS
+from simcse_core.study.notebooks import NOTEBOOKS
 
 pytestmark = pytest.mark.usefixtures("english_again")
 

@@ -26,7 +26,7 @@ from simcse_core.experiments import Experiment, train_sizes
 from simcse_core.files import write_text
 from simcse_core.folders import output_directory
 from simcse_core.plans import Plan
-from simcse_core.study import main
+from simcse_core.study.run import main
 
 HERE = Path(__file__).parent
 SIZES = [6, 10, 16]

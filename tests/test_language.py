@@ -10,11 +10,11 @@ import pytest
 from nbformat import NotebookNode
 from test_ready_profile import source
 
-from simcse_core.notebook_files import NOTEBOOKS
 from simcse_core.report.pages import differing, draw_chart, make
 from simcse_core.report.records import read_records
 from simcse_core.report.style import set_style
-from simcse_core.study import main
+from simcse_core.study.notebooks import NOTEBOOKS
+from simcse_core.study.run import main
 
 __all__ = ["source"]  # a fixture
 NAME = "01_baselines"

@@ -16,8 +16,8 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from simcse_core.notebook_files import NOTEBOOKS, notebook_paths
 from simcse_core.report.topics import CHARTS
+from simcse_core.study.notebooks import NOTEBOOKS, notebook_paths
 
 NAMES = tuple(path.stem for path in notebook_paths())
 MARK = "# NBVAL_CHECK_OUTPUT"

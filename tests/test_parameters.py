@@ -14,13 +14,13 @@ from notebooks_for_tests import save_notebook
 from papermill.exceptions import PapermillExecutionError
 
 from simcse_core.config import HubData, TrainConfig
-from simcse_core.notebook_files import defaults, notebook_paths
 from simcse_core.parameters import (
     PARAMETERS,
     ParameterError,
     check_notebook,
     checked,
 )
+from simcse_core.study.notebooks import defaults, notebook_paths
 
 TAKEN: dict[str, list[Any]] = {
     "source": ["sample", "hub", "/data/a b", "数据"],

@@ -22,9 +22,9 @@ from simcse_core.encoding.persistence import SavedSettings, write_settings
 from simcse_core.errors import ParameterError, PlainError
 from simcse_core.model_card import licence_of
 from simcse_core.parameters import checked
-from simcse_core.profiles import load_profile
 from simcse_core.ready_made import ReadyMadeError
 from simcse_core.ready_plans import ReadyPlan, ready_plans, sentences_per_second
+from simcse_core.study.profiles import load_profile
 from simcse_core.workers import on_threads
 
 USE = "use-multilingual-3"

@@ -16,11 +16,11 @@ from test_report_profile import REDUCED
 
 from simcse_core.config import Pooling
 from simcse_core.encoding.persistence import SavedSettings, write_settings
-from simcse_core.profiles import load_profile, plan_steps
 from simcse_core.ready_made import cache_folder
 from simcse_core.results import read_table
-from simcse_core.study import main
-from simcse_core.study_checks import chosen_steps
+from simcse_core.study.checks import chosen_steps
+from simcse_core.study.profiles import load_profile, plan_steps
+from simcse_core.study.run import main
 
 __all__ = ["package"]  # a fixture
 NOTEBOOKS = ("01_baselines", "02_small_sample", "03_large_data", "04_epochs", "05_summary")

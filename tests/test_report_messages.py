@@ -21,7 +21,7 @@ ENGLISH = re.compile(r"\b(is|are|was|has|have|had|the|of|not|cannot|needed|got|t
 # Raised for who writes code with the package, whatever a notebook or a command is given.
 FOR_CODE = {
     *("__init__", "arguments", "baselines", "cells", "checkpoint", "evaluation", "fitted_encoders"),
-    *("loss", "mteb_encoder", "encoding/projection", "tfidf_encoder", "warm_kernels"),
+    *("loss", "mteb_encoder", "encoding/projection", "tfidf_encoder", "study/kernels"),
     *(f"report/{name}" for name in ("markers", "methods", "plotting", "rows", "tables")),
 }
 ALSO_FOR_CODE = {

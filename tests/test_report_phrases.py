@@ -7,8 +7,8 @@ import nbformat
 import pytest
 
 from simcse_core.evaluation import WHY_MISSING
-from simcse_core.notebook_files import NOTEBOOKS
 from simcse_core.report.phrases import in_words
+from simcse_core.study.notebooks import NOTEBOOKS
 from simcse_core.uses.cells import NOTHING_PROPOSED
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")

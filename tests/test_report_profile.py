@@ -19,8 +19,8 @@ from simcse_core import SentenceEncoder
 from simcse_core.applications.data import SAMPLE_DIRECTORY
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.encoding.persistence import SavedSettings, write_settings
-from simcse_core.profiles import load_profile
 from simcse_core.results import read_table
+from simcse_core.study.profiles import load_profile
 
 REDUCED = {
     "sizes": [4, 8],

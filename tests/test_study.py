@@ -21,12 +21,13 @@ import pytest
 from conftest import NO_HUB
 from notebooks_for_tests import write_profile
 
-from simcse_core import folders, study
-from simcse_core.command_line import parse_arguments
+from simcse_core import folders
 from simcse_core.errors import StudyError
 from simcse_core.folders import LOCK, MARKER, FolderError, claim, only_run, owner_of
-from simcse_core.profiles import Step
-from simcse_core.study import main, run_study
+from simcse_core.study import run as study
+from simcse_core.study.command_line import parse_arguments
+from simcse_core.study.profiles import Step
+from simcse_core.study.run import main, run_study
 
 WriteNotebook = Callable[..., Path]
 
@@ -532,9 +533,9 @@ def test_an_interrupted_study_says_how_to_go_on(
 def test_ctrl_c_ends_a_study_in_one_line(project: Path, write_notebook: WriteNotebook) -> None:
     write_notebook("01_a", "open(output_dir + '/ran', 'w').close()", "import time; time.sleep(60)")
     code = (
-        "import sys; from pathlib import Path; from simcse_core import folders, notebook_files\n"
-        "root = Path(sys.argv[1]); notebook_files.NOTEBOOKS = root / 'notebooks'\n"
-        "from simcse_core.study import main\n"
+        "import sys; from pathlib import Path; from simcse_core.study import notebooks\n"
+        "root = Path(sys.argv[1]); notebooks.NOTEBOOKS = root / 'notebooks'\n"
+        "from simcse_core.study.run import main\n"
         "sys.exit(main(['--out', str(root / 'out')]))"
     )
     with subprocess.Popen(

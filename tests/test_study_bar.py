@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from simcse_core import study_bar as module
-from simcse_core.study_bar import Standing, standing, study_bar
+from simcse_core.study import bar as module
+from simcse_core.study.bar import Standing, standing, study_bar
 from simcse_core.under_way import UNDER_WAY_VARIABLE, UnderWay, tell_study, told_study
 
 COSTS = {"01_a": {"01_a-x": 2.0, "01_a-y": 8.0}, "02_b": {"02_b-x": 30.0}, "03_c": {}}

@@ -12,9 +12,9 @@ from conftest import NO_HUB
 from notebooks_for_tests import planned, save_notebook, write_profile
 
 from simcse_core.errors import StudyError
-from simcse_core.notebook_files import defaults
-from simcse_core.profiles import plan_steps
-from simcse_core.study_checks import check_agreement
+from simcse_core.study.checks import check_agreement
+from simcse_core.study.notebooks import defaults
+from simcse_core.study.profiles import plan_steps
 
 WriteNotebook = Callable[..., Path]
 

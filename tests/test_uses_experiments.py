@@ -13,10 +13,10 @@ from application_frames import write_source
 
 from simcse_core.errors import StudyError
 from simcse_core.parameters import ParameterError
-from simcse_core.profiles import plan_steps
 from simcse_core.report.facts import use_facts
 from simcse_core.sources import DataError
-from simcse_core.study_checks import chosen_steps
+from simcse_core.study.checks import chosen_steps
+from simcse_core.study.profiles import plan_steps
 from simcse_core.uses import cells as use_cells
 from simcse_core.uses.comparison import application_differences
 from simcse_core.uses.experiments import (

@@ -13,7 +13,7 @@ import test_notebooks
 from nbformat import NotebookNode
 from test_notebooks import NAMES, code, facts, other_digit
 
-from simcse_core.notebook_files import NOTEBOOKS
+from simcse_core.study.notebooks import NOTEBOOKS
 
 
 def committed(name: str) -> NotebookNode:

@@ -14,9 +14,9 @@ import pytest
 
 from simcse_core.config import PACKAGE, PROJECT_ROOT
 from simcse_core.errors import StudyError
-from simcse_core.notebook_files import notebook_paths
-from simcse_core.profiles import copy_notebooks
-from simcse_core.study import main
+from simcse_core.study.notebooks import notebook_paths
+from simcse_core.study.profiles import copy_notebooks
+from simcse_core.study.run import main
 
 NOTEBOOK_NAMES = sorted(path.name for path in notebook_paths())
 
@@ -26,7 +26,7 @@ def test_every_folder_of_code_is_a_package_that_is_built() -> None:
     built = set(content["tool"]["setuptools"]["packages"])
     there = {path.parent.relative_to(PROJECT_ROOT) for path in PACKAGE.rglob("__init__.py")}
     assert {".".join(path.parts) for path in there} <= built
-    assert content["project"]["scripts"]["simcse-study"] == "simcse_core.study:main"
+    assert content["project"]["scripts"]["simcse-study"] == "simcse_core.study.run:main"
     assert (PACKAGE / "py.typed").is_file()
 
 

@@ -14,9 +14,9 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm import tqdm
 
-from simcse_core.notebook_files import NOTEBOOKS, notebook_paths
 from simcse_core.report.notebook_pages import without_widgets
-from simcse_core.warm_kernels import warm_kernels
+from simcse_core.study.kernels import warm_kernels
+from simcse_core.study.notebooks import NOTEBOOKS, notebook_paths
 
 
 def checked(notebook: NotebookNode) -> NotebookNode:

@@ -16,7 +16,7 @@ from pathlib import Path
 from simcse_core.config import PROJECT_ROOT
 from simcse_core.errors import StudyError
 from simcse_core.folders import RUNS_VARIABLE
-from simcse_core.notebook_files import notebook_paths, read_notebook
+from simcse_core.study.notebooks import notebook_paths, read_notebook
 
 LAB = PROJECT_ROOT / "runs" / "lab"
 

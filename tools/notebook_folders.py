@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from simcse_core.folders import RUNS_VARIABLE
-from simcse_core.warm_kernels import warm_kernels
+from simcse_core.study.kernels import warm_kernels
 
 _until_the_end = ExitStack()
 

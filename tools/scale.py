@@ -22,9 +22,9 @@ from simcse_core.cells import longest_first
 from simcse_core.config import PROJECT_ROOT
 from simcse_core.errors import PlainError
 from simcse_core.plans import TRAINING_COST
-from simcse_core.profiles import plan_steps
 from simcse_core.report.tables import to_markdown
-from simcse_core.study_checks import chosen_steps
+from simcse_core.study.checks import chosen_steps
+from simcse_core.study.profiles import plan_steps
 from tools.pages import fill_part
 
 PAGE = PROJECT_ROOT / "docs" / "scale.md"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from simcse_core.config import Pooling, encoder_settings
-from simcse_core.notebook_files import NOTEBOOKS, defaults
-from simcse_core.profiles import load_profile
+from simcse_core.study.notebooks import NOTEBOOKS, defaults
+from simcse_core.study.profiles import load_profile
 
 SWEEPS = ("02_small_sample", "03_large_data")
 EPOCHS = "04_epochs"

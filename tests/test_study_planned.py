@@ -14,12 +14,12 @@ from simcse_core.cells import Cell
 from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData
 from simcse_core.experiment import Experiment
-from simcse_core.notebook_files import read_notebook
-from simcse_core.planned_cells import LISTED, planned_cells
 from simcse_core.plans import TRAINING_COST, Plan
-from simcse_core.profiles import plan_steps
 from simcse_core.sets import experiments as set_experiments
-from simcse_core.study_checks import chosen_steps
+from simcse_core.study.checks import chosen_steps
+from simcse_core.study.notebooks import read_notebook
+from simcse_core.study.planned import LISTED, planned_cells
+from simcse_core.study.profiles import plan_steps
 from simcse_core.uses import experiments as application_experiments
 
 CALLS = {**vars(experiments), **vars(application_experiments), **vars(set_experiments)}

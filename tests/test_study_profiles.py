@@ -12,9 +12,9 @@ import yaml
 from notebooks_for_tests import planned, write_profile
 
 from simcse_core.errors import PlainError, StudyError
-from simcse_core.notebook_files import NOTEBOOKS, defaults, notebook_paths
-from simcse_core.profiles import check_types, load_profile, plan_steps
-from simcse_core.study_checks import check_agreement
+from simcse_core.study.checks import check_agreement
+from simcse_core.study.notebooks import NOTEBOOKS, defaults, notebook_paths
+from simcse_core.study.profiles import check_types, load_profile, plan_steps
 
 WriteNotebook = Callable[..., Path]
 

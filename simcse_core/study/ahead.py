@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from simcse_core.cells import compute_cells
-from simcse_core.planned_cells import Planned
+from simcse_core.study.planned import Planned
 from simcse_core.under_way import UnderWay
 
 

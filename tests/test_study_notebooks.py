@@ -9,7 +9,7 @@ import pytest
 from notebooks_for_tests import planned, save_notebook
 
 from simcse_core.errors import StudyError
-from simcse_core.notebook_files import defaults, left_out, notebook_paths
+from simcse_core.study.notebooks import defaults, left_out, notebook_paths
 
 WriteNotebook = Callable[..., Path]
 

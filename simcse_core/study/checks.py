@@ -15,14 +15,14 @@ from simcse_core.encoder_names import encoder_name
 from simcse_core.errors import ParameterError, StudyError, one_line
 from simcse_core.experiment import SETTINGS, STUDIED, Experiment
 from simcse_core.hub import HubError
-from simcse_core.notebook_files import defaults, read_notebook
 from simcse_core.objectives import OBJECTIVES
 from simcse_core.parameters import checked
-from simcse_core.planned_cells import Planned, planned_cells
-from simcse_core.profiles import Step, check_types
 from simcse_core.reading.columns import Columns
 from simcse_core.sets.data import check_fixed, load_sets
 from simcse_core.sets.experiments import SetsExperiment
+from simcse_core.study.notebooks import defaults, read_notebook
+from simcse_core.study.planned import Planned, planned_cells
+from simcse_core.study.profiles import Step, check_types
 from simcse_core.uses.data import load_application_data
 from simcse_core.uses.experiments import ApplicationExperiment, draws_of
 from simcse_core.your_sentences import draw

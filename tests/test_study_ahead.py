@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from simcse_core.ahead import computed_ahead
 from simcse_core.cells import Cell
-from simcse_core.planned_cells import Planned
 from simcse_core.results import tidy
+from simcse_core.study.ahead import computed_ahead
+from simcse_core.study.planned import Planned
 from simcse_core.under_way import UnderWay
 
 CALLS: list[str] = []

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from notebooks_for_tests import save_notebook
 
-from simcse_core.committed import differences
+from simcse_core.study.committed import differences
 
 PARAMETERS = "seeds = [0, 1]  # each\nn_train = 4"
 CELLS = ["run = open()", "results = run.table()\nrun.chart()"]

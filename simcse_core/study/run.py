@@ -22,10 +22,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 
-from simcse_core.ahead import computed_ahead
 from simcse_core.cluster import SCHEDULER_VARIABLE, scheduler_address
-from simcse_core.command_line import CELL_SECONDS, asked_language, parse_arguments
-from simcse_core.committed import differences
 from simcse_core.config import LANGUAGES, PROJECT_ROOT
 from simcse_core.errors import PlainError, StudyError, one_line
 from simcse_core.files import (
@@ -37,17 +34,20 @@ from simcse_core.files import (
     write_text,
 )
 from simcse_core.folders import Owner, claim, only_run, output_directory, owner_of, resolved
-from simcse_core.notebook_files import left_out
 from simcse_core.parameters import checked
-from simcse_core.planned_cells import Planned
 from simcse_core.plans import FOUND_VARIABLE, found_poolings
-from simcse_core.profiles import QUICK, Step, copy_notebooks, plan_steps
 from simcse_core.report.messages import speak
 from simcse_core.report.notebook_pages import in_language
-from simcse_core.study_bar import StudyBar, study_bar
-from simcse_core.study_checks import chosen_steps
+from simcse_core.study.ahead import computed_ahead
+from simcse_core.study.bar import StudyBar, study_bar
+from simcse_core.study.checks import chosen_steps
+from simcse_core.study.command_line import CELL_SECONDS, asked_language, parse_arguments
+from simcse_core.study.committed import differences
+from simcse_core.study.kernels import warm_kernels
+from simcse_core.study.notebooks import left_out
+from simcse_core.study.planned import Planned
+from simcse_core.study.profiles import QUICK, Step, copy_notebooks, plan_steps
 from simcse_core.translation import tell, translated
-from simcse_core.warm_kernels import warm_kernels
 from simcse_core.workers import (
     THREADS,
     THREADS_VARIABLE,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simcse_core import notebook_files
 from simcse_core.errors import ParameterError, StudyError
-from simcse_core.notebook_files import PROFILES, defaults, notebook_paths
 from simcse_core.parameters import checked
-from simcse_core.planned_cells import NOTHING_PLANNED, Planned
+from simcse_core.study import notebooks as notebook_files
+from simcse_core.study.notebooks import PROFILES, defaults, notebook_paths
+from simcse_core.study.planned import NOTHING_PLANNED, Planned
 from simcse_core.yaml_values import parse_yaml
 
 # Profile "quick" is the defaults written in the notebooks, so it has no file.

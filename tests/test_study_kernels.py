@@ -16,8 +16,8 @@ import pytest
 from jupyter_client.manager import KernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from simcse_core import warm_kernels
-from simcse_core.warm_kernels import ForkedProvisioner, Server
+from simcse_core.study import kernels as warm_kernels
+from simcse_core.study.kernels import ForkedProvisioner, Server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
 
@@ -129,7 +129,7 @@ def test_without_its_server_a_kernel_ends_and_the_next_one_has_a_new_one() -> No
 _STARTS_ONE = """
 import time
 from jupyter_client.manager import KernelManager
-from simcse_core.warm_kernels import ForkedProvisioner, Server, warm_kernels
+from simcse_core.study.kernels import ForkedProvisioner, Server, warm_kernels
 ForkedProvisioner.server = Server(("ipykernel.ipkernel",))
 with warm_kernels():
     manager = KernelManager(kernel_name="python3")

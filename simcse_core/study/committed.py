@@ -13,7 +13,7 @@ from typing import Any
 
 import nbformat
 
-from simcse_core.notebook_files import literals, parameters_cell, read_notebook
+from simcse_core.study.notebooks import literals, parameters_cell, read_notebook
 
 
 def differences(notebook: Path) -> str:

@@ -32,7 +32,7 @@ KERNEL = "ipykernel_launcher"
 # kernel imports it.
 IMPORTED = (
     *("ipykernel.ipkernel", "ipykernel.debugger"),
-    *("simcse_core.your_sentences", "simcse_core.planned_cells"),
+    *("simcse_core.your_sentences", "simcse_core.study.planned"),
     *("simcse_core.sets.choice", "simcse_core.sets.indicators", "simcse_core.explorer.widgets"),
 )
 # Set before they are imported, unless the user set it: charts stand in the notebook, as in any

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from simcse_core.command_line import ArgumentError, parse_arguments
 from simcse_core.errors import PlainError
+from simcse_core.study.command_line import ArgumentError, parse_arguments
 
 
 def overrides(*arguments: str) -> dict[str, Any]:
