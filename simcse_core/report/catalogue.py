@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from simcse_core.config import ASSETS
 from simcse_core.report.claim_words import claim_name
-from simcse_core.report.methods import METHODS, method
+from simcse_core.report.methods import method_name
 from simcse_core.report.wording import LIST_COMMA, pooling_name, say
 from simcse_core.yaml_values import parse_yaml
 
@@ -83,10 +83,6 @@ def _each(names: str, name: Callable[[str], str]) -> str:
     return LIST_COMMA["zh"].join(name(one) for one in names.split(", "))
 
 
-def _method(name: str) -> str:
-    return method(name).zh if name in METHODS else name
-
-
 def _counts(text: str) -> str:
     """``100 out of scope, 20 other services``, counted the Chinese way round."""
     parts = [part.partition(" ") for part in text.split(", ")]
@@ -97,7 +93,7 @@ def _counts(text: str) -> str:
 KINDS: Mapping[str, Callable[[str], str]] = {
     "word": _word,
     "words": lambda text: _each(text, _word),
-    "methods": lambda text: _each(text, _method),
+    "methods": lambda text: _each(text, lambda name: method_name(name, "zh")),
     "pooling": lambda text: pooling_name(text, "zh"),
     "claim": lambda text: claim_name(text, "zh"),
     "counts": _counts,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from simcse_core.report.methods import METHODS, method
+from simcse_core.report.methods import METHODS, method_name
 from simcse_core.report.wording import spaced
 
 CLAIMS = {
@@ -55,11 +55,11 @@ def _one(criterion: str, language: str) -> str:
     for pattern, chinese in CRITERIA.items():
         if found := re.fullmatch(pattern, criterion):
             if language == "zh":
-                return spaced(chinese.format(*(_named(part, language) for part in found.groups())))
+                return spaced(
+                    chinese.format(*(method_name(part, language) for part in found.groups()))
+                )
             named = [part for part in found.groups() if part in METHODS]
-            return criterion.replace(named[0], _named(named[0], language)) if named else criterion
+            return (
+                criterion.replace(named[0], method_name(named[0], language)) if named else criterion
+            )
     return criterion
-
-
-def _named(text: str, language: str) -> str:
-    return method(text).name(language) if text in METHODS else text

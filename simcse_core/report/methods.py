@@ -142,3 +142,8 @@ def in_order(names: Iterable[str]) -> list[str]:
     for name in distinct:
         method(name)
     return sorted(distinct, key=lambda name: order[name.split(":", 1)[0]])
+
+
+def method_name(text: str, language: str) -> str:
+    """The name of a method in a language; a text that is no method stays as it is."""
+    return method(text).name(language) if text in METHODS else text

@@ -66,13 +66,7 @@ def gains_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
     parts = {before: gains_of(rows, PLAIN, before) for before in ("untrained", COUNTED)}
     for place in places(parts["untrained"]):
         for size in sorted(at_place(parts["untrained"], place)["after_at"]):
-            dataset, encoder, pooling = place
-            line = {
-                say("source", language): dataset,
-                say("encoder", language): encoder,
-                say("pooling", language): pooling_name(pooling, language),
-                say("sentences", language): f"{size:,.0f}",
-            }
+            line = _of_place(place, language) | {say("sentences", language): f"{size:,.0f}"}
             for before, part in parts.items():
                 here = at_place(part, place)
                 minus = f"− {method(before).name(language)}"
@@ -90,18 +84,23 @@ def by_size_table(rows: pd.DataFrame, *, language: str = "en") -> pd.DataFrame:
     curves = {place: at_place(gains, place).set_index("after_at") for place in places(gains)}
     sizes = sorted(set.intersection(*(set(curve.index) for curve in curves.values())))
     found = []
-    for (dataset, encoder, pooling), curve in curves.items():
-        line = {
-            say("source", language): dataset,
-            say("encoder", language): encoder,
-            say("pooling", language): pooling_name(pooling, language),
-        }
+    for place, curve in curves.items():
+        line = _of_place(place, language)
         for size in sizes:
             told = _with_interval(curve.loc[[size]])
             clear = moved(curve.loc[[size]]) != (0, 0)
             line[quantity(size, "n_train", language)] = f"**{told}**" if clear else told
         found.append(line)
     return pd.DataFrame(found).set_index(say("source", language))
+
+
+def _of_place(place: tuple[str, str, str], language: str) -> dict[str, str]:
+    dataset, encoder, pooling = place
+    return {
+        say("source", language): dataset,
+        say("encoder", language): encoder,
+        say("pooling", language): pooling_name(pooling, language),
+    }
 
 
 def _with_interval(rows: pd.DataFrame) -> str:

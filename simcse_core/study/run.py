@@ -360,7 +360,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     tell(f"charts, tables and executed notebooks: {executed[0].parent.parent}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
