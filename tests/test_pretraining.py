@@ -680,6 +680,17 @@ class TestExport:
                 continued.cls.get_parameter(name), weight, atol=1e-3, rtol=1e-3
             )
 
+    def test_attention_is_plain_in_training_and_the_library_s_choice_in_the_export(
+        self, tokenizer: BertTokenizer, tmp_path: Path
+    ) -> None:
+        made = model.new_model(recipe.Recipe(**TINY), len(tokenizer))
+        export(made, tokenizer, tmp_path / "encoder")
+        continued = model.continued_model(tmp_path / "encoder")
+        used = [m.bert.config._attn_implementation for m in (made, continued)]
+        assert used == ["eager", "eager"]
+        assert "eager" not in (tmp_path / "encoder" / "config.json").read_text(encoding="utf-8")
+        assert AutoModel.from_pretrained(tmp_path / "encoder").config._attn_implementation == "sdpa"
+
     def test_an_export_that_breaks_off_leaves_the_last_one_whole(
         self, tokenizer: BertTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
