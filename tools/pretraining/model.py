@@ -30,9 +30,8 @@ def new_model(recipe: Recipe, vocab_size: int) -> BertForPreTraining:
         intermediate_size=4 * recipe.hidden,
         hidden_act=recipe.activation,
         max_position_embeddings=2 * recipe.max_tokens,
-        attn_implementation=ATTENTION,
     )
-    return BertForPreTraining(config)
+    return _untrained(config)
 
 
 def set_character_vectors(model: BertForPreTraining, corpus: Corpus, recipe: Recipe) -> None:
@@ -50,13 +49,19 @@ def continued_model(folder: Path) -> BertForPreTraining:
     Raises:
         OSError: the folder holds no encoder.
     """
-    config = BertConfig.from_pretrained(folder, attn_implementation=ATTENTION)
-    model = BertForPreTraining(config)
-    model.bert = BertModel.from_pretrained(folder, config=config, dtype=torch.float32)
-    model.tie_weights()
+    model = _untrained(BertConfig.from_pretrained(folder))
+    encoder = BertModel.from_pretrained(folder, dtype=torch.float32)
+    model.bert.load_state_dict(encoder.state_dict())
     if (heads := folder / HEADS_FILE).exists():
         # Not strict: the output layer is tied to the embeddings and not among the heads.
         model.cls.load_state_dict(
             {name: weight.float() for name, weight in load_file(heads).items()}, strict=False
         )
+    return model
+
+
+def _untrained(config: BertConfig) -> BertForPreTraining:
+    """A BERT with heads and the attention that training is quickest with."""
+    model = BertForPreTraining(config)
+    model.set_attn_implementation(ATTENTION)
     return model
