@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -450,6 +451,30 @@ def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
     assert first.keys() == second.keys()
     for name in first:
         assert torch.equal(first[name], second[name]), name
+
+
+class TestStep:
+    def test_the_last_layer_at_the_hidden_tokens_alone_gives_the_losses_and_gradients_of_all(
+        self, encoded: Corpus, tokenizer: BertTokenizer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(step, "has_bf16", lambda device: False)
+        made = model.new_model(recipe.Recipe(**(TINY | {"layers": 2})), len(tokenizer)).eval()
+        rows = [row for row in rows_of(encoded) if len(row[0]) == len(encoded[0][0])]
+        batch = batches.make_batch(rows, True, len(tokenizer), np.random.default_rng(0))
+        assert batch.attention_mask is None
+        assert len(batch.positions) < batch.n_tokens
+        whole = dataclasses.replace(batch, attention_mask=torch.ones_like(batch.input_ids))
+        found = []
+        for one in (batch, whole):
+            made.zero_grad(set_to_none=True)
+            losses = step.compute_losses(made, one)
+            losses.masked.backward()
+            gradients = {n: p.grad for n, p in made.named_parameters() if p.grad is not None}
+            found.append((losses.logits.detach(), gradients))
+        torch.testing.assert_close(found[0][0], found[1][0])
+        assert found[0][1].keys() == found[1][1].keys()
+        for name, gradient in found[0][1].items():
+            torch.testing.assert_close(gradient, found[1][1][name], msg=name)
 
 
 class TestRun:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import BertForPreTraining
+from transformers import BertForPreTraining, BertModel
 
 from simcse_core.precision import has_bf16
 from tools.pretraining.batches import FILLING, Batch, make_batch, plan_batches
@@ -37,17 +37,40 @@ class Losses(NamedTuple):
 
 def compute_losses(model: BertForPreTraining, batch: Batch) -> Losses:
     """One forward, in bfloat16 where the hardware has it; logits only where a token is to find."""
-    device = batch.input_ids.device
+    device, next_sentence = batch.input_ids.device, None
     with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
-        out = model.bert(batch.input_ids, batch.attention_mask, token_type_ids=batch.token_type_ids)
-        states = out.last_hidden_state.flatten(0, 1)  # (rows * length, hidden)
-        logits = model.cls.predictions(states.index_select(0, batch.positions)).float()
-        own_or_not = model.cls.seq_relationship(out.pooler_output).float()  # (rows, 2)
-    return Losses(
-        F.cross_entropy(logits, batch.labels, ignore_index=FILLING),
-        None if batch.swapped is None else F.cross_entropy(own_or_not, batch.swapped),
-        logits,
-    )
+        states, pooled = _encode(model.bert, batch)
+        logits = model.cls.predictions(states).float()
+        if pooled is not None and batch.swapped is not None:
+            own_or_not = model.cls.seq_relationship(pooled).float()  # (rows, 2)
+            next_sentence = F.cross_entropy(own_or_not, batch.swapped)
+    masked = F.cross_entropy(logits, batch.labels, ignore_index=FILLING)
+    return Losses(masked, next_sentence, logits)
+
+
+def _encode(bert: BertModel, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    """The last layer's output where a token is to find, (chosen, hidden), and the pooler's.
+
+    Of rows of one segment that are not padded, nothing else is asked of the last layer: its dense
+    parts, a fifth of the arithmetic of three layers, see the chosen positions alone, and there is
+    no pooler's output.
+    """
+    if batch.swapped is not None or batch.attention_mask is not None:
+        out = bert(batch.input_ids, batch.attention_mask, token_type_ids=batch.token_type_ids)
+        return _chosen(out.last_hidden_state, batch), out.pooler_output
+    layers: list[Any] = list(bert.encoder.layer)
+    last = layers.pop()
+    hidden = bert.embeddings(batch.input_ids, token_type_ids=batch.token_type_ids)
+    for layer in layers:
+        hidden = layer(hidden)  # (rows, length, hidden)
+    context, _ = last.attention.self(hidden)
+    attended = last.attention.output(_chosen(context, batch), _chosen(hidden, batch))
+    return last.feed_forward_chunk(attended), None
+
+
+def _chosen(states: Tensor, batch: Batch) -> Tensor:
+    """(rows, length, hidden) -> (chosen, hidden)."""
+    return states.flatten(0, 1).index_select(0, batch.positions)
 
 
 def take_step(model: BertForPreTraining, optimizer: torch.optim.Optimizer, batch: Batch) -> Losses:
