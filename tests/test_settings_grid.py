@@ -56,6 +56,17 @@ def test_the_grid_is_measured_on_dev_and_stands_on_its_page(
     assert found == pytest.approx(expected)
 
 
+def test_sentences_are_cut_at_the_length_that_is_asked_for(
+    command: list[str], cnsd_dir: Path, encoder_dir: Callable[[str], Path], tmp_path: Path
+) -> None:
+    assert main([*command, "--max-seq-length", "4"]) == 0
+    rows = pd.read_csv(tmp_path / "docs" / "settings_grid.csv")
+    mine = rows[(rows["encoder"] == "tiny-bert") & (rows["pooling"] == "mean")]
+    encoder = SentenceEncoder.from_pretrained(encoder_dir("bert"), "mean", 4)
+    expected = evaluate_sts(encoder.encode, load_study_data(cnsd_dir).dev, 10)["spearman"]
+    assert mine.loc[mine["n_train"] == 0, "spearman"].item() == pytest.approx(expected)
+
+
 def test_the_same_command_goes_on_where_it_stopped(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,8 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures the grid, writes its table and fills the page; returns the exit code."""
     options = _parse(arguments)
     try:
-        values = {"source": options.source, "encoders": options.encoders, "seeds": options.seeds}
-        checked({**values, "pooling": options.pooling})
+        named = ("source", "encoders", "seeds", "pooling", "max_seq_length")
+        checked({name: getattr(options, name) for name in named})
         options.work.mkdir(parents=True, exist_ok=True)
         run = open_run(load_study_data(options.source), options)
         settings = list(product(*(getattr(options, name) for name in SETTINGS)))
@@ -79,6 +79,7 @@ def open_run(data: StudyData, options: argparse.Namespace) -> Experiment:
         seeds=options.seeds,
         output_dir=options.work,
         pooling=options.pooling,
+        max_seq_length=options.max_seq_length,
     )
 
 
@@ -127,6 +128,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--source", required=True, help="sample, or a folder of data")
     add("--encoders", nargs="+", default=list(BUNDLED_ENCODERS), help="names or folders")
     add("--pooling", nargs="+", default=list(PROTOCOLS))
+    add("--max-seq-length", type=int, default=0, help="in tokens; 0: the encoder's own")
     add("--seeds", nargs="+", type=int, default=[0, 1])
     add("--sentences", type=int, default=800, help="of every setting's run")
     add("--more", type=int, default=10_000, help="of the runs of the best settings")
