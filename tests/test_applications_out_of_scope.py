@@ -43,6 +43,21 @@ def test_mahalanobis_is_the_smallest_squared_form_of_the_shrunk_inverse() -> Non
     assert np.allclose(found, by_hand, rtol=1e-4)
 
 
+@pytest.mark.parametrize("width", [3, 40, 200])
+def test_mahalanobis_is_that_of_the_inverse_with_fewer_examples_than_columns_or_more(
+    width: int,
+) -> None:
+    rng = np.random.default_rng(0)
+    codes = np.repeat(np.arange(4), 6)
+    examples = rng.normal(size=(24, width)) + 3 * rng.normal(size=(4, width))[codes]
+    vectors = rng.normal(size=(9, width))
+    means = np.stack([examples[codes == code].mean(axis=0) for code in range(4)])
+    inverse = np.linalg.inv(ledoit_wolf(examples - means[codes], assume_centered=True)[0])
+    by_hand = [min((v - m) @ inverse @ (v - m) for m in means) for v in vectors]
+    found = out_of_scope.mahalanobis_distance(examples, codes, vectors)
+    np.testing.assert_allclose(found, by_hand, rtol=1e-9)
+
+
 @pytest.mark.parametrize("width", [2, 5])
 def test_examples_that_spread_in_one_direction_alone_have_a_distance_in_all(width: int) -> None:
     first, second = np.eye(width)[:2]

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import cholesky, solve_triangular
 from scipy.special import logsumexp
-from sklearn.covariance import ledoit_wolf
+from sklearn.covariance import ledoit_wolf_shrinkage
 
 from simcse_core.applications.inputs import (
     Encode,
@@ -69,15 +68,24 @@ def mahalanobis_distance(
     around = (examples - means[codes]).astype(np.float64)
     if not around.any():
         raise InputError("labels: a covariance needs two different examples of some class")
-    covariance, shrinkage = ledoit_wolf(around, assume_centered=True)
-    if shrinkage < LEAST_SHRINKAGE:  # as of a few examples at equal distances: still no inverse
-        spread = np.trace(covariance) / len(covariance)
-        covariance = covariance + LEAST_SHRINKAGE * spread * np.eye(len(covariance))
-    root = cholesky(covariance, lower=True)
-    points = solve_triangular(root, vectors.T.astype(np.float64), lower=True).T
-    centres = solve_triangular(root, means.T.astype(np.float64), lower=True).T
-    squares = (points**2).sum(1)[:, None] + (centres**2).sum(1) - 2 * points @ centres.T
+    shrinkage = max(ledoit_wolf_shrinkage(around, assume_centered=True), LEAST_SHRINKAGE)
+    # Of many columns the covariance has an axis for each example, and is the same in all others.
+    _, spreads, axes = np.linalg.svd(around, full_matrices=False)  # (axes,), (axes, hidden)
+    elsewhere = shrinkage * (around**2).mean()
+    variances = (1 - shrinkage) * spreads**2 / len(around) + elsewhere
+    along, centres = vectors @ axes.T, means @ axes.T
+    scale = np.sqrt(variances)
+    squares = _squared_distances(along / scale, centres / scale)
+    if len(axes) < vectors.shape[1]:
+        rest = _squared_distances(vectors, means) - _squared_distances(along, centres)
+        squares += np.maximum(rest, 0) / elsewhere
     return squares.min(axis=1)
+
+
+def _squared_distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """(n, width) and (c, width) to (n, c), in float64."""
+    points, centres = points.astype(np.float64), centres.astype(np.float64)
+    return (points**2).sum(1)[:, None] + (centres**2).sum(1) - 2 * points @ centres.T
 
 
 def energy(examples: np.ndarray, codes: np.ndarray, vectors: np.ndarray) -> np.ndarray:
