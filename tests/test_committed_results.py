@@ -95,6 +95,28 @@ def test_the_tool_says_which_folder_failed_and_stops_there(
     assert len(asked) == 2
 
 
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (OSError(28, "No space left on device"), 1, "[Errno 28] No space left on device"),
+        (KeyboardInterrupt(), 130, "interrupted; the same command goes on from here"),
+    ],
+)
+def test_the_tool_says_in_a_line_what_broke_it_off(
+    raised: BaseException,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def study(*args, **kwargs):
+        raise raised
+
+    monkeypatch.setattr(committed_results, "run_study", study)
+    assert main(["data", "figures/quick"]) == code
+    assert capsys.readouterr().err.strip() == f"figures/quick: {said}"
+
+
 def test_the_tool_refuses_a_folder_that_is_none_of_results(
     asked: list[Run], capsys: pytest.CaptureFixture[str]
 ) -> None:

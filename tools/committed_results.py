@@ -10,12 +10,12 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from simcse_core.config import PROJECT_ROOT
-from simcse_core.errors import PlainError
-from simcse_core.study.run import run_study
+from simcse_core.study.run import exit_code, run_study
 from simcse_core.yaml_values import parse_yaml
 
 TABLE = Path(__file__).with_suffix(".yaml")
@@ -73,12 +73,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{unknown[0]}: is no folder of results; there are {', '.join(there)}")
     for run in runs:
         if not folders or run.folder in folders:
-            out = Path(options.out) / run.folder
-            try:
-                run_study(run.profile, run.parameters, out, run.only, workers=options.workers)
-            except PlainError as error:
-                print(f"{run.folder}: {error}", file=sys.stderr)
-                return 1
+            make = partial(
+                run_study,
+                run.profile,
+                run.parameters,
+                Path(options.out) / run.folder,
+                run.only,
+                workers=options.workers,
+            )
+            if code := exit_code(run.folder, make):
+                return code
     return 0
 
 

@@ -333,30 +333,43 @@ def _last_cell(executed: Path) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
     speak(asked_language(arguments))
+    return exit_code("study", lambda: _asked_on_the_command_line(arguments))
+
+
+def _asked_on_the_command_line(arguments: Sequence[str] | None) -> None:
+    options = parse_arguments(arguments)
+    if options.copy_notebooks:
+        folder = resolved(options.copy_notebooks, "--copy-notebooks")
+        tell(f"{len(copy_notebooks(folder))} notebooks and profiles: {folder}")
+        return
+    executed = run_study(
+        options.profile,
+        options.overrides,
+        options.out,
+        options.only,
+        options.cell_timeout,
+        options.workers,
+        options.threads,
+        options.scheduler,
+    )
+    tell(f"charts, tables and executed notebooks: {executed[0].parent.parent}")
+
+
+def exit_code(name: str, run: Callable[[], object]) -> int:
+    """Runs what a command line asks for; says in words why it failed or was broken off.
+
+    Args:
+        name: what the words begin with.
+    """
     try:
-        options = parse_arguments(arguments)
-        if options.copy_notebooks:
-            folder = resolved(options.copy_notebooks, "--copy-notebooks")
-            tell(f"{len(copy_notebooks(folder))} notebooks and profiles: {folder}")
-            return 0
-        executed = run_study(
-            options.profile,
-            options.overrides,
-            options.out,
-            options.only,
-            options.cell_timeout,
-            options.workers,
-            options.threads,
-            options.scheduler,
-        )
+        run()
     except (PlainError, OSError) as error:
-        print(f"study: {translated(str(error))}", file=sys.stderr)
+        print(f"{name}: {translated(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         # What the notebook's client was about to wait for ends here too, and would say so.
         warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
-        said = translated("study: interrupted; the same command goes on from here")
-        print(said, file=sys.stderr)
+        said = translated("interrupted; the same command goes on from here")
+        print(f"{name}: {said}", file=sys.stderr)
         return 130
-    tell(f"charts, tables and executed notebooks: {executed[0].parent.parent}")
     return 0
