@@ -209,6 +209,19 @@ def test_training_settings_are_told_only_where_something_was_trained() -> None:
     assert "batch 64" in caption(records(comparison()))
 
 
+@pytest.mark.parametrize(
+    ("precision", "ending"),
+    [
+        ("float32", "temperature 0.05"),
+        ("bfloat16", "temperature 0.05, precision bfloat16"),
+        ("auto", "temperature 0.05, precision auto"),
+    ],
+)
+def test_a_precision_other_than_float32_is_told(precision: str, ending: str) -> None:
+    plans = [plan("tiny", precision=precision)]
+    assert caption(records(curve(), plans=plans)).endswith(ending)
+
+
 def test_every_pooling_of_the_rows_is_told_and_cls_first() -> None:
     table = pd.concat([curve(pooling="mean"), curve()])
     assert "tiny: [CLS] and mean pooling, batch" in caption(records(table))

@@ -76,7 +76,9 @@ _SETTINGS = {
     "learning_rate": ("learning rate {:g}", "学习率 {:g}"),
     "dropout": ("dropout {:g}", "dropout {:g}"),
     "temperature": ("temperature {:g}", "温度 {:g}"),
+    "precision": ("precision {}", "精度 {}"),
 }
+_USUAL = {"precision": "float32"}  # settings that are told where they are another
 
 
 @dataclass(frozen=True)
@@ -256,7 +258,7 @@ def _settings(
         told = [
             form[language == "zh"].format(settings[name])
             for name, form in _SETTINGS.items()
-            if name in settings
+            if name in settings and settings[name] != _USUAL.get(name)
         ]
         alike.setdefault(COMMA[language].join(told), []).append(pooling)
     lines = []
