@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from simcse_core.config import PROJECT_ROOT
-from simcse_core.study.run import exit_code, run_study
+from simcse_core.exit_code import GOES_ON, exit_code
+from simcse_core.study.run import run_study
 from simcse_core.yaml_values import parse_yaml
 
 TABLE = Path(__file__).with_suffix(".yaml")
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 run.only,
                 workers=options.workers,
             )
-            if code := exit_code(run.folder, make):
+            if code := exit_code(run.folder, make, GOES_ON):
                 return code
     return 0
 

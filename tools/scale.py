@@ -20,7 +20,7 @@ import pandas as pd
 
 from simcse_core.cells import longest_first
 from simcse_core.config import PROJECT_ROOT
-from simcse_core.errors import PlainError
+from simcse_core.exit_code import exit_code
 from simcse_core.plans import TRAINING_COST
 from simcse_core.report.tables import to_markdown
 from simcse_core.study.checks import chosen_steps
@@ -166,7 +166,7 @@ def grid_costs(profile: str, source: str, notebooks: Sequence[str]) -> dict[str,
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the table, or fills the page; returns the exit code."""
+    """Command line entry; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.scale",
         description=__doc__,
@@ -176,15 +176,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--source", default="sample", help="data that is read for its numbers")
     parser.add_argument("--page", nargs="?", type=Path, const=PAGE, help="the page to fill")
     options = parser.parse_args(arguments)
-    try:
-        made = to_markdown(table(grid_costs(options.profile, options.source, REPORT)))
-        if options.page:
-            fill_part(options.page, "scale", made)
-    except (PlainError, ValueError, OSError) as error:
-        print(f"scale: {error}", file=sys.stderr)
-        return 1
+    return exit_code("scale", lambda: estimate(options), also=(ValueError,))
+
+
+def estimate(options: argparse.Namespace) -> None:
+    """Prints the table, and fills the page with it where one is asked for."""
+    made = to_markdown(table(grid_costs(options.profile, options.source, REPORT)))
+    if options.page:
+        fill_part(options.page, "scale", made)
     print(made)
-    return 0
 
 
 if __name__ == "__main__":

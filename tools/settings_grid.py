@@ -22,6 +22,7 @@ import pandas as pd
 
 from simcse_core.config import BUNDLED_ENCODERS, PROJECT_ROOT, PROTOCOLS
 from simcse_core.data import StudyData, load_study_data
+from simcse_core.exit_code import GOES_ON, exit_code
 from simcse_core.experiment import STUDIED, Experiment
 from simcse_core.experiments import trajectory_cells
 from simcse_core.parameters import checked
@@ -44,29 +45,29 @@ COLUMNS = ["protocol", "encoder", "pooling", "n_train", *SETTINGS, "seed", "spea
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures the grid, writes its table and fills the page; returns the exit code."""
+    """Command line entry; returns the exit code."""
     options = _parse(arguments)
-    try:
-        named = ("source", "encoders", "seeds", "pooling", "max_seq_length")
-        checked({name: getattr(options, name) for name in named})
-        options.work.mkdir(parents=True, exist_ok=True)
-        run = open_run(load_study_data(options.source), options)
-        settings = list(product(*(getattr(options, name) for name in SETTINGS)))
-        rows = measure(run, settings, options.sentences)
-        if options.few:
-            chosen = best_settings(rows, options.sentences, options.few)
-            rows = pd.concat([rows, measure(run, chosen, options.more)], ignore_index=True)
-        rows = rows.drop_duplicates(ignore_index=True)
-        parts = {"dataset": run.data.name, "data": run.data.fingerprint, "seeds": options.seeds}
-        options.out.mkdir(parents=True, exist_ok=True)
-        write_table(options.out, NAME, rows, stamp(["simcse_core.trained_cells"], **parts))
-        if (page := options.out / "protocol.md").is_file():
-            fill_file(page)
-    except (ValueError, OSError) as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return 1
+    return exit_code(NAME, lambda: choose(options), GOES_ON, also=(ValueError,))
+
+
+def choose(options: argparse.Namespace) -> None:
+    """Measures the grid, writes its table, fills the page beside it and prints it."""
+    named = ("source", "encoders", "seeds", "pooling", "max_seq_length")
+    checked({name: getattr(options, name) for name in named})
+    options.work.mkdir(parents=True, exist_ok=True)
+    run = open_run(load_study_data(options.source), options)
+    settings = list(product(*(getattr(options, name) for name in SETTINGS)))
+    rows = measure(run, settings, options.sentences)
+    if options.few:
+        chosen = best_settings(rows, options.sentences, options.few)
+        rows = pd.concat([rows, measure(run, chosen, options.more)], ignore_index=True)
+    rows = rows.drop_duplicates(ignore_index=True)
+    parts = {"dataset": run.data.name, "data": run.data.fingerprint, "seeds": options.seeds}
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_table(options.out, NAME, rows, stamp(["simcse_core.trained_cells"], **parts))
+    if (page := options.out / "protocol.md").is_file():
+        fill_file(page)
     print(to_markdown(settings_table(rows)))
-    return 0
 
 
 def open_run(data: StudyData, options: argparse.Namespace) -> Experiment:

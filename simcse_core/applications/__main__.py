@@ -32,23 +32,16 @@ from simcse_core.applications.tables import check_target, read_columns, write_ta
 from simcse_core.applications.tfidf import LexicalIndex
 from simcse_core.config import LANGUAGES, Pooling
 from simcse_core.encoder import SentenceEncoder
-from simcse_core.errors import PlainError, print_any_name
-from simcse_core.hub import HubError
+from simcse_core.errors import print_any_name
+from simcse_core.exit_code import exit_code
 from simcse_core.report.messages import speak
 from simcse_core.tfidf_encoder import TfidfEncoder
-from simcse_core.translation import tell, translated
+from simcse_core.translation import tell
 
 TFIDF = "tfidf"
 DEFAULT_ENCODER = "mini-bert"
 DEFAULT_K = 10
 DEFAULT_N = 5
-# What a message tells; anything else is a fault of ours and keeps its trace.
-FAULTS = (
-    PlainError,
-    HubError,
-    OSError,
-    MemoryError,
-)
 
 
 def search_build(options: argparse.Namespace) -> str:
@@ -362,15 +355,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     print_any_name()
     speak(options.language)
-    try:
-        tell(options.run(options))
-    except FAULTS as error:
-        print(f"applications: {translated(str(error))}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(translated("applications: interrupted; nothing was written"), file=sys.stderr)
-        return 130
-    return 0
+    return exit_code(
+        "applications",
+        lambda: tell(options.run(options)),
+        after_ctrl_c="interrupted; nothing was written",
+    )
 
 
 if __name__ == "__main__":

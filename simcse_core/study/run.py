@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +23,8 @@ from tqdm.auto import tqdm
 
 from simcse_core.cluster import SCHEDULER_VARIABLE, scheduler_address
 from simcse_core.config import LANGUAGES, PROJECT_ROOT
-from simcse_core.errors import PlainError, StudyError, one_line
+from simcse_core.errors import StudyError, one_line
+from simcse_core.exit_code import GOES_ON, exit_code
 from simcse_core.files import (
     UNFINISHED,
     expanded,
@@ -267,6 +267,10 @@ def _run_notebook(
         ) from error
     except (OSError, RuntimeError, KeyError) as error:  # no kernel, or no place for its outputs
         raise StudyError(f"{path.name}: {one_line(error)}{_way_out(str(error))}") from error
+    except KeyboardInterrupt:
+        # What the notebook's client was about to wait for ends here too, and would say so.
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+        raise
     finally:
         if running.is_file():
             running.replace(target)
@@ -333,7 +337,7 @@ def _last_cell(executed: Path) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
     speak(asked_language(arguments))
-    return exit_code("study", lambda: _asked_on_the_command_line(arguments))
+    return exit_code("study", lambda: _asked_on_the_command_line(arguments), GOES_ON)
 
 
 def _asked_on_the_command_line(arguments: Sequence[str] | None) -> None:
@@ -353,23 +357,3 @@ def _asked_on_the_command_line(arguments: Sequence[str] | None) -> None:
         options.scheduler,
     )
     tell(f"charts, tables and executed notebooks: {executed[0].parent.parent}")
-
-
-def exit_code(name: str, run: Callable[[], object]) -> int:
-    """Runs what a command line asks for; says in words why it failed or was broken off.
-
-    Args:
-        name: what the words begin with.
-    """
-    try:
-        run()
-    except (PlainError, OSError) as error:
-        print(f"{name}: {translated(str(error))}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        # What the notebook's client was about to wait for ends here too, and would say so.
-        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
-        said = translated("interrupted; the same command goes on from here")
-        print(f"{name}: {said}", file=sys.stderr)
-        return 130
-    return 0

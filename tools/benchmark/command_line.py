@@ -10,7 +10,6 @@ take turns, and each round gives a ratio. docs/benchmark.md says what the column
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,10 +17,10 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from simcse_core.config import PROJECT_ROOT
+from simcse_core.exit_code import exit_code
 from simcse_core.files import write_json
 from simcse_core.folders import output_directory
 from tools.benchmark.measure import LIBRARY, competitors
-from tools.benchmark.processes import BenchmarkError
 from tools.benchmark.report import fill_markdown, markdown, save_charts
 from tools.benchmark.run import BERT_BASE, MINI, run
 
@@ -29,24 +28,24 @@ PAGE = PROJECT_ROOT / "docs" / "benchmark.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures, writes JSON and charts, prints the tables; returns the exit code."""
+    """Command line entry; returns the exit code."""
     options = _parse(arguments)
+    return exit_code("benchmark", lambda: benchmark(options), also=(ValueError,))
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Measures, writes JSON and charts, prints the tables."""
     transformers_logging.disable_progress_bar()
     torch.set_num_threads(options.threads)
     if (LIBRARY, False) not in competitors(bf16=False):
         print(f"{LIBRARY} is not installed and left out; pip install -e '.[bench]' brings it")
-    try:
-        directory = output_directory(options.out)
-        result = run(options)
-        write_json(directory / "benchmark.json", result)
-        save_charts(result, directory)
-        if options.markdown:
-            fill_markdown(options.markdown, result, directory)
-    except (BenchmarkError, ValueError, OSError) as error:
-        print(f"benchmark: {error}", file=sys.stderr)
-        return 1
+    directory = output_directory(options.out)
+    result = run(options)
+    write_json(directory / "benchmark.json", result)
+    save_charts(result, directory)
+    if options.markdown:
+        fill_markdown(options.markdown, result, directory)
     print(markdown(result))
-    return 0
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

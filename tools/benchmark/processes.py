@@ -13,12 +13,13 @@ from dataclasses import asdict
 from typing import Any
 
 from simcse_core.config import PROJECT_ROOT
+from simcse_core.errors import PlainError
 from tools.benchmark.task import Task
 
 Row = dict[str, Any]
 
 
-class BenchmarkError(RuntimeError):
+class BenchmarkError(PlainError, RuntimeError):
     """A benchmark that cannot go on; the message says why."""
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, BertForPreTraining, PreTrainedTokenizerBase
 
+from simcse_core.exit_code import GOES_ON, exit_code
 from simcse_core.files import write_json
 from tools.files import whole_folder
 from tools.machine import describe_machine
@@ -38,13 +38,14 @@ LOG = "log.json"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Pretrains as the command line says; returns the exit code."""
     options = _parse(arguments)
-    try:
-        log = pretrain(options)
-    except (ValueError, OSError) as error:
-        print(f"pretraining: {error}", file=sys.stderr)
-        return 1
+    return exit_code(
+        "pretraining", lambda: _pretrain_and_tell(options), GOES_ON, also=(ValueError,)
+    )
+
+
+def _pretrain_and_tell(options: argparse.Namespace) -> None:
+    log = pretrain(options)
     print(json.dumps({k: v for k, v in log.items() if k != "evaluations"}, indent=1))
-    return 0
 
 
 def pretrain(options: argparse.Namespace) -> dict[str, Any]:

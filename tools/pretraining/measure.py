@@ -26,6 +26,7 @@ from simcse_core import SentenceEncoder, evaluate_sts
 from simcse_core.config import PROJECT_ROOT, Pooling
 from simcse_core.data import StsPairs, StudyData, load_study_data, sample_sentences
 from simcse_core.evaluation import Encode, normalize
+from simcse_core.exit_code import exit_code
 from simcse_core.files import write_text
 from simcse_core.label_free import dropout_views
 from simcse_core.report.tables import to_markdown
@@ -39,25 +40,25 @@ PAGE = PROJECT_ROOT / "docs" / "pretraining.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures, writes the cards and prints the table; returns the exit code."""
+    """Command line entry; returns the exit code."""
     options = _parse(arguments)
-    try:
-        logs = {folder: read_log(folder / LOG) for folder in options.folder}
-        data = load_study_data(options.source)
-        texts = read_texts(data, options.pairs)
-        encoders = {}
-        for folder, log in tqdm(logs.items(), unit="encoder"):
-            name = folder.resolve().name
-            encoders[name] = log, measure(folder, data, texts)
-            write_text(folder / "README.md", make_card(name, *encoders[name]))
-        table = to_markdown(side_by_side(encoders))
-        if options.page:
-            fill_part(options.page, "encoders", table)
-    except (ValueError, OSError) as error:
-        print(f"measure: {error}", file=sys.stderr)
-        return 1
+    return exit_code("measure", lambda: measure_all(options), also=(ValueError,))
+
+
+def measure_all(options: argparse.Namespace) -> None:
+    """Measures, writes the cards and prints the table."""
+    logs = {folder: read_log(folder / LOG) for folder in options.folder}
+    data = load_study_data(options.source)
+    texts = read_texts(data, options.pairs)
+    encoders = {}
+    for folder, log in tqdm(logs.items(), unit="encoder"):
+        name = folder.resolve().name
+        encoders[name] = log, measure(folder, data, texts)
+        write_text(folder / "README.md", make_card(name, *encoders[name]))
+    table = to_markdown(side_by_side(encoders))
+    if options.page:
+        fill_part(options.page, "encoders", table)
     print(table)
-    return 0
 
 
 def measure(folder: Path, data: StudyData, texts: dict[str, list[str]]) -> Measured:

@@ -13,13 +13,13 @@ import argparse
 import hashlib
 import importlib.util
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from transformers.utils import logging as transformers_logging
 
+from simcse_core.exit_code import exit_code
 from simcse_core.files import write_text
 from simcse_core.folders import resolved
 from simcse_core.ready_made import cache_folder
@@ -115,11 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--any-file", action="store_true", help="take one that is not the pinned")
     options = parser.parse_args(arguments)
     transformers_logging.set_verbosity_error()  # that there is no pooler is no news here
-    try:
-        target = resolved(options.out or cache_folder(NAME), "--out")
-        file = options.file or packaged_file()
-        print(make(file, target, options.keep_all, options.any_file))
-    except (Q4Error, OSError) as error:
-        print(f"ready: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code("ready", lambda: _make_as_asked(options))
+
+
+def _make_as_asked(options: argparse.Namespace) -> None:
+    target = resolved(options.out or cache_folder(NAME), "--out")
+    file = options.file or packaged_file()
+    print(make(file, target, options.keep_all, options.any_file))

@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from simcse_core.errors import PlainError
+
 MAGIC, VERSION, BLOCK = b"E5S1", 1, 32
 FLOAT32, FOUR_BIT = 0, 1
 _SIZES = ("hidden", "layers", "heads", "intermediate", "vocabulary", "positions", "token_types")
@@ -30,7 +32,7 @@ _BLOCK_TYPE = np.dtype([("scale", "<f2"), ("nibbles", "u1", BLOCK // 2)])
 _BLOCK_BYTES = _BLOCK_TYPE.itemsize
 
 
-class Q4Error(ValueError):
+class Q4Error(PlainError, ValueError):
     """A file that is not what this format promises; the message says where."""
 
 
