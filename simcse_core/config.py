@@ -176,7 +176,7 @@ _MINI_MEAN = TrainSettings(
     "learning rate than BERT-base",
 )
 # The same for all bundled encoders, so that they differ in their pretraining alone: the best on dev
-# after 800 sentences, by tools/settings_grid, whose table stands in docs/protocol.md.
+# after 800 sentences, under [CLS] with the report's batch; docs/protocol.md has the whole grid.
 MINI_SETTINGS: dict[Pooling, TrainSettings] = {
     Pooling.CLS: _MINI_CLS,
     Pooling.POOLER: _MINI_CLS,
