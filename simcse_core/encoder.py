@@ -460,6 +460,9 @@ class SentenceEncoder:
     ) -> dict[Pooling, np.ndarray]:
         """What :meth:`encode` gives under each of several poolings, from one forward for all.
 
+        Equal to rounding: under [CLS] and the pooler alone, the last layer is computed for first
+        tokens only.
+
         Raises:
             ParameterError: ``sentences`` or ``poolings`` is no list of texts.
             EncoderError: a pooling that the encoder lacks.
@@ -525,7 +528,7 @@ class SentenceEncoder:
             ) as bar:
                 for batch in _token_batches(order, rows, batch_size):
                     token_ids = [rows[i] for i in batch]
-                    groups = list(self._groups(token_ids))
+                    groups = list(self._groups(token_ids, chosen, bool(wanted)))
                     if chosen:
                         embedded = torch.stack(self._pooled(groups, token_ids, chosen))
                         vectors[:, batch] = embedded.float().cpu().numpy()
@@ -568,12 +571,20 @@ class SentenceEncoder:
             raise EncoderError(f"pooling: {self.name} has no {lacking}; use one of: {known}")
         return found
 
-    def _groups(self, token_ids: Sequence[list[int]]) -> Iterator[Group]:
-        packs = self.packing and can_pack(self.model)
-        return (packed_forward if packs else padded_forward)(self.model, token_ids)
+    def _groups(
+        self,
+        token_ids: Sequence[list[int]],
+        poolings: Sequence[Pooling],
+        with_tokens: bool = False,
+    ) -> Iterator[Group]:
+        """The outputs that the poolings need, or those of every token."""
+        if not (self.packing and can_pack(self.model)):
+            return padded_forward(self.model, token_ids)
+        first_only = not with_tokens and all(pooling in OF_FIRST_TOKEN for pooling in poolings)
+        return packed_forward(self.model, token_ids, first_only)
 
     def _forward(self, token_ids: Sequence[list[int]], poolings: Sequence[Pooling]) -> list[Tensor]:
-        return self._pooled(self._groups(token_ids), token_ids, poolings)
+        return self._pooled(self._groups(token_ids, poolings), token_ids, poolings)
 
     def _pooled(
         self,

@@ -37,7 +37,8 @@ class Group:
 
     Attributes:
         rows: positions in the batch, (n,).
-        hidden_states: embeddings and every layer's output, (n, length, hidden) each.
+        hidden_states: embeddings and every layer's output, (n, length, hidden) each; the last of
+            first tokens alone, (n, 1, hidden), where no more was asked for.
         pooler_output: (n, hidden), or None if the model has no pooler.
         attention_mask: (n, length), 1 for real tokens; None where all are.
     """
@@ -49,7 +50,7 @@ class Group:
 
     @property
     def last_hidden_state(self) -> Tensor:
-        """The last layer's output, (n, length, hidden)."""
+        """The last layer's output, (n, length or 1, hidden)."""
         return self.hidden_states[-1]
 
 
@@ -120,23 +121,31 @@ def _first_position(model: Any) -> int:
     return 0 if padding is None else padding + 1
 
 
-def packed_forward(model: Any, token_ids: Sequence[list[int]]) -> Iterator[Group]:
+def packed_forward(
+    model: Any, token_ids: Sequence[list[int]], first_only: bool = False
+) -> Iterator[Group]:
     """Runs the encoder over rows of token ids; yields its outputs, one group for each length.
 
     Gives what the model's own forward gives up to rounding, dropout included (its random numbers
     fall on other places than in a padded batch).
+
+    Args:
+        first_only: leaves the last layer at the first token of each row, which is all that [CLS]
+            and the pooler ask of it; of three layers, a quarter of the arithmetic is spared.
     """
     order = sorted(range(len(token_ids)), key=lambda row: len(token_ids[row]))
     groups = [list(rows) for _, rows in groupby(order, key=lambda row: len(token_ids[row]))]
     shapes = [(len(rows), len(token_ids[rows[0]])) for rows in groups]
     states = [_embed(model, [token_ids[row] for row in order])]
-    for layer in model.encoder.layer:
+    *layers, last = model.encoder.layer
+    for layer in layers:
         states.append(_layer(layer, states[-1], shapes))
-    sizes = [n * length for n, length in shapes]
-    pieces = [state.split(sizes) for state in states]
+    states.append(_layer(last, states[-1], shapes, first_only))
+    pieces = [state.split(_sizes(shapes)) for state in states[:-1]]
+    pieces.append(states[-1].split(_sizes(shapes, first_only)))
     pooler = getattr(model, "pooler", None)
-    for i, (rows, (n, length)) in enumerate(zip(groups, shapes, strict=True)):
-        views = [piece[i].view(n, length, -1) for piece in pieces]
+    for i, (rows, (n, _)) in enumerate(zip(groups, shapes, strict=True)):
+        views = [piece[i].view(n, -1, piece[i].shape[-1]) for piece in pieces]
         yield Group(rows, views, pooler(views[-1]) if pooler is not None else None)
 
 
@@ -176,32 +185,67 @@ def _embed(model: Any, rows: Sequence[list[int]]) -> Tensor:
     return (project(embedded) if project is not None else embedded)[0]
 
 
-def _layer(layer: Any, hidden: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
-    """One transformer layer over (tokens, hidden)."""
-    attention = layer.attention
-    context = _attend(attention.self, hidden, shapes)
-    attended = attention.output(context, hidden)
+def _layer(
+    layer: Any, hidden: Tensor, shapes: Sequence[tuple[int, int]], first_only: bool = False
+) -> Tensor:
+    """One transformer layer over (tokens, hidden), for all tokens or the first of each row."""
+    attention, sizes = layer.attention, _sizes(shapes)
+    asked, own = hidden, attention.self
+    if first_only:
+        asked = hidden[_first_tokens(shapes).to(hidden.device)]
+    context = _attend(
+        own,
+        own.query(asked).split(_sizes(shapes, first_only)),
+        own.key(hidden).split(sizes),
+        own.value(hidden).split(sizes),
+        [n for n, _ in shapes],
+    )
+    attended = attention.output(context, asked)
     return layer.output(layer.intermediate(attended), attended)
 
 
-def _attend(attention: Any, hidden: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
-    """Self-attention within each sentence, (tokens, hidden)."""
+def _sizes(shapes: Sequence[tuple[int, int]], first_only: bool = False) -> list[int]:
+    """How many tokens of the long row are a group's, or are the first of a row of it."""
+    return [n if first_only else n * length for n, length in shapes]
+
+
+def _first_tokens(shapes: Sequence[tuple[int, int]]) -> Tensor:
+    """Where in the long row each sentence begins, (sentences,)."""
+    lengths = torch.tensor([length for n, length in shapes for _ in range(n)])
+    return lengths.cumsum(0) - lengths
+
+
+def _attend(
+    attention: Any,
+    queries: Sequence[Tensor],
+    keys: Sequence[Tensor],
+    values: Sequence[Tensor],
+    n_rows: Sequence[int],
+) -> Tensor:
+    """Self-attention within each sentence, for the tokens with a query.
+
+    Args:
+        queries, keys, values: of each group of equally long sentences, (tokens, hidden).
+        n_rows: sentences of each group.
+
+    Returns:
+        (tokens with a query, hidden).
+    """
     heads, size = attention.num_attention_heads, attention.attention_head_size
     p = attention.dropout.p if attention.training else 0.0
-    projections = (attention.query, attention.key, attention.value)
-    weight = torch.cat([projection.weight for projection in projections])
-    bias = torch.cat([projection.bias for projection in projections])
-    projected = F.linear(hidden, weight, bias)  # (tokens, 3 * hidden)
-    sizes = [n * length for n, length in shapes]
+    on_cpu = queries[0].device.type == "cpu"
     contexts = []
-    with _without_autocast_on_a_cpu(hidden.device.type):
-        if hidden.device.type == "cpu":
-            projected = projected.float()
-        for (n, length), tokens in zip(shapes, projected.split(sizes), strict=True):
-            by_head = tokens.view(n, length, 3, heads, size).permute(2, 0, 3, 1, 4)
-            query, key, value = by_head.contiguous()  # (n, heads, length, size) each
+    with _without_autocast_on_a_cpu(queries[0].device.type):
+        for n, *of_group in zip(n_rows, queries, keys, values, strict=True):
+            query, key, value = (
+                (tokens.float() if on_cpu else tokens)
+                .view(n, -1, heads, size)
+                .transpose(1, 2)
+                .contiguous()  # (n, heads, length, size)
+                for tokens in of_group
+            )
             context = _weighted_values(query, key, value, p)
-            contexts.append(context.transpose(1, 2).reshape(n * length, heads * size))
+            contexts.append(context.transpose(1, 2).reshape(-1, heads * size))
     return torch.cat(contexts)
 
 
@@ -215,7 +259,7 @@ def _without_autocast_on_a_cpu(device: str) -> AbstractContextManager[Any]:
 
 
 def _weighted_values(query: Tensor, key: Tensor, value: Tensor, p: float) -> Tensor:
-    """Scaled dot-product attention with dropout of the weights, (n, heads, length, size)."""
+    """Scaled dot-product attention with dropout of the weights, (n, heads, queries, size)."""
     if p == 0.0:
         return F.scaled_dot_product_attention(query, key, value)
     scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5

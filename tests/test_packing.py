@@ -11,7 +11,7 @@ from conftest import SENTENCES
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
-from simcse_core import SentenceEncoder, TrainConfig, packing, train_simcse
+from simcse_core import Pooling, SentenceEncoder, TrainConfig, packing, train_simcse
 from simcse_core.packing import Group, can_pack, packed_forward, padded_forward
 
 Dirs = Callable[[str], Path]
@@ -70,6 +70,50 @@ def test_gradients_are_those_of_the_models_own_forward(
     for name, gradient in gradients[0].items():
         scale = max(1.0, gradient.abs().max().item())
         torch.testing.assert_close(gradient, gradients[1][name], rtol=0, atol=1e-5 * scale)
+
+
+@EVERY_ARCHITECTURE
+@pytest.mark.parametrize("pooling", ["cls", "pooler"])
+def test_the_last_layer_at_first_tokens_alone_gives_the_same(
+    encoder_dir: Dirs, architecture: str, pooling: str
+) -> None:
+    encoder = loaded(encoder_dir, architecture)
+    if pooling not in encoder.poolings():
+        pytest.skip(f"{architecture} has no {pooling}")
+    found: list[dict[str, Tensor]] = []
+    for poolings in ([pooling], [pooling, "mean"]):  # an average asks for every token
+        encoder.model.zero_grad()
+        vectors = encoder.embed_poolings(
+            encoder.tokenize(SENTENCES[:9]), [Pooling(name) for name in poolings]
+        )[0]
+        vectors.pow(3).sum().backward()
+        named = encoder.model.named_parameters()
+        gradients = {name: p.grad.clone() for name, p in named if p.grad is not None}
+        found.append({"vectors": vectors.detach(), **gradients})
+    assert found[0].keys() == found[1].keys()
+    for name, values in found[0].items():
+        scale = max(1.0, values.abs().max().item())
+        torch.testing.assert_close(values, found[1][name], rtol=0, atol=1e-5 * scale, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("asked", "last"),
+    [("cls", "rows"), ("pooler", "rows"), ("mean", "tokens"), ("cls and tokens", "tokens")],
+)
+@torch.no_grad()
+def test_the_last_layers_dense_parts_see_what_is_asked_for(
+    encoder_dir: Dirs, asked: str, last: str
+) -> None:
+    encoder, seen = loaded(encoder_dir, "bert"), list[int]()
+    for layer in encoder.model.encoder.layer:
+        layer.intermediate.register_forward_hook(lambda _, args, out: seen.append(len(out)))
+    sentences = list(dict.fromkeys(SENTENCES[:9]))
+    n_tokens = sum(map(len, encoder.tokenize(sentences)))
+    if asked == "cls and tokens":
+        encoder.encode_with_tokens(sentences, ["cls"], sentences[:1])
+    else:
+        encoder.encode_poolings(sentences, [asked])
+    assert seen == [n_tokens, {"rows": len(sentences), "tokens": n_tokens}[last]]
 
 
 @EVERY_ARCHITECTURE

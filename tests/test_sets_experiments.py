@@ -14,7 +14,7 @@ from simcse_core.config import Pooling, TrainConfig
 from simcse_core.data import StudyData, sample_sentences
 from simcse_core.errors import DataError, ParameterError
 from simcse_core.evaluation import evaluate_sts
-from simcse_core.plans import Plan, best_pooling
+from simcse_core.plans import Plan
 from simcse_core.recipes import PLAIN, RECIPES
 from simcse_core.results import read_table
 from simcse_core.sets import cells as set_cells
@@ -241,38 +241,18 @@ def test_a_trajectory_loads_an_encoder_for_each_of_its_runs_alone(
     assert (loaded_encoders, set(rows["encoder"])) == ([str(bert_dir)], {"mine"})
 
 
-def test_every_recipe_and_pooling_is_tried_on_the_encoders_that_are_named(
+def test_every_recipe_is_tried_on_the_encoders_that_are_named(
     sets: Sets, bert_dir: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
     SentenceEncoder.from_pretrained(bert_dir, "mean", max_seq_length=9).save(other)
     named = {"encoders": [str(bert_dir), str(other)], "recipe_encoders": [str(other)]}
-    run = opened(sets, bert_dir, tmp_path, pooling=["mean", "best"], **named)
+    run = opened(sets, bert_dir, tmp_path, pooling=["cls", "mean"], **named)
     cells = sets_cells(run, [PLAIN, "simcse-slower"])
     trained = [cell for cell in cells if "train" in cell.parts and cell.parts["dataset"] == "other"]
     tried = {(c.args[1].encoder, c.args[1].pooling, c.parts["method"]) for c in trained}
-    best, own = (
-        best_pooling(Plan(str(folder), Pooling.CLS, TrainConfig()), sets.every[1])
-        for folder in (bert_dir, other)
-    )
-    assert best is not Pooling.MEAN
-    whole = {(str(other), p, m) for p in ("mean", own) for m in (PLAIN, "simcse-slower")}
-    assert tried == whole | {(str(bert_dir), best, PLAIN)}
-
-
-def test_an_encoder_under_its_best_pooling_alone_is_told_as_such(
-    sets: Sets, bert_dir: Path, tmp_path: Path
-) -> None:
-    other = tmp_path / "other"
-    SentenceEncoder.from_pretrained(bert_dir, "mean", max_seq_length=9).save(other)
-    best = best_pooling(Plan(str(bert_dir), Pooling.CLS, TrainConfig()), sets.every[0])
-    assert best is not Pooling.MEAN
-    named = {"encoders": [str(bert_dir), str(other)], "recipe_encoders": [str(other)]}
-    for pooling, too in (("mean", ""), (best.value, ", and named too: one protocol")):
-        run = opened(sets, bert_dir, tmp_path, pooling=[pooling, "best"], **named).runs[0]
-        assert [plan.pooling for plan in run.plans if plan.encoder == str(bert_dir)] == [best]
-        told = f"tiny-bert: {best} is the best pooling untrained, on dev{too}"
-        assert told in run.describe().splitlines()
+    tried_whole = {(str(other), p, m) for p in ("cls", "mean") for m in (PLAIN, "simcse-slower")}
+    assert tried == tried_whole | {(str(bert_dir), p, PLAIN) for p in ("cls", "mean")}
 
 
 def test_an_encoder_for_recipes_is_one_of_the_run(

@@ -18,7 +18,7 @@ from simcse_core.experiment import Experiment
 from simcse_core.fitted_cells import READY_MADE
 from simcse_core.folders import owner_of
 from simcse_core.parameters import checked
-from simcse_core.plans import Plan, best_pooling
+from simcse_core.plans import Plan
 from simcse_core.reading.columns import Columns
 from simcse_core.recipes import PLAIN, RECIPES
 from simcse_core.sets import cells as set_cells
@@ -34,8 +34,8 @@ class SetsExperiment(Experiment):
 
     Attributes:
         runs: one for each source, with the poolings that are best there.
-        whole: the encoders that every recipe and pooling is tried on, by the names of their plans;
-            the others get plain SimCSE alone, under the pooling that is best on a source.
+        whole: the encoders that every recipe is tried on, by the names of their plans; the others
+            get plain SimCSE alone.
     """
 
     data: Sets
@@ -70,7 +70,7 @@ class SetsExperiment(Experiment):
             extra_sentences, columns: of ``source``.
             max_pairs: of each part of a source, 0 for all.
             n_unlabelled: sentences of each source that are probed and never trained on.
-            recipe_encoders: of the encoders those that are studied whole, all if empty.
+            recipe_encoders: of the encoders those that every recipe is tried on, all if empty.
             given: the other parameters of ``Experiment.open``, and what the notebook has beside.
 
         Raises:
@@ -112,7 +112,7 @@ class SetsExperiment(Experiment):
                 f"recipe_encoders: {unknown[0]!r} is none of encoders, which are {', '.join(names)}"
             )
         whole = [encoder_name(one) for one in asked] or names
-        runs = [_narrowed(Experiment.on(one, name, **given), whole) for one in data.every]
+        runs = [Experiment.on(one, name, **given) for one in data.every]
         first = runs[0]
         plans = list(dict.fromkeys(plan for run in runs for plan in run.plans))
         run = cls(
@@ -148,16 +148,6 @@ class SetsExperiment(Experiment):
     def describe(self) -> str:
         """Each source with the encoders on it."""
         return "\n\n".join(run.describe() for run in self.runs)
-
-
-def _narrowed(run: Experiment, whole: Collection[str]) -> Experiment:
-    """The run with the encoders that are not studied whole under their best pooling alone."""
-    plans = [
-        plan
-        for plan in run.plans
-        if plan.encoder in whole or plan.pooling is best_pooling(plan, run.data)
-    ]
-    return replace(run, plans=plans)
 
 
 def measure_sets(run: SetsExperiment, recipes: Sequence[str]) -> pd.DataFrame:
