@@ -107,7 +107,7 @@ ready: $(READY) ## makes e5-small-zh, a ready-made encoder, in the user's cache 
 	exec $(BIN)/python -m tools.ready_made "$$@"
 
 test: lint ## lint, tests, and the notebooks against their stored outputs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 	$(IN_A_SCRATCH_FOLDER) && export SIMCSE_RUNS && \
 	SIMCSE_WORKERS=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(NBVAL) $(LONGEST_FIRST) $(filter-out $(LONGEST_FIRST),$(OTHERS)) && \
 	for folder in "$$scratch"/gw*; do [ ! -d "$$folder" ] || cp -R "$$folder/." "$$scratch"; done && \

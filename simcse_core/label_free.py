@@ -37,7 +37,11 @@ def measure_label_free(encoder: SentenceEncoder, sentences: Sequence[str]) -> di
 def dropout_views(
     encoder: SentenceEncoder, sentences: Sequence[str], seed: int, poolings: Sequence[Pooling]
 ) -> dict[Pooling, np.ndarray]:
-    """Vectors under dropout, always the same for one seed: (n, hidden) under each pooling."""
+    """Vectors under dropout, always the same for one seed: (n, hidden) under each pooling.
+
+    [CLS] and the pooler draw other dropout alone than beside an average, which has the last layer
+    computed at every token.
+    """
     rows = encoder.tokenize(sentences)
     training = encoder.model.training
     encoder.model.train()

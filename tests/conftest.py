@@ -17,6 +17,7 @@ os.environ.update(
     HF_HUB_DISABLE_XET="1",
     HF_HUB_DISABLE_PROGRESS_BARS="1",
     MPLBACKEND="Agg",
+    OMP_NUM_THREADS="1",  # as a study computes; read when torch is imported
     SIMCSE_WORKERS="1",  # a pool takes seconds to start; tests of it ask for one
 )
 

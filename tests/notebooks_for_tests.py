@@ -42,7 +42,7 @@ def run_study_apart(
     where = os.pathsep.join(map(str, [PROJECT_ROOT, *path]))
     ended = subprocess.run(
         [sys.executable, "-m", "simcse_core.study", *words],
-        env={**os.environ, **environment, "PYTHONPATH": where, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, **environment, "PYTHONPATH": where},
         cwd=cwd,
         capture_output=True,
         text=True,

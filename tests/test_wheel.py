@@ -97,7 +97,7 @@ def test_an_installed_package_makes_an_encoder_from_any_folder(wheel: Path, tmp_
     ended = subprocess.run(
         [sys.executable, "-m", "simcse_core.study", *words],
         cwd=work,
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "site"), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
         capture_output=True,
         text=True,
         timeout=1800,
